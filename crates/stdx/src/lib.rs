@@ -1,0 +1,12 @@
+//! Small additions to the standard library that every pure crate may use: time as plain integers, a seeded
+//! pseudo-random generator, and coverage marks.
+//!
+//! Invariant: nothing here reads a clock, a socket, a file or ambient randomness.
+//! Refuses to know any word of the database.
+
+pub mod marks;
+pub mod prng;
+pub mod time;
+
+pub use prng::Prng;
+pub use time::{Mono, Now, Span, Wall};
