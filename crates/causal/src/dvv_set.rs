@@ -71,8 +71,8 @@ impl<V> DvvSet<V> {
         DvvSet { entries: BTreeMap::new() }
     }
 
-    /// Whether there are no values and nothing was seen: there is nothing to keep. Not the same as having no values,
-    /// which is `len() == 0`.
+    /// Whether there are no values and nothing was seen: there is nothing to keep. A set without values that has seen
+    /// something is not empty; see [`DvvSet::has_values`].
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -80,6 +80,11 @@ impl<V> DvvSet<V> {
     /// How many values there are. More than one of them are concurrent.
     pub fn len(&self) -> usize {
         self.entries.values().map(|entry| entry.values.len()).sum()
+    }
+
+    /// Whether there is any value.
+    pub fn has_values(&self) -> bool {
+        self.entries.values().any(|entry| !entry.values.is_empty())
     }
 
     /// Writes `value` under `dot` in place of everything that `context` covers. What it does not cover stays, as a
@@ -245,3 +250,73 @@ impl fmt::Display for MalformedSet {
 }
 
 impl error::Error for MalformedSet {}
+
+#[cfg(test)]
+mod tests {
+    use super::{DvvSet, MalformedSet};
+    use crate::{Actor, Dot, VersionVector};
+
+    const A: Actor = Actor { node: 1, incarnation: 1 };
+    const B: Actor = Actor { node: 2, incarnation: 1 };
+
+    fn dot(actor: Actor, counter: u64) -> Dot {
+        Dot { actor, counter }
+    }
+
+    fn two_siblings() -> DvvSet<&'static str> {
+        let mut set = DvvSet::new();
+        set.update(&VersionVector::new(), dot(A, 3), "from a");
+        set.update(&VersionVector::new(), dot(B, 7), "from b");
+        set
+    }
+
+    #[test]
+    fn a_write_replaces_what_its_context_covers_and_nothing_else() {
+        let mut set = two_siblings();
+        let context = [(A, 3)].into_iter().collect();
+        set.update(&context, dot(B, 9), "after a");
+        assert_eq!(set.values().collect::<Vec<_>>(), [(dot(B, 7), &"from b"), (dot(B, 9), &"after a")]);
+        assert_eq!(set.context(), [(A, 3), (B, 9)].into_iter().collect());
+    }
+
+    #[test]
+    fn a_removal_meets_values_that_come_later() {
+        let set = two_siblings();
+        let mut empty = DvvSet::new();
+        empty.discard(&set.context());
+        assert!(!empty.sync(&set));
+        assert!(!empty.has_values() && !empty.is_empty());
+        assert!(DvvSet::<u8>::default().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "seen before")]
+    fn a_dot_is_written_once() {
+        two_siblings().update(&VersionVector::new(), dot(A, 2), "late");
+    }
+
+    #[test]
+    fn what_is_not_retained_stays_seen() {
+        let mut set = two_siblings();
+        set.retain(|dot, _| dot.actor == B);
+        assert!(set.covers(&dot(A, 3)) && set.get(&dot(A, 3)).is_none());
+        assert!(!set.sync(&two_siblings()));
+        let lengths = set.clone().map(|_, value| value.len());
+        assert_eq!(lengths.values().collect::<Vec<_>>(), [(dot(B, 7), &6)]);
+        assert_eq!(lengths.context(), set.context());
+    }
+
+    #[test]
+    fn malformed_entries_are_refused() {
+        type Entries = Vec<(Actor, u64, Vec<(u64, ())>)>;
+        let build = |entries: Entries| DvvSet::from_entries(entries).map(|set| set.len());
+        assert_eq!(build(vec![(A, 9, vec![(2, ()), (9, ())]), (B, 1, vec![])]), Ok(2));
+        assert_eq!(build(vec![(B, 1, vec![]), (A, 1, vec![])]), Err(MalformedSet::ActorsNotRising { actor: A }));
+        assert_eq!(build(vec![(A, 1, vec![]), (A, 1, vec![])]), Err(MalformedSet::ActorsNotRising { actor: A }));
+        assert_eq!(build(vec![(A, 0, vec![])]), Err(MalformedSet::NothingSeen { actor: A }));
+        assert_eq!(build(vec![(A, 2, vec![(0, ())])]), Err(MalformedSet::CountersNotRising { dot: dot(A, 0) }));
+        let twice = vec![(A, 2, vec![(2, ()), (2, ())])];
+        assert_eq!(build(twice), Err(MalformedSet::CountersNotRising { dot: dot(A, 2) }));
+        assert_eq!(build(vec![(A, 2, vec![(3, ())])]), Err(MalformedSet::BeyondSeen { dot: dot(A, 3), seen: 2 }));
+    }
+}
