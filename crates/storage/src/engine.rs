@@ -1,0 +1,80 @@
+//! The contract between a node and its engine, small enough that another engine can be tried in a day.
+//!
+//! A node calls `apply` from its one thread; the batch is visible at once and gets a number. A second thread calls
+//! `Syncer::sync` over and over; each return says up to which number everything is durable, so one fsync serves every
+//! batch applied before it (group commit).
+//!
+//! Invariant: after a failed apply or a failed sync every later apply and sync fails with `Poisoned`; reads may go on.
+//! Refuses to know files, threads and timing.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::batch::Batch;
+use crate::error::StorageError;
+use crate::space::Space;
+
+/// The number of an applied batch, from 1, counted anew in each opening. `Seq(0)` is before the first.
+///
+/// What an opening finds already on disk is durable before its first batch.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number of the next batch.
+    #[must_use]
+    pub const fn next(self) -> Seq {
+        Seq(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What a scan calls for each key and value; `Break` ends the scan.
+pub type Visit<'a> = dyn FnMut(&[u8], &Bytes) -> ControlFlow<()> + 'a;
+
+/// Reads of the current state.
+pub trait Reader {
+    /// The value of `key`, if any.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError>;
+
+    /// Visits the keys from `start` (inclusive) to `end` (exclusive; `None` is the end of the space) in ascending
+    /// order, as they were when the scan began.
+    fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError>;
+}
+
+/// A store of atomic batches with deferred durability.
+pub trait Engine: Reader {
+    /// Applies `batch`: atomic, visible to every read at once, durable only when a sync reports its number or a later
+    /// one. A batch that breaks a bound (`KeyEmpty`, `KeyTooLong`, `ValueTooLong`) is refused whole and harms nothing;
+    /// any other failure poisons the engine.
+    ///
+    /// One exception to atomicity: a range deletion may go in several steps, all before the rest of the batch. A crash
+    /// amid them leaves a part of the range deleted and nothing else of the batch done. Therefore put the record that
+    /// says "this range is gone" in the same batch and repeat the batch when the record is missing.
+    fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError>;
+
+    /// The number of the last applied batch.
+    fn applied(&self) -> Seq;
+
+    /// A handle for the thread that makes batches durable.
+    fn syncer(&self) -> Box<dyn Syncer>;
+
+    /// A handle for read-only work on another thread.
+    fn reader(&self) -> Box<dyn Reader + Send>;
+
+    /// Bytes held on disk, approximately.
+    fn size(&self) -> Result<u64, StorageError>;
+}
+
+/// Makes applied batches durable.
+pub trait Syncer: Send {
+    /// Blocks until everything applied before the call is durable, and returns the last number that is durable now.
+    fn sync(&mut self) -> Result<Seq, StorageError>;
+}
