@@ -1,0 +1,184 @@
+//! The failure detector: probes every watched peer directly, at jittered intervals, and says which can be reached.
+//!
+//! Invariant: each watched peer has one place in the schedule, not later than the next moment its condition could
+//! change by itself. A late wake-up of our own is not held against the peers (the point of Lifeguard, Dadgar et al.
+//! 2018): answers may be waiting unread behind it. The same seed and inputs give the same probes.
+//!
+//! Refuses to know who is responsible for what, and to learn from hearsay. Spreading suspicions, as SWIM does (Das et
+//! al. 2002), would come on top.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Debug;
+
+use crate::peer::Watched;
+use crate::{Condition, Config};
+use stdx::{Mono, Prng, Span};
+
+/// Transitions kept for whoever drains them; the oldest go first.
+const CHANGES_MAX: usize = 1_024;
+
+/// A probe to be sent. Whoever receives it sends the nonce back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe<P> {
+    /// The peer to probe.
+    pub to: P,
+    /// What its echo must carry. Drawn at random, so that no echo can be made up or come from an earlier life.
+    pub nonce: u64,
+}
+
+/// Watches peers. Feed it what arrives, and call [`Detector::tick`] at [`Detector::next_deadline`].
+#[derive(Clone, Debug)]
+pub struct Detector<P> {
+    config: Config,
+    prng: Prng,
+    peers: BTreeMap<P, Entry>,
+    /// When to look at whom.
+    schedule: BTreeSet<(Mono, P)>,
+    changes: VecDeque<(P, Condition)>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    watched: Watched,
+    /// The peer's place in the schedule. It may be earlier than needed, never later.
+    wake: Mono,
+}
+
+impl<P: Copy + Ord + Debug> Detector<P> {
+    /// A detector that watches nobody yet. All its random choices follow from `seed`.
+    ///
+    /// # Panics
+    /// If `config` breaks a bound given with its fields.
+    pub fn new(config: Config, seed: u64) -> Detector<P> {
+        config.check();
+        Detector {
+            config,
+            prng: Prng::keyed(seed, "liveness", &[]),
+            peers: BTreeMap::new(),
+            schedule: BTreeSet::new(),
+            changes: VecDeque::new(),
+        }
+    }
+
+    /// Watches exactly `peers` from now on. Those watched already keep their condition.
+    pub fn watch(&mut self, now: Mono, peers: &BTreeSet<P>) {
+        let schedule = &mut self.schedule;
+        self.peers.retain(|peer, entry| {
+            let stays = peers.contains(peer);
+            if !stays {
+                schedule.remove(&(entry.wake, *peer));
+            }
+            stays
+        });
+        for peer in peers {
+            if !self.peers.contains_key(peer) {
+                self.add(now, *peer);
+            }
+        }
+    }
+
+    /// When to call [`Detector::tick`] next. Inputs do not move it, except [`Detector::watch`].
+    pub fn next_deadline(&self) -> Option<Mono> {
+        self.schedule.first().map(|(wake, _)| *wake)
+    }
+
+    /// Draws the conclusions of time gone by, and returns the probes to send now.
+    pub fn tick(&mut self, now: Mono) -> Vec<Probe<P>> {
+        self.forgive_own_pause(now);
+        let due: Vec<P> = self.schedule.iter().take_while(|(wake, _)| *wake <= now).map(|(_, peer)| *peer).collect();
+        due.into_iter().filter_map(|peer| self.visit(now, peer)).collect()
+    }
+
+    /// An echo arrived. Returns the round trip of its probe, if that was ours and not missed yet.
+    pub fn on_echo(&mut self, now: Mono, from: P, nonce: u64) -> Option<Span> {
+        self.with(from, |watched, config| watched.on_echo(now, nonce, config)).flatten()
+    }
+
+    /// Anything else arrived from a peer. It lives, so it is not down; whether we reach it, only an echo shows.
+    pub fn on_sign_of_life(&mut self, now: Mono, from: P) {
+        self.with(from, |watched, config| watched.on_sign_of_life(now, config));
+    }
+
+    /// A connection to a peer was refused or broke: it is suspected at once, until it echoes a probe.
+    pub fn on_unreachable(&mut self, _now: Mono, peer: P) {
+        self.with(peer, |watched, _| watched.suspect());
+    }
+
+    /// What is believed of `peer`; of a peer that is not watched nothing is known.
+    pub fn condition(&self, peer: &P) -> Condition {
+        self.peers.get(peer).map_or(Condition::Unknown, |entry| entry.watched.condition())
+    }
+
+    /// Whether to send requests to `peer`.
+    pub fn is_usable(&self, peer: &P) -> bool {
+        self.condition(peer).is_usable()
+    }
+
+    /// The smoothed time a probe of `peer` takes there and back, if one was ever answered.
+    pub fn round_trip(&self, peer: &P) -> Option<Span> {
+        self.peers.get(peer).and_then(|entry| entry.watched.round_trip())
+    }
+
+    /// A hundred times phi: how surprising the silence of `peer` is, given its rhythm so far. Higher is worse, at most
+    /// 3275; zero for a peer that is not watched. To compare peers by, no verdict.
+    pub fn phi(&self, now: Mono, peer: &P) -> u32 {
+        self.peers.get(peer).map_or(0, |entry| entry.watched.phi(now))
+    }
+
+    /// The changes of condition since this was last asked, oldest first. Long undrained, it forgets the oldest.
+    pub fn changes(&mut self) -> Vec<(P, Condition)> {
+        self.changes.drain(..).collect()
+    }
+
+    fn add(&mut self, now: Mono, peer: P) {
+        // The first probes are spread over an interval, or all nodes would probe a new one in the same moment.
+        let first_probe = now + Span(self.prng.between(0, self.config.probe_every.0));
+        let watched = Watched::new(now, first_probe, &self.config);
+        let wake = watched.deadline();
+        self.schedule.insert((wake, peer));
+        self.peers.insert(peer, Entry { watched, wake });
+    }
+
+    fn forgive_own_pause(&mut self, now: Mono) {
+        let late = self.next_deadline().map_or(Span::ZERO, |deadline| now.since(deadline));
+        if late >= self.config.probe_every {
+            for entry in self.peers.values_mut() {
+                entry.watched.on_own_pause(now, &self.config);
+            }
+        }
+    }
+
+    fn visit(&mut self, now: Mono, peer: P) -> Option<Probe<P>> {
+        self.with(peer, |watched, config| watched.on_time(now, config));
+        let probe = self.probe(now, peer);
+        let entry = self.peers.get_mut(&peer)?;
+        self.schedule.remove(&(entry.wake, peer));
+        entry.wake = entry.watched.deadline();
+        self.schedule.insert((entry.wake, peer));
+        probe
+    }
+
+    fn probe(&mut self, now: Mono, peer: P) -> Option<Probe<P>> {
+        let entry = self.peers.get_mut(&peer).filter(|entry| entry.watched.wants_probe(now))?;
+        let every = self.config.probe_every.0;
+        let interval = self.prng.between((every - every / 4).max(1), every.saturating_add(every / 4));
+        let nonce = self.prng.next_u64();
+        entry.watched.on_probe_sent(now, nonce, now + Span(interval), &self.config);
+        Some(Probe { to: peer, nonce })
+    }
+
+    /// Lets a watched peer change, and notes what became of its condition.
+    fn with<T>(&mut self, peer: P, change: impl FnOnce(&mut Watched, &Config) -> T) -> Option<T> {
+        let watched = &mut self.peers.get_mut(&peer)?.watched;
+        let before = watched.condition();
+        let result = change(watched, &self.config);
+        let after = watched.condition();
+        if before != after {
+            if self.changes.len() == CHANGES_MAX {
+                self.changes.pop_front();
+            }
+            self.changes.push_back((peer, after));
+        }
+        Some(result)
+    }
+}
