@@ -9,12 +9,14 @@
 //! that can crash, fill up and rot on command.
 
 mod batch;
+mod disk;
 mod engine;
 mod error;
 mod model;
 mod space;
 
 pub use batch::{Batch, Change, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use disk::{DiskEngine, DiskOptions, FORMAT_VERSION};
 pub use engine::{Engine, Reader, Seq, Syncer, Visit};
 pub use error::StorageError;
 pub use model::{CrashLoss, Fault, ModelDisk, ModelEngine};
