@@ -16,7 +16,6 @@ mod error;
 mod member;
 mod partition;
 mod preference_list;
-#[allow(clippy::module_inception, reason = "the crate is named after its main noun")]
 mod ring;
 mod token;
 

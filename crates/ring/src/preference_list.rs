@@ -15,6 +15,8 @@ pub(crate) struct Zones {
     of: Vec<u32>,
     /// How many zones there are.
     count: usize,
+    /// How many members there are.
+    members: usize,
 }
 
 impl Zones {
@@ -26,13 +28,13 @@ impl Zones {
             count += 1;
             count - 1
         };
-        let of = zones
+        let of: Vec<u32> = zones
             .map(|zone| match zone {
                 Some(name) => *names.entry(name).or_insert_with(&mut fresh),
                 None => fresh(),
             })
             .collect();
-        Zones { of, count: count as usize }
+        Zones { count: count as usize, members: of.len(), of }
     }
 
     pub(crate) fn of(&self, member: u32) -> u32 {
@@ -43,8 +45,12 @@ impl Zones {
         self.count
     }
 
-    pub(crate) fn members(&self) -> usize {
-        self.of.len()
+    /// The same numbers, but with the counts as if the last member were not there.
+    pub(crate) fn without_counting_last(mut self) -> Zones {
+        self.members = self.of.len() - 1;
+        // Numbers are given in order, so the highest tells how many there are.
+        self.count = self.of[..self.members].iter().max().map_or(0, |highest| *highest as usize + 1);
+        self
     }
 }
 
@@ -52,7 +58,7 @@ impl Zones {
 pub(crate) fn fill(list: &mut Vec<u32>, walk: impl Iterator<Item = u32>, zones: &Zones, n: usize) {
     list.clear();
     let fresh_wanted = n.min(zones.count());
-    let skipped_wanted = n.min(zones.members()) - fresh_wanted;
+    let skipped_wanted = n.min(zones.members) - fresh_wanted;
     // The fresh ones are list[..fresh]; the skipped ones follow them and are pushed back by each fresh one.
     let mut fresh = 0;
     for member in walk {
