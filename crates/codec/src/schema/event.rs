@@ -1,0 +1,159 @@
+//! Events of the membership history.
+//!
+//! Invariant: what one of these decodes to hashes as it did where it was made. So a kind of change never gets a new
+//! field; a new kind does, and a node that does not know it says so instead of leaving it out of its history.
+
+use super::bucket::WireBucket;
+use super::node::{WireId, WireMember, digest, wire_digest};
+use super::{fixed, narrow, need};
+use crate::error::{DecodeError, Fault};
+use bytes::Bytes;
+use proto::{Change, Epoch, Event, Genesis};
+use ring::Grid;
+use stdx::Wall;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireEvent {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    previous: Bytes,
+    #[prost(uint64, tag = "3")]
+    at: u64,
+    #[prost(fixed64, tag = "4")]
+    nonce: u64,
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20")]
+    change: Option<WireChange>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum WireChange {
+    #[prost(message, tag = "16")]
+    Create(WireGenesis),
+    #[prost(message, tag = "17")]
+    Add(WireAdd),
+    #[prost(message, tag = "18")]
+    Remove(WireMember),
+    #[prost(message, tag = "19")]
+    Readdress(WireReaddress),
+    #[prost(message, tag = "20")]
+    Bucket(WireBucket),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireGenesis {
+    #[prost(message, required, tag = "1")]
+    cluster: WireId,
+    #[prost(uint32, tag = "2")]
+    grid_bits: u32,
+    #[prost(uint32, tag = "3")]
+    n: u32,
+    #[prost(bytes = "bytes", tag = "4")]
+    context_key: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireAdd {
+    #[prost(message, optional, tag = "1")]
+    member: Option<WireMember>,
+    #[prost(bool, tag = "2")]
+    seed: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireReaddress {
+    #[prost(message, required, tag = "1")]
+    node: WireId,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, tag = "3")]
+    uri: String,
+}
+
+impl From<&Event> for WireEvent {
+    fn from(event: &Event) -> WireEvent {
+        WireEvent {
+            epoch: event.epoch.0,
+            previous: wire_digest(&event.previous),
+            at: event.at.0,
+            nonce: event.nonce,
+            change: Some(WireChange::from(&event.change)),
+        }
+    }
+}
+
+impl TryFrom<WireEvent> for Event {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireEvent) -> Result<Event, DecodeError> {
+        let epoch = Epoch(wire.epoch);
+        let change = wire.change.ok_or(DecodeError::newer("an event")).and_then(Change::try_from);
+        Ok(Event {
+            epoch,
+            previous: digest(&wire.previous)?,
+            at: Wall(wire.at),
+            nonce: wire.nonce,
+            change: change.map_err(|error| too_new(error, epoch))?,
+        })
+    }
+}
+
+fn too_new(error: DecodeError, epoch: Epoch) -> DecodeError {
+    if error.is_newer() { DecodeError::new("an event", Fault::EventTooNew(epoch)) } else { error }
+}
+
+impl From<&Change> for WireChange {
+    fn from(change: &Change) -> WireChange {
+        match change {
+            Change::Create(genesis) => WireChange::Create(genesis.into()),
+            Change::Add { member, seed } => WireChange::Add(WireAdd { member: Some(member.into()), seed: *seed }),
+            Change::Remove { member } => WireChange::Remove(member.into()),
+            Change::Readdress { node, name, uri } => {
+                WireChange::Readdress(WireReaddress { node: node.into(), name: name.clone(), uri: uri.clone() })
+            }
+            Change::Bucket(bucket) => WireChange::Bucket(bucket.into()),
+        }
+    }
+}
+
+impl TryFrom<WireChange> for Change {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireChange) -> Result<Change, DecodeError> {
+        match wire {
+            WireChange::Create(genesis) => genesis.try_into().map(Change::Create),
+            WireChange::Add(add) => Ok(Change::Add { member: need(add.member, "a member")?, seed: add.seed }),
+            WireChange::Remove(member) => Ok(Change::Remove { member: member.try_into()? }),
+            WireChange::Readdress(WireReaddress { node, name, uri }) => {
+                Ok(Change::Readdress { node: node.into(), name, uri })
+            }
+            WireChange::Bucket(bucket) => bucket.try_into().map(Change::Bucket),
+        }
+    }
+}
+
+impl From<&Genesis> for WireGenesis {
+    fn from(genesis: &Genesis) -> WireGenesis {
+        WireGenesis {
+            cluster: genesis.cluster.into(),
+            grid_bits: u32::from(genesis.grid.bits()),
+            n: u32::from(genesis.n),
+            context_key: Bytes::copy_from_slice(&genesis.context_key),
+        }
+    }
+}
+
+impl TryFrom<WireGenesis> for Genesis {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireGenesis) -> Result<Genesis, DecodeError> {
+        let what = "the number of partitions";
+        let bits = narrow(wire.grid_bits, what)?;
+        Ok(Genesis {
+            cluster: wire.cluster.into(),
+            grid: Grid::new(bits).ok_or(DecodeError::new(what, Fault::OutOfRange))?,
+            n: narrow(wire.n, "the number of copies")?,
+            context_key: fixed(&wire.context_key, "the context key")?,
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Ballots, promises and what an acceptor must not forget.
+
+use super::event::WireEvent;
+use super::node::WireId;
+use super::{may, need};
+use crate::error::DecodeError;
+use proto::Event;
+use proto::paxos::{AcceptorState, Ballot};
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireBallot {
+    #[prost(uint64, tag = "1")]
+    counter: u64,
+    #[prost(message, required, tag = "2")]
+    node: WireId,
+    #[prost(uint32, tag = "3")]
+    incarnation: u32,
+}
+
+impl From<&Ballot> for WireBallot {
+    fn from(ballot: &Ballot) -> WireBallot {
+        WireBallot { counter: ballot.counter, node: WireId::from(&ballot.node), incarnation: ballot.incarnation }
+    }
+}
+
+impl TryFrom<WireBallot> for Ballot {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireBallot) -> Result<Ballot, DecodeError> {
+        Ok(Ballot { counter: wire.counter, node: wire.node.into(), incarnation: wire.incarnation })
+    }
+}
+
+/// An event under the ballot it was accepted in.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireAccepted {
+    #[prost(message, optional, tag = "1")]
+    ballot: Option<WireBallot>,
+    #[prost(message, optional, tag = "2")]
+    event: Option<WireEvent>,
+}
+
+impl From<&(Ballot, Event)> for WireAccepted {
+    fn from((ballot, event): &(Ballot, Event)) -> WireAccepted {
+        WireAccepted { ballot: Some(ballot.into()), event: Some(event.into()) }
+    }
+}
+
+impl TryFrom<WireAccepted> for (Ballot, Event) {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireAccepted) -> Result<(Ballot, Event), DecodeError> {
+        Ok((need(wire.ballot, "a ballot")?, need(wire.event, "an event")?))
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireAcceptor {
+    #[prost(message, optional, tag = "1")]
+    promised: Option<WireBallot>,
+    #[prost(message, optional, tag = "2")]
+    accepted: Option<WireAccepted>,
+}
+
+impl From<&AcceptorState<Event>> for WireAcceptor {
+    fn from(state: &AcceptorState<Event>) -> WireAcceptor {
+        WireAcceptor {
+            promised: Some(WireBallot::from(&state.promised)),
+            accepted: state.accepted.as_ref().map(WireAccepted::from),
+        }
+    }
+}
+
+impl TryFrom<WireAcceptor> for AcceptorState<Event> {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireAcceptor) -> Result<AcceptorState<Event>, DecodeError> {
+        Ok(AcceptorState { promised: need(wire.promised, "a ballot")?, accepted: may(wire.accepted)? })
+    }
+}

@@ -1,0 +1,45 @@
+//! The envelope of every stored value: a format byte in front, a checksum behind.
+//!
+//! Invariant: the checksum is the last four bytes in every format there will ever be, and covers the storage key, the
+//! format byte and the body. So damage is told from a newer format, and a value under a wrong key is damage.
+//! Refuses to know what the body means.
+
+use crate::error::{DecodeError, Fault};
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
+
+/// The format this version writes, and the only one it reads.
+pub const DISK_FORMAT: u8 = 1;
+
+const TRAILER_BYTES: usize = 4;
+
+pub(crate) fn seal(storage_key: &[u8], body: &impl Message) -> Bytes {
+    let mut value = BytesMut::with_capacity(1 + body.encoded_len() + TRAILER_BYTES);
+    value.put_u8(DISK_FORMAT);
+    body.encode_raw(&mut value);
+    let checksum = checksum(storage_key, &value);
+    value.put_u32_le(checksum);
+    value.freeze()
+}
+
+/// The body of a value, not copied.
+pub(crate) fn open(storage_key: &[u8], value: &Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
+    let body_end = value.len().checked_sub(TRAILER_BYTES).filter(|end| *end >= 1);
+    let body_end = body_end.ok_or(DecodeError::new(what, Fault::Truncated))?;
+    let expected = value[body_end..].iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    let got = checksum(storage_key, &value[..body_end]);
+    if got != expected {
+        return Err(DecodeError::new(what, Fault::Checksum { got, expected }));
+    }
+    match value[0] {
+        DISK_FORMAT => Ok(value.slice(1..body_end)),
+        format => Err(DecodeError::new(what, Fault::Format(format))),
+    }
+}
+
+fn checksum(storage_key: &[u8], value: &[u8]) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(storage_key);
+    hash.update(value);
+    hash.finalize()
+}
