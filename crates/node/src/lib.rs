@@ -1,1 +1,13 @@
-//! Placeholder.
+//! One node without its sockets, threads and clock: the machine of `proto`, the execution of its storage operations,
+//! recovery, and the fences between what is visible and what is durable.
+//!
+//! The server and the simulator run this same type. Invariant: same inputs at the same times over the same engine
+//! contents give the same effects.
+
+pub mod inspect;
+pub mod life;
+
+pub use inspect::{LocalItem, LocalItems};
+pub use life::{Founding, Identity, Node, NodeEffect, NodeInput, OpenError};
+pub use proto::{self, Config};
+pub use storage;

@@ -1,1 +1,49 @@
-//! Placeholder.
+//! Every distributed decision of the database, as one synchronous, deterministic machine.
+//!
+//! [`Machine::handle`] takes the time and one [`Input`] and appends [`Effect`]s to be carried out in order. The machine
+//! knows no clock, socket, thread, disk, file format or ambient randomness; whoever runs it (the server, the
+//! simulator) calls `handle` with `Input::Tick` no later than [`Machine::next_deadline`], delivers messages, and hands
+//! the outcomes of storage operations back.
+//!
+//! Invariant: an acknowledgement leaves only on the storage outcome that it reports.
+
+pub mod bucket;
+mod compare;
+pub mod config;
+mod coordinator;
+mod core;
+pub mod event;
+pub mod hash;
+mod hints;
+pub mod history;
+pub mod ids;
+pub mod input;
+pub mod item;
+mod machine;
+mod membership;
+pub mod message;
+pub mod paxos;
+pub mod quorum;
+mod read_repair;
+pub mod record;
+mod replica;
+pub mod request;
+mod requests;
+pub mod store;
+mod streams;
+
+pub use bucket::{Bucket, Durability, Level, Mode};
+pub use config::Config;
+pub use event::{Change, Event, Genesis};
+pub use history::{BrokenHistory, History, View};
+pub use ids::{BucketId, ClientId, Digest, Epoch, HintId, OpId, SessionId};
+pub use input::{Effect, Input, Note};
+pub use item::{ItemKey, Range, Slot};
+pub use machine::{Boot, Machine};
+pub use message::{Ack, Lane, Message, Offered, Progress, ReadAnswer, ScanAnswer};
+pub use record::{Record, Rule, Update, Value, Version};
+pub use request::{
+    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Refusal, Request, Response, Scan, Scope, Sibling, Status,
+    Written,
+};
+pub use store::{Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

@@ -4,6 +4,7 @@
 //! Invariant: nothing here reads a clock, a socket, a file or ambient randomness.
 //! Refuses to know any word of the database.
 
+pub mod hash;
 pub mod marks;
 pub mod prng;
 pub mod time;

@@ -98,8 +98,11 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_stream() {
         let (mut a, mut b, mut c) = (Prng::new(7), Prng::new(7), Prng::new(8));
-        let (x, y, z): (Vec<_>, Vec<_>, Vec<_>) =
-            ((0..8).map(|_| a.next_u64()).collect(), (0..8).map(|_| b.next_u64()).collect(), (0..8).map(|_| c.next_u64()).collect());
+        let (x, y, z): (Vec<_>, Vec<_>, Vec<_>) = (
+            (0..8).map(|_| a.next_u64()).collect(),
+            (0..8).map(|_| b.next_u64()).collect(),
+            (0..8).map(|_| c.next_u64()).collect(),
+        );
         assert_eq!(x, y);
         assert_ne!(x, z);
     }

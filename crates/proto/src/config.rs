@@ -1,0 +1,54 @@
+//! The machine's bounds and times. Every queue has a bound, every wait an end.
+
+use stdx::Span;
+
+/// Bounds and times of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long a request may take if the client does not say.
+    pub request_time: Span,
+    /// Requests being coordinated here at once; more are refused as overload.
+    pub requests_max: usize,
+    /// Versions that may stand side by side before client writes are refused.
+    pub siblings_max: u32,
+    /// Largest value of one write, in bytes.
+    pub value_bytes_max: usize,
+    /// Longest partition key or sort key together, in bytes.
+    pub key_bytes_max: usize,
+    /// Time between two gossip messages of this node.
+    pub gossip_every: Span,
+    /// Time between two comparisons with a random peer; `Span::ZERO` switches anti-entropy off.
+    pub compare_every: Span,
+    /// Partitions compared in one message.
+    pub compare_partitions: usize,
+    /// Outgoing streams at once.
+    pub streams_max: usize,
+    /// Bytes of records in one page of a stream.
+    pub stream_page_bytes: usize,
+    /// Hints replayed to one node at once.
+    pub hints_in_flight: u32,
+    /// How far ahead of our own wall clock a peer's stamp may be before we do not follow it.
+    pub clock_ahead_max: Span,
+    /// Failure detector.
+    pub liveness: liveness::Config,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            request_time: Span::secs(5),
+            requests_max: 4_096,
+            siblings_max: 100,
+            value_bytes_max: 64 << 20,
+            key_bytes_max: 16 << 20,
+            gossip_every: Span::secs(1),
+            compare_every: Span::secs(1),
+            compare_partitions: 256,
+            streams_max: 32,
+            stream_page_bytes: 256 << 10,
+            hints_in_flight: 64,
+            clock_ahead_max: Span::secs(60),
+            liveness: liveness::Config::default(),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Operations this node drives for clients: one struct per operation, found again by its id, ended by an answer or by
+//! its deadline.
+//!
+//! Invariant: an operation answers its asker exactly once. After the answer it may stay a while to take late answers
+//! in, then it goes; no operation outlives its deadline.
+//! Refuses to know storage and sockets; the local replica answers like any other.
+
+mod forward;
+mod read;
+mod scan;
+mod write;
+
+pub(crate) use forward::Forwarding;
+pub(crate) use read::Reading;
+pub(crate) use scan::{PAGE_BYTES, Scanning};
+pub(crate) use write::{Writing, check_key};
+
+use crate::core::Core;
+use crate::ids::{ClientId, Epoch, HintId, OpId};
+use crate::message::Message;
+use crate::request::{Refusal, Response};
+use ring::NodeId;
+use std::collections::{BTreeMap, BTreeSet};
+use stdx::Mono;
+
+/// Who waits for an operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Asker {
+    /// A client of this node.
+    Client(ClientId),
+    /// A peer that forwarded its client's request.
+    Peer { node: NodeId, op: OpId },
+    /// Another operation here; it wants to know when the write-back of one of its records is done.
+    WriteBack { parent: OpId },
+    /// The hint replay.
+    Hint { target: NodeId, id: HintId },
+    /// Nobody.
+    Nobody,
+}
+
+/// An operation in flight.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    Write(Writing),
+    Read(Reading),
+    Scan(Scanning),
+    Forward(Forwarding),
+}
+
+/// What came of an operation that somebody inside the machine waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Inner {
+    WriteBack { parent: OpId, done: bool },
+    Hint { target: NodeId, id: HintId, done: bool },
+}
+
+/// All operations in flight.
+#[derive(Default)]
+pub(crate) struct Operations {
+    by_id: BTreeMap<OpId, Operation>,
+    deadlines: BTreeSet<(Mono, OpId)>,
+    /// Unanswered writes by the epoch they began under.
+    writes: BTreeMap<Epoch, usize>,
+    /// Unanswered reads by the epoch they read by.
+    reads: BTreeMap<Epoch, usize>,
+    /// Results for parts of the machine, to be handed out before `handle` returns.
+    pub(crate) inner: Vec<Inner>,
+}
+
+impl Operations {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Reads and writes whose askers still wait.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.writes.values().chain(self.reads.values()).sum()
+    }
+
+    pub(crate) fn get(&mut self, id: OpId) -> Option<&mut Operation> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(crate) fn ids(&self) -> Vec<OpId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    pub(crate) fn insert(&mut self, id: OpId, operation: Operation, deadline: Mono) {
+        self.by_id.insert(id, operation);
+        self.deadlines.insert((deadline, id));
+    }
+
+    /// Takes an operation out, to be put back with [`Operations::put_back`] if it goes on. Its deadline stays.
+    pub(crate) fn take(&mut self, id: OpId) -> Option<Operation> {
+        self.by_id.remove(&id)
+    }
+
+    pub(crate) fn put_back(&mut self, id: OpId, operation: Operation) {
+        self.by_id.insert(id, operation);
+    }
+
+    /// Wakes the operation at `at`, too.
+    pub(crate) fn wake_at(&mut self, id: OpId, at: Mono) {
+        self.deadlines.insert((at, id));
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Operations whose time has come, each once.
+    pub(crate) fn due(&mut self, now: Mono) -> Vec<OpId> {
+        let mut due = Vec::new();
+        while let Some((at, id)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            if self.by_id.contains_key(&id) && !due.contains(&id) {
+                due.push(id);
+            }
+        }
+        due
+    }
+
+    pub(crate) fn write_begins(&mut self, epoch: Epoch) {
+        *self.writes.entry(epoch).or_insert(0) += 1;
+    }
+
+    pub(crate) fn write_ends(&mut self, epoch: Epoch) {
+        decrement(&mut self.writes, epoch);
+    }
+
+    pub(crate) fn read_begins(&mut self, epoch: Epoch) {
+        *self.reads.entry(epoch).or_insert(0) += 1;
+    }
+
+    pub(crate) fn read_ends(&mut self, epoch: Epoch) {
+        decrement(&mut self.reads, epoch);
+    }
+
+    /// The oldest epoch under which an unanswered write began.
+    pub(crate) fn oldest_write(&self) -> Option<Epoch> {
+        self.writes.keys().next().copied()
+    }
+
+    /// The oldest epoch by which an unanswered read reads.
+    pub(crate) fn oldest_read(&self) -> Option<Epoch> {
+        self.reads.keys().next().copied()
+    }
+
+    /// Hands a response to whoever asked.
+    pub(crate) fn answer(&mut self, core: &mut Core, asker: &Asker, response: Response) {
+        match asker {
+            Asker::Client(client) => core.reply(*client, response),
+            Asker::Peer { node, op } => {
+                core.send(*node, Message::Forwarded { op: *op, response: Box::new(response) });
+            }
+            Asker::WriteBack { parent } => {
+                let done = matches!(response, Response::Written(_));
+                self.inner.push(Inner::WriteBack { parent: *parent, done });
+            }
+            Asker::Hint { target, id } => {
+                let done = matches!(response, Response::Written(_));
+                self.inner.push(Inner::Hint { target: *target, id: *id, done });
+            }
+            Asker::Nobody => {}
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, core: &mut Core, asker: &Asker, refusal: Refusal) {
+        self.answer(core, asker, Response::Refused(refusal));
+    }
+}
+
+fn decrement(counts: &mut BTreeMap<Epoch, usize>, epoch: Epoch) {
+    let count = counts.get_mut(&epoch).expect("an operation ends under the epoch it began under");
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&epoch);
+    }
+}

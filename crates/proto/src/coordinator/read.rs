@@ -1,0 +1,232 @@
+//! One read: ask every replica, merge the answers, repair whoever is behind.
+//!
+//! A read that needs more than one answer and sees them differ writes the merge back to as many replicas as it needs
+//! before it answers, so that a later read of the same level never goes backwards (protocols note b8). Replicas that
+//! answer late are repaired in the background.
+
+use super::write::{impossible, small};
+use super::{Asker, Operation, Operations, Writing};
+use crate::bucket::{Bucket, Mode};
+use crate::core::Core;
+use crate::ids::{Epoch, OpId};
+use crate::input::Note;
+use crate::item::Slot;
+use crate::message::{Message, ReadAnswer};
+use crate::quorum::Group;
+use crate::read_repair::{behind, merged};
+use crate::record::Record;
+use crate::request::{Found, Get, Refusal, Response, Sibling};
+use crate::store::{Purpose, StoreOp, StoreOutcome};
+use ring::NodeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use stdx::{Mono, Span, Wall};
+
+/// A read in flight.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    asker: Asker,
+    /// The epoch it reads by.
+    epoch: Epoch,
+    slot: Slot,
+    replicas: Arc<[NodeId]>,
+    needed: usize,
+    answers: BTreeMap<NodeId, Option<Record>>,
+    /// Replicas that will not answer.
+    lost: Vec<NodeId>,
+    phase: Phase,
+    deadline: Mono,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Waiting for enough answers.
+    Gathering,
+    /// Enough answers differ; their merge is being written back before the client is answered.
+    Repairing(Option<Record>),
+    /// The client is answered; late answers are still taken in.
+    Settling,
+}
+
+impl Reading {
+    /// Begins a read.
+    pub(crate) fn start(ops: &mut Operations, core: &mut Core, asker: Asker, get: Get, bucket: &Bucket, within: Span) {
+        if bucket.mode == Mode::Linearizable {
+            return ops.refuse(core, &asker, Refusal::ModeUnsupported(bucket.name.clone()));
+        }
+        let level = get.level.unwrap_or(bucket.r);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, get.key);
+        let replicas = core.read_set(slot.partition, slot.bucket);
+        let Some(needed) = level.needed(replicas.len()) else {
+            return ops.refuse(core, &asker, impossible(level, replicas.len()));
+        };
+        let reading = Reading {
+            asker,
+            epoch: core.reading(),
+            slot,
+            replicas,
+            needed,
+            answers: BTreeMap::new(),
+            lost: Vec::new(),
+            phase: Phase::Gathering,
+            deadline: core.now.mono + within,
+        };
+        let id = core.next_op();
+        ops.read_begins(reading.epoch);
+        reading.replicas.iter().for_each(|node| reading.ask(core, id, *node));
+        reading.keep(ops, core, id);
+    }
+
+    fn ask(&self, core: &mut Core, id: OpId, node: NodeId) {
+        if node == core.node {
+            core.store(Purpose::Local(id), StoreOp::Read { slot: self.slot.clone() });
+        } else if !core.is_down(node) {
+            let Slot { bucket, key, .. } = self.slot.clone();
+            core.send(node, Message::Read { op: id, epoch: core.epoch(), bucket, key });
+        }
+    }
+
+    /// The local replica has answered.
+    pub(crate) fn on_stored(self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
+        let answer = match outcome {
+            StoreOutcome::Held(record) => ReadAnswer::Held(record),
+            _ => ReadAnswer::Failed,
+        };
+        let own = core.node;
+        self.on_answer(ops, core, id, own, answer);
+    }
+
+    /// A replica has answered.
+    pub(crate) fn on_answer(
+        mut self,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        from: NodeId,
+        answer: ReadAnswer,
+    ) {
+        if !self.replicas.contains(&from) {
+            return ops.put_back(id, Operation::Read(self));
+        }
+        match answer {
+            ReadAnswer::Held(record) => {
+                if let Some(stamp) = record.as_ref().and_then(Record::highest_stamp) {
+                    core.observe(stamp);
+                }
+                self.answers.insert(from, record);
+            }
+            ReadAnswer::Stale(_) | ReadAnswer::Failed => self.lost.push(from),
+        }
+        if matches!(self.phase, Phase::Gathering) && self.answers.len() >= self.needed {
+            self.conclude(ops, core, id);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Enough replicas have answered.
+    fn conclude(&mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let record = merged(&self.answers);
+        let differing = behind(record.as_ref(), &self.answers);
+        if differing.is_empty() || self.needed == 1 {
+            self.answer(ops, core, record.as_ref());
+            return;
+        }
+        stdx::marks::hit("read_repair_before_answer");
+        core.note(Note::ReadRepair(differing.len() as u32));
+        let equal: Vec<NodeId> = self.answers.keys().copied().filter(|node| !differing.contains(node)).collect();
+        let groups = vec![Group { replicas: self.replicas.clone(), needed: self.needed }];
+        let within = self.deadline.since(core.now.mono);
+        if let Some(record) = record.clone() {
+            let asker = Asker::WriteBack { parent: id };
+            Writing::write_back(ops, core, asker, self.slot.clone(), record, groups, &equal, within);
+        }
+        self.phase = Phase::Repairing(record);
+    }
+
+    /// The write-back of the merge is done, or is not going to be.
+    pub(crate) fn on_write_back(mut self, ops: &mut Operations, core: &mut Core, id: OpId, done: bool) {
+        if let Phase::Repairing(record) = &mut self.phase {
+            let record = record.take();
+            if done {
+                self.answer(ops, core, record.as_ref());
+            } else {
+                self.give_up(ops, core);
+            }
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// A connection to a replica stands again: ask it again.
+    pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
+        let waiting = matches!(self.phase, Phase::Gathering);
+        if waiting && self.replicas.contains(&peer) && !self.answers.contains_key(&peer) && !self.lost.contains(&peer) {
+            self.ask(core, id, peer);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Time has passed, or somebody's condition has changed.
+    pub(crate) fn on_time(self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        self.keep(ops, core, id);
+    }
+
+    /// Gives up if there is no hope, then stays or goes.
+    fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let expired = core.now.mono >= self.deadline;
+        if !matches!(self.phase, Phase::Settling) && (expired || self.is_hopeless(core)) {
+            self.give_up(ops, core);
+        }
+        let all_settled = self
+            .replicas
+            .iter()
+            .all(|node| self.answers.contains_key(node) || self.lost.contains(node) || core.is_down(*node));
+        if matches!(self.phase, Phase::Settling) && (expired || all_settled) {
+            self.repair_late(ops, core);
+            return;
+        }
+        ops.wake_at(id, self.deadline);
+        ops.put_back(id, Operation::Read(self));
+    }
+
+    fn is_hopeless(&self, core: &Core) -> bool {
+        let possible =
+            |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
+        matches!(self.phase, Phase::Gathering) && self.replicas.iter().filter(possible).count() < self.needed
+    }
+
+    /// Tells everybody who answered and is behind, without waiting.
+    fn repair_late(&mut self, ops: &mut Operations, core: &mut Core) {
+        let Some(record) = merged(&self.answers) else { return };
+        let differing = behind(Some(&record), &self.answers);
+        if differing.is_empty() {
+            return;
+        }
+        stdx::marks::hit("read_repair_after_answer");
+        core.note(Note::ReadRepair(differing.len() as u32));
+        let groups = vec![Group { replicas: differing.into(), needed: 1 }];
+        let within = core.config.request_time;
+        Writing::write_back(ops, core, Asker::Nobody, self.slot.clone(), record, groups, &[], within);
+    }
+
+    fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {
+        let siblings = record.map(|record| siblings(record, core.now.wall)).unwrap_or_default();
+        let context = record.map(Record::context).unwrap_or_default();
+        let found = Found { siblings, context, answered: small(self.answers.len()) };
+        self.phase = Phase::Settling;
+        ops.answer(core, &self.asker, Response::Found(found));
+        ops.read_ends(self.epoch);
+    }
+
+    fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
+        self.phase = Phase::Settling;
+        core.note(Note::QuorumUnmet);
+        let refusal = Refusal::QuorumUnmet { needed: small(self.needed), got: small(self.answers.len()), write: false };
+        ops.refuse(core, &self.asker, refusal);
+        ops.read_ends(self.epoch);
+    }
+}
+
+/// What a client sees of a record.
+pub(super) fn siblings(record: &Record, wall: Wall) -> Vec<Sibling> {
+    record.visible(wall).into_iter().map(|(dot, version)| Sibling { dot, version: version.clone() }).collect()
+}

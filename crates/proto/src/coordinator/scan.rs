@@ -1,0 +1,257 @@
+//! One scan: a page of items in storage order, as a quorum of replicas sees it.
+//!
+//! Invariant: nothing is filtered before merging. A replica sends its first records of the range, tombstones among
+//! them; the page ends at the last key that every answering replica has reached, because behind it some replica may
+//! hold a version (or a tombstone) that was not sent. Items that differ are written back before the answer.
+
+use super::read::siblings;
+use super::write::{impossible, small};
+use super::{Asker, Operation, Operations, Writing};
+use crate::bucket::{Bucket, Mode};
+use crate::core::Core;
+use crate::ids::{Epoch, OpId};
+use crate::input::Note;
+use crate::item::{ItemKey, Range, Slot};
+use crate::message::{Message, ScanAnswer};
+use crate::quorum::Group;
+use crate::read_repair::{behind, merged};
+use crate::record::Record;
+use crate::request::{Page, Refusal, Response, Scan};
+use crate::store::{Purpose, StoreOp, StoreOutcome};
+use ring::NodeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use stdx::{Mono, Span};
+
+/// Bytes of records one replica sends for one page.
+pub(crate) const PAGE_BYTES: usize = 4 << 20;
+
+/// Position of an item in storage order inside one bucket and partition.
+type Place = (ring::Token, ItemKey);
+
+#[derive(Debug)]
+struct Held {
+    items: Vec<(Place, Record)>,
+    more: bool,
+}
+
+/// A scan in flight.
+#[derive(Debug)]
+pub(crate) struct Scanning {
+    asker: Asker,
+    epoch: Epoch,
+    bucket: Bucket,
+    range: Range,
+    limit: u32,
+    replicas: Arc<[NodeId]>,
+    needed: usize,
+    answers: BTreeMap<NodeId, Held>,
+    lost: Vec<NodeId>,
+    /// The page to answer with once this many write-backs are done.
+    waiting: Option<(Page, usize)>,
+    answered: bool,
+    deadline: Mono,
+}
+
+impl Scanning {
+    /// Begins a scan.
+    pub(crate) fn start(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        scan: Scan,
+        bucket: &Bucket,
+        within: Span,
+    ) {
+        if bucket.mode == Mode::Linearizable {
+            return ops.refuse(core, &asker, Refusal::ModeUnsupported(bucket.name.clone()));
+        }
+        let range = scan.scope.range(bucket.id);
+        let partition = range.partition(core.history.genesis().grid);
+        let level = scan.level.unwrap_or(bucket.r);
+        let replicas = core.read_set(partition, bucket.id);
+        let Some(needed) = level.needed(replicas.len()) else {
+            return ops.refuse(core, &asker, impossible(level, replicas.len()));
+        };
+        let scanning = Scanning {
+            asker,
+            epoch: core.reading(),
+            bucket: bucket.clone(),
+            range,
+            limit: scan.limit.clamp(1, 10_000),
+            replicas,
+            needed,
+            answers: BTreeMap::new(),
+            lost: Vec::new(),
+            waiting: None,
+            answered: false,
+            deadline: core.now.mono + within,
+        };
+        let id = core.next_op();
+        ops.read_begins(scanning.epoch);
+        scanning.replicas.iter().for_each(|node| scanning.ask(core, id, *node));
+        scanning.keep(ops, core, id);
+    }
+
+    fn ask(&self, core: &mut Core, id: OpId, node: NodeId) {
+        let (range, limit) = (self.range.clone(), self.limit);
+        if node == core.node {
+            core.store(Purpose::Local(id), StoreOp::Scan { range, items_max: limit, bytes_max: PAGE_BYTES });
+        } else if !core.is_down(node) {
+            core.send(node, Message::Scan { op: id, epoch: core.epoch(), range, limit });
+        }
+    }
+
+    /// The local replica has answered.
+    pub(crate) fn on_stored(self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
+        let answer = match outcome {
+            StoreOutcome::Page { items, more } => ScanAnswer::Held { items, more },
+            _ => ScanAnswer::Failed,
+        };
+        let own = core.node;
+        self.on_answer(ops, core, id, own, answer);
+    }
+
+    /// A replica has answered.
+    pub(crate) fn on_answer(
+        mut self,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        from: NodeId,
+        answer: ScanAnswer,
+    ) {
+        match answer {
+            ScanAnswer::Held { items, more } if self.replicas.contains(&from) => {
+                let own_bucket = self.bucket.id;
+                let placed = |(bucket, key, record)| (bucket == own_bucket).then(|| (place(key), record));
+                self.answers.insert(from, Held { items: items.into_iter().filter_map(placed).collect(), more });
+            }
+            ScanAnswer::Held { .. } => {}
+            ScanAnswer::Stale(_) | ScanAnswer::Failed => self.lost.push(from),
+        }
+        if self.waiting.is_none() && !self.answered && self.answers.len() >= self.needed {
+            self.conclude(ops, core, id);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Enough replicas have answered: find the page and write back what differs.
+    fn conclude(&mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let end = self.reached();
+        let mut by_place: BTreeMap<Place, BTreeMap<NodeId, Option<Record>>> = BTreeMap::new();
+        let nodes: Vec<NodeId> = self.answers.keys().copied().collect();
+        for (node, held) in &self.answers {
+            for (place, record) in held.items.iter().filter(|(place, _)| end.as_ref().is_none_or(|end| place <= end)) {
+                let answers =
+                    by_place.entry(place.clone()).or_insert_with(|| nodes.iter().map(|node| (*node, None)).collect());
+                answers.insert(*node, Some(record.clone()));
+            }
+        }
+        let mut page = Page { items: Vec::new(), next: end.map(|(_, key)| key) };
+        let mut write_backs = 0;
+        for ((_, key), answers) in by_place {
+            let Some(record) = merged(&answers) else { continue };
+            if self.needed > 1 {
+                write_backs += usize::from(self.write_back(ops, core, id, key.clone(), &record, &answers));
+            }
+            let visible = siblings(&record, core.now.wall);
+            if !visible.is_empty() {
+                page.items.push((key, visible));
+            }
+        }
+        self.waiting = Some((page, write_backs));
+        self.answer_if_done(ops, core);
+    }
+
+    /// The last place that every answering replica has reached; `None` if all reached the end of the range.
+    fn reached(&self) -> Option<Place> {
+        let ends = self.answers.values().filter(|held| held.more).filter_map(|held| held.items.last());
+        ends.map(|(place, _)| place.clone()).min()
+    }
+
+    fn write_back(
+        &self,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        key: ItemKey,
+        record: &Record,
+        answers: &BTreeMap<NodeId, Option<Record>>,
+    ) -> bool {
+        let differing = behind(Some(record), answers);
+        if differing.is_empty() {
+            return false;
+        }
+        core.note(Note::ReadRepair(differing.len() as u32));
+        let equal: Vec<NodeId> = answers.keys().copied().filter(|node| !differing.contains(node)).collect();
+        let groups = vec![Group { replicas: self.replicas.clone(), needed: self.needed }];
+        let slot = Slot::new(core.history.genesis().grid, self.bucket.id, key);
+        let within = self.deadline.since(core.now.mono);
+        let asker = Asker::WriteBack { parent: id };
+        Writing::write_back(ops, core, asker, slot, record.clone(), groups, &equal, within);
+        true
+    }
+
+    /// One write-back is done, or is not going to be.
+    pub(crate) fn on_write_back(mut self, ops: &mut Operations, core: &mut Core, id: OpId, done: bool) {
+        match &mut self.waiting {
+            Some((_, left)) if done => *left -= 1,
+            _ => self.give_up(ops, core),
+        }
+        self.answer_if_done(ops, core);
+        self.keep(ops, core, id);
+    }
+
+    fn answer_if_done(&mut self, ops: &mut Operations, core: &mut Core) {
+        if self.answered || self.waiting.as_ref().is_none_or(|(_, left)| *left > 0) {
+            return;
+        }
+        if let Some((page, _)) = self.waiting.take() {
+            self.answered = true;
+            ops.answer(core, &self.asker, Response::Page(page));
+            ops.read_ends(self.epoch);
+        }
+    }
+
+    /// A connection to a replica stands again: ask it again.
+    pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
+        if !self.answered && self.replicas.contains(&peer) && !self.answers.contains_key(&peer) {
+            self.ask(core, id, peer);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Time has passed, or somebody's condition has changed.
+    pub(crate) fn on_time(self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        self.keep(ops, core, id);
+    }
+
+    fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let possible =
+            |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
+        let hopeless = self.waiting.is_none() && self.replicas.iter().filter(possible).count() < self.needed;
+        if !self.answered && (hopeless || core.now.mono >= self.deadline) {
+            self.give_up(ops, core);
+        }
+        if !self.answered {
+            ops.wake_at(id, self.deadline);
+            ops.put_back(id, Operation::Scan(self));
+        }
+    }
+
+    fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
+        if self.answered {
+            return;
+        }
+        self.answered = true;
+        core.note(Note::QuorumUnmet);
+        let refusal = Refusal::QuorumUnmet { needed: small(self.needed), got: small(self.answers.len()), write: false };
+        ops.refuse(core, &self.asker, refusal);
+        ops.read_ends(self.epoch);
+    }
+}
+
+fn place(key: ItemKey) -> Place {
+    (ring::Token::of(&key.partition_key), key)
+}

@@ -1,0 +1,301 @@
+//! One write: a new version by a client, or the write-back of a record that a read merged.
+//!
+//! The coordinator makes the version in its own replica, sends the whole record to the others, and answers when every
+//! replica set in use has enough durable copies. Whoever has not answered by `hint_at` gets a hint (Dynamo §4.6); a
+//! hint counts for level `any` only.
+//!
+//! Invariant: `QuorumUnmet` for a write means "may have been applied", never "was not".
+
+use super::{Asker, Operation, Operations};
+use crate::bucket::{Bucket, Durability, Level, Mode};
+use crate::core::Core;
+use crate::ids::{Epoch, HintId, OpId};
+use crate::input::Note;
+use crate::item::{ItemKey, Slot};
+use crate::message::{Ack, Message};
+use crate::quorum::{Group, Quorum};
+use crate::record::{Record, Update, Version};
+use crate::request::{Put, Refusal, Response, Written};
+use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
+use causal::Context;
+use ring::NodeId;
+use stdx::{Mono, Span};
+
+/// A write in flight.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    asker: Asker,
+    /// The epoch it began under.
+    epoch: Epoch,
+    slot: Slot,
+    quorum: Quorum,
+    /// A durable hint anywhere is enough.
+    any: bool,
+    hinted: Vec<NodeId>,
+    /// Replicas that cannot acknowledge any more.
+    lost: Vec<NodeId>,
+    fsync: bool,
+    /// The record to send; none until the local replica has made it.
+    record: Option<Record>,
+    /// What the client has seen once this is written.
+    context: Context,
+    answered: bool,
+    hint_at: Mono,
+    deadline: Mono,
+}
+
+impl Writing {
+    /// Begins a client's write on this node, which should be a replica.
+    pub(crate) fn start(ops: &mut Operations, core: &mut Core, asker: Asker, put: Put, bucket: &Bucket, within: Span) {
+        match Writing::prepare(core, &asker, put, bucket, within) {
+            Err(refusal) => ops.refuse(core, &asker, refusal),
+            Ok((mut writing, update)) => {
+                let id = core.next_op();
+                ops.write_begins(writing.epoch);
+                let slot = writing.slot.clone();
+                if core.is_replica(core.node, slot.partition, slot.bucket) {
+                    let (rule, fsync) = (bucket.rule, writing.fsync);
+                    let sibling_limit = core.config.siblings_max;
+                    let op = StoreOp::Update { slot, rule, update, sibling_limit, fsync };
+                    core.store(Purpose::Local(id), op);
+                } else {
+                    writing.record = Some(Record::updated(None, bucket.rule, update));
+                    writing.send_all(core, id);
+                }
+                writing.keep(ops, core, id);
+            }
+        }
+    }
+
+    /// Begins the write-back of a record that `equal` replicas already hold.
+    pub(crate) fn write_back(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        slot: Slot,
+        record: Record,
+        groups: Vec<Group>,
+        equal: &[NodeId],
+        within: Span,
+    ) {
+        let mut quorum = Quorum::new(groups);
+        equal.iter().for_each(|node| quorum.add(*node));
+        let context = Context::default();
+        let mut writing = Writing::new(core, asker, slot, quorum, within, context);
+        writing.record = Some(record);
+        let id = core.next_op();
+        ops.write_begins(writing.epoch);
+        writing.send_all(core, id);
+        writing.keep(ops, core, id);
+    }
+
+    fn new(core: &Core, asker: Asker, slot: Slot, quorum: Quorum, within: Span, context: Context) -> Writing {
+        let hint_after = Span((within.0 / 2).min(Span::secs(2).0));
+        Writing {
+            asker,
+            epoch: core.epoch(),
+            slot,
+            quorum,
+            any: false,
+            hinted: Vec::new(),
+            lost: Vec::new(),
+            fsync: true,
+            record: None,
+            context,
+            answered: false,
+            hint_at: core.now.mono + hint_after,
+            deadline: core.now.mono + within,
+        }
+    }
+
+    fn prepare(
+        core: &mut Core,
+        asker: &Asker,
+        put: Put,
+        bucket: &Bucket,
+        within: Span,
+    ) -> Result<(Writing, Update), Refusal> {
+        if bucket.mode == Mode::Linearizable {
+            return Err(Refusal::ModeUnsupported(bucket.name.clone()));
+        }
+        let level = put.level.unwrap_or(bucket.w);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
+        let groups = core.write_groups(slot.partition, slot.bucket, level);
+        let groups = groups.map_err(|replicas| impossible(level, replicas))?;
+        let Some(dot) = core.next_dot() else {
+            return Err(Refusal::NotReady("this node is starting; try again in a moment".to_owned()));
+        };
+        let context = put.context.unwrap_or_default();
+        if context.covers(&dot) {
+            return Err(Refusal::ContextUnknown);
+        }
+        let ttl = if put.value.is_some() { put.ttl.or(bucket.ttl) } else { None };
+        let version =
+            Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| core.now.wall.plus(ttl)), value: put.value };
+        let mut seen = context.clone();
+        seen.include(dot);
+        let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, seen);
+        writing.any = level == Level::Any;
+        writing.fsync = put.durability == Durability::Fsync;
+        Ok((writing, Update { dot, context, version }))
+    }
+
+    /// Sends the record to every replica that has not acknowledged; those known to be down get a hint at once.
+    fn send_all(&mut self, core: &mut Core, id: OpId) {
+        for node in self.quorum.silent() {
+            if core.is_down(node) {
+                self.hint(core, id, node);
+            } else {
+                self.send(core, id, node);
+            }
+        }
+    }
+
+    fn send(&self, core: &mut Core, id: OpId, node: NodeId) {
+        let Some(record) = self.record.clone() else { return };
+        let Slot { bucket, key, .. } = self.slot.clone();
+        if node == core.node {
+            let op = StoreOp::Merge { slot: self.slot.clone(), record, fsync: self.fsync };
+            core.store(Purpose::Local(id), op);
+        } else {
+            let message = Message::Replicate { op: id, epoch: core.epoch(), bucket, key, record, fsync: self.fsync };
+            core.send(node, message);
+        }
+    }
+
+    fn hint(&mut self, core: &mut Core, id: OpId, target: NodeId) {
+        let Some(record) = self.record.clone() else { return };
+        // A hint that is being replayed is stored already.
+        if self.hinted.contains(&target) || target == core.node || matches!(self.asker, Asker::Hint { .. }) {
+            return;
+        }
+        self.hinted.push(target);
+        let Slot { bucket, key, .. } = self.slot.clone();
+        let hint = Hint { id: HintId(core.next_op().0), target, bucket, key, record };
+        core.store(Purpose::LocalHint(id, target), StoreOp::PutHint(hint));
+        core.note(Note::HintKept(target));
+    }
+
+    /// The local replica has made the version, or merged, or failed.
+    pub(crate) fn on_stored(mut self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
+        match outcome {
+            StoreOutcome::Applied(record) => {
+                self.record = Some(record);
+                let own = core.node;
+                let others: Vec<NodeId> = self.quorum.silent().into_iter().filter(|node| *node != own).collect();
+                for node in others {
+                    if core.is_down(node) { self.hint(core, id, node) } else { self.send(core, id, node) }
+                }
+            }
+            StoreOutcome::Done => self.quorum.add(core.node),
+            StoreOutcome::Failed(StoreFailure::TooManySiblings(count)) => {
+                self.refuse(ops, core, Refusal::TooManySiblings { count });
+                return;
+            }
+            StoreOutcome::Failed(StoreFailure::Full) if self.record.is_none() => {
+                self.refuse(ops, core, Refusal::DiskFull);
+                return;
+            }
+            StoreOutcome::Failed(failure) if self.record.is_none() => {
+                self.refuse(ops, core, Refusal::StorageFailed(failure.to_string()));
+                return;
+            }
+            _ => self.lost.push(core.node),
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// A hint is durable, or could not be kept.
+    pub(crate) fn on_hint(mut self, ops: &mut Operations, core: &mut Core, id: OpId, kept: bool) {
+        if kept && self.any && !self.answered {
+            self.succeed(ops, core, 1);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// A replica has answered.
+    pub(crate) fn on_ack(mut self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, ack: Ack) {
+        match ack {
+            Ack::Done => self.quorum.add(from),
+            Ack::Stale(_) | Ack::Full | Ack::Failed => self.lost.push(from),
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// A connection to a replica stands again: what was on the way may be lost, so say it again.
+    pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
+        if self.quorum.replicas().contains(&peer) && !self.quorum.has(peer) && !self.lost.contains(&peer) {
+            self.send(core, id, peer);
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Time has passed, or somebody's condition has changed.
+    pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if core.now.mono >= self.hint_at && self.record.is_some() {
+            self.quorum.silent().into_iter().for_each(|node| self.hint(core, id, node));
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Answers if it is time to, then stays or goes.
+    fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if !self.answered && self.quorum.is_met() {
+            let answers = self.quorum.answers();
+            self.succeed(ops, core, answers);
+        }
+        let expired = core.now.mono >= self.deadline;
+        let hopeless = || {
+            let lost = &self.lost;
+            !self.any && !self.quorum.can_be_met(|node| !lost.contains(&node) && !core.is_down(node))
+        };
+        if !self.answered && (expired || hopeless()) {
+            let (got, needed) = self.quorum.worst();
+            core.note(Note::QuorumUnmet);
+            let refusal = Refusal::QuorumUnmet { needed: small(needed), got: small(got), write: true };
+            self.answered = true;
+            ops.refuse(core, &self.asker, refusal);
+            ops.write_ends(self.epoch);
+        }
+        let all_settled =
+            self.quorum.silent().iter().all(|node| self.lost.contains(node) || self.hinted.contains(node));
+        if self.answered && (expired || all_settled) {
+            return;
+        }
+        let wake = if core.now.mono < self.hint_at { self.hint_at } else { self.deadline };
+        ops.wake_at(id, wake);
+        ops.put_back(id, Operation::Write(self));
+    }
+
+    fn succeed(&mut self, ops: &mut Operations, core: &mut Core, acknowledged: usize) {
+        let written = Written { context: self.context.clone(), acknowledged: small(acknowledged) };
+        self.answered = true;
+        ops.answer(core, &self.asker, Response::Written(written));
+        ops.write_ends(self.epoch);
+    }
+
+    fn refuse(mut self, ops: &mut Operations, core: &mut Core, refusal: Refusal) {
+        self.answered = true;
+        ops.refuse(core, &self.asker, refusal);
+        ops.write_ends(self.epoch);
+    }
+}
+
+/// A count of replicas, which fits a byte.
+pub(super) fn small(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
+}
+
+/// The refusal of a level that asks for more replicas than there are.
+pub(super) fn impossible(level: Level, replicas: usize) -> Refusal {
+    Refusal::LevelImpossible { level, replicas: small(replicas) }
+}
+
+/// Checks the sizes of a key before anything is done with it.
+pub(crate) fn check_key(core: &Core, key: &ItemKey) -> Result<(), Refusal> {
+    let max = core.config.key_bytes_max;
+    if key.len() > max {
+        return Err(Refusal::Invalid(format!("the key has {} bytes; at most {max} are taken", key.len())));
+    }
+    Ok(())
+}

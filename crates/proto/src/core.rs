@@ -1,0 +1,228 @@
+//! What every part of the machine shares: who we are, what the cluster agreed on, who is reachable, the clock of
+//! versions, and the list of effects being collected.
+//!
+//! Invariant: a dot is handed out once; its incarnation is durable before the first dot.
+
+use crate::config::Config;
+use crate::event::{Change, Event};
+use crate::history::History;
+use crate::ids::{BucketId, ClientId, Epoch, OpId, SessionId};
+use crate::input::{Effect, Note};
+use crate::message::{Message, Progress};
+use crate::quorum::Group;
+use crate::request::Response;
+use crate::store::{Purpose, StoreOp, Ticket};
+use causal::{Actor, Dot, HybridClock, Stamp};
+use liveness::{Condition, Detector};
+use ring::{Member, NodeId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use stdx::{Now, Prng};
+
+/// A node that left in one of this many last events may still be talked to.
+const EVENTS_REMEMBERED: usize = 16;
+
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) now: Now,
+    pub(crate) node: NodeId,
+    pub(crate) prng: Prng,
+    pub(crate) history: History,
+    pub(crate) detector: Detector<NodeId>,
+    /// How far each node has said it is; our own entry is what we have durably and have said.
+    pub(crate) progress: BTreeMap<NodeId, Progress>,
+    pub(crate) out: Vec<Effect>,
+    /// Messages between parts of this node, handed over before `handle` returns.
+    pub(crate) to_self: Vec<Message>,
+    /// Bytes on our disk, as last heard; for plans.
+    pub(crate) disk_bytes: u64,
+    clock: HybridClock,
+    actor: Option<Actor>,
+    dots: u64,
+    ids: u64,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config, now: Now, node: NodeId, history: History, seed: u64) -> Core {
+        let detector = Detector::new(config.liveness, Prng::keyed(seed, "detector", &[]).next_u64());
+        Core {
+            config,
+            now,
+            node,
+            prng: Prng::keyed(seed, "machine", &[]),
+            history,
+            detector,
+            progress: BTreeMap::new(),
+            out: Vec::new(),
+            to_self: Vec::new(),
+            disk_bytes: 0,
+            clock: HybridClock::new(),
+            actor: None,
+            dots: 0,
+            ids: 0,
+        }
+    }
+
+    pub(crate) fn send(&mut self, to: NodeId, message: Message) {
+        debug_assert_ne!(to, self.node, "a node does not send to itself");
+        self.out.push(Effect::Send { to, message });
+    }
+
+    pub(crate) fn reply(&mut self, client: ClientId, response: Response) {
+        self.out.push(Effect::Reply { client, response });
+    }
+
+    pub(crate) fn store(&mut self, purpose: Purpose, op: StoreOp) {
+        self.out.push(Effect::Store { ticket: Ticket(purpose), op });
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        self.out.push(Effect::Note(note));
+    }
+
+    pub(crate) fn next_op(&mut self) -> OpId {
+        self.ids += 1;
+        OpId(self.ids)
+    }
+
+    pub(crate) fn next_session(&mut self) -> SessionId {
+        self.ids += 1;
+        SessionId(self.ids)
+    }
+
+    /// From now on dots carry this incarnation, which is durable.
+    pub(crate) fn begin_incarnation(&mut self, incarnation: u32) {
+        self.actor = Some(Actor { node: self.node.0, incarnation });
+        self.dots = 0;
+    }
+
+    /// The incarnation dots carry, once it is durable.
+    pub(crate) fn incarnation(&self) -> Option<u32> {
+        self.actor.map(|actor| actor.incarnation)
+    }
+
+    /// A dot never used before, or `None` while no incarnation is durable.
+    pub(crate) fn next_dot(&mut self) -> Option<Dot> {
+        let actor = self.actor?;
+        self.dots += 1;
+        Some(Dot { actor, counter: self.dots })
+    }
+
+    /// A stamp later than all before.
+    pub(crate) fn next_stamp(&mut self) -> Stamp {
+        self.clock.tick(self.now.wall.0)
+    }
+
+    /// Follows a stamp seen in a peer's record, unless it is absurdly far ahead.
+    pub(crate) fn observe(&mut self, stamp: Stamp) {
+        let ahead_max = self.config.clock_ahead_max.as_millis();
+        if let Err(ahead) = self.clock.observe(stamp, self.now.wall.0, ahead_max) {
+            self.note(Note::ClockAhead(ahead.by_ms));
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.history.epoch()
+    }
+
+    pub(crate) fn own_progress(&self) -> Progress {
+        self.progress.get(&self.node).copied().unwrap_or_default()
+    }
+
+    /// The oldest epoch in use.
+    pub(crate) fn stable(&self) -> Epoch {
+        self.history.oldest().epoch
+    }
+
+    /// Nodes that hold or take over data in any view in use, ourselves among them.
+    pub(crate) fn participants(&self) -> BTreeSet<NodeId> {
+        let members = self.history.views().flat_map(|view| view.ring.members().map(|member| member.id));
+        members.chain([self.node]).collect()
+    }
+
+    /// The smallest of one part of everybody's progress.
+    pub(crate) fn least(&self, part: impl Fn(&Progress) -> Epoch) -> Epoch {
+        let of = |node: &NodeId| self.progress.get(node).map_or(Epoch(0), &part);
+        self.participants().iter().map(of).min().unwrap_or_default()
+    }
+
+    /// The epoch reads use: everything older than it has been handed over to its replicas.
+    pub(crate) fn reading(&self) -> Epoch {
+        if self.stable() == self.epoch() {
+            return self.epoch();
+        }
+        let synced = self.least(|progress| progress.synced).min(self.epoch());
+        self.stable().max(self.own_progress().switched).max(synced)
+    }
+
+    /// The distinct replica sets that a write must reach, oldest view first.
+    pub(crate) fn write_sets(&self, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
+        let mut sets: Vec<Arc<[NodeId]>> = Vec::with_capacity(1);
+        for view in self.history.views() {
+            let replicas = view.replicas(partition, bucket);
+            let same = |set: &Arc<[NodeId]>| set.len() == replicas.len() && replicas.iter().all(|r| set.contains(r));
+            if !replicas.is_empty() && !sets.iter().any(same) {
+                sets.push(replicas);
+            }
+        }
+        sets
+    }
+
+    /// The replicas that reads ask.
+    pub(crate) fn read_set(&self, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
+        let replicas = self.history.view(self.reading()).replicas(partition, bucket);
+        if replicas.is_empty() { self.history.current().replicas(partition, bucket) } else { replicas }
+    }
+
+    /// True if this node holds or takes over the bucket's part of the partition in any view in use.
+    pub(crate) fn is_replica(&self, node: NodeId, partition: PartitionId, bucket: BucketId) -> bool {
+        self.history.views().any(|view| view.replicas(partition, bucket).contains(&node))
+    }
+
+    /// Groups for a write at a level, or the number of replicas if the level is impossible.
+    pub(crate) fn write_groups(
+        &self,
+        partition: PartitionId,
+        bucket: BucketId,
+        level: crate::bucket::Level,
+    ) -> Result<Vec<Group>, usize> {
+        let group = |replicas: Arc<[NodeId]>| match level.needed(replicas.len()) {
+            Some(needed) => Ok(Group { replicas, needed }),
+            None => Err(replicas.len()),
+        };
+        self.write_sets(partition, bucket).into_iter().map(group).collect()
+    }
+
+    pub(crate) fn condition(&self, node: NodeId) -> Condition {
+        if node == self.node { Condition::Up } else { self.detector.condition(&node) }
+    }
+
+    pub(crate) fn is_down(&self, node: NodeId) -> bool {
+        self.condition(node) == Condition::Down
+    }
+
+    pub(crate) fn is_usable(&self, node: NodeId) -> bool {
+        node == self.node || self.detector.is_usable(&node)
+    }
+
+    /// True if the history ever took this node in.
+    pub(crate) fn was_member(&self) -> bool {
+        let own = |event: &Event| matches!(&event.change, Change::Add { member, .. } if member.id == self.node);
+        self.history.events().iter().any(own)
+    }
+
+    /// The nodes that the last few events removed.
+    pub(crate) fn lately_removed(&self) -> Vec<Member> {
+        let removed = |event: &Event| match &event.change {
+            Change::Remove { member } => Some(member.clone()),
+            _ => None,
+        };
+        self.history.events().iter().rev().take(EVENTS_REMEMBERED).filter_map(removed).collect()
+    }
+
+    /// A member's name and address, for people.
+    pub(crate) fn name_of(&self, node: NodeId) -> (String, String) {
+        let member = self.history.views().rev().find_map(|view| view.ring.member(&node));
+        member.map_or_else(|| (node.to_string(), String::new()), |member| (member.name.clone(), member.uri.clone()))
+    }
+}

@@ -1,0 +1,162 @@
+//! One event of the membership history, and the hash that chains it to the one before.
+//!
+//! Invariant: an event's hash covers everything in it, so two histories with equal heads are equal.
+//! Refuses to know how events are agreed on (`paxos`) and how they spread (`membership`).
+
+use crate::bucket::{Bucket, Level, Mode};
+use crate::ids::{Digest, Epoch};
+use crate::record::Rule;
+use ring::{Grid, Member, NodeId};
+use stdx::Wall;
+
+/// What an event does to the cluster's agreed state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// The cluster begins. Always and only epoch 1.
+    Create(Genesis),
+    /// A node takes its tokens.
+    Add {
+        /// The node; its tokens are final.
+        member: Member,
+        /// Known to everybody, and preferred as a voter.
+        seed: bool,
+    },
+    /// A node gives its tokens up. It goes on serving until its data has moved.
+    Remove {
+        /// The node as it was.
+        member: Member,
+    },
+    /// A node is reached under another address or name. Its tokens stay.
+    Readdress {
+        /// The node.
+        node: NodeId,
+        /// Its new name.
+        name: String,
+        /// Its new address.
+        uri: String,
+    },
+    /// A bucket is made, or its changeable settings are.
+    Bucket(Bucket),
+}
+
+/// What is fixed when a cluster is created.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Genesis {
+    /// Names the cluster; nodes of different clusters refuse each other.
+    pub cluster: u128,
+    /// Number of partitions.
+    pub grid: Grid,
+    /// Copies of each item of the bucket `default`.
+    pub n: u8,
+    /// Authenticates context tokens; known to every node of the cluster and to nobody else.
+    pub context_key: [u8; 32],
+}
+
+/// One event of the history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Its place, from 1, without gaps.
+    pub epoch: Epoch,
+    /// Hash of the event before; all zeros for the first.
+    pub previous: Digest,
+    /// When the proposing node's wall clock said it happened. For people; orders nothing.
+    pub at: Wall,
+    /// Distinguishes otherwise equal proposals of different nodes.
+    pub nonce: u64,
+    /// What happens.
+    pub change: Change,
+}
+
+impl Event {
+    /// The hash of everything in the event: BLAKE3 over a fixed field order, every variable part with its length.
+    pub fn hash(&self) -> Digest {
+        let mut hash = Hash(blake3::Hasher::new());
+        hash.number(self.epoch.0);
+        hash.bytes(&self.previous.0);
+        hash.number(self.at.0);
+        hash.number(self.nonce);
+        hash.change(&self.change);
+        Digest(*hash.0.finalize().as_bytes())
+    }
+}
+
+struct Hash(blake3::Hasher);
+
+impl Hash {
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+    }
+
+    fn node(&mut self, node: NodeId) {
+        self.bytes(&node.0.to_be_bytes());
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Create(genesis) => {
+                self.number(1);
+                self.bytes(&genesis.cluster.to_be_bytes());
+                self.number(u64::from(genesis.grid.bits()));
+                self.number(u64::from(genesis.n));
+                self.bytes(&genesis.context_key);
+            }
+            Change::Add { member, seed } => {
+                self.number(2);
+                self.member(member);
+                self.number(u64::from(*seed));
+            }
+            Change::Remove { member } => {
+                self.number(3);
+                self.member(member);
+            }
+            Change::Readdress { node, name, uri } => {
+                self.number(4);
+                self.node(*node);
+                self.bytes(name.as_bytes());
+                self.bytes(uri.as_bytes());
+            }
+            Change::Bucket(bucket) => {
+                self.number(5);
+                self.bucket(bucket);
+            }
+        }
+    }
+
+    fn member(&mut self, member: &Member) {
+        self.node(member.id);
+        self.bytes(member.name.as_bytes());
+        self.bytes(member.uri.as_bytes());
+        self.number(member.tokens.len() as u64);
+        for token in &member.tokens {
+            self.bytes(token.as_bytes());
+        }
+        self.number(u64::from(member.weight));
+        self.bytes(member.zone.as_deref().unwrap_or("\0").as_bytes());
+    }
+
+    fn bucket(&mut self, bucket: &Bucket) {
+        self.number(u64::from(bucket.id.0));
+        self.bytes(bucket.name.as_bytes());
+        self.number(u64::from(bucket.n));
+        self.level(bucket.r);
+        self.level(bucket.w);
+        self.number(match bucket.mode {
+            Mode::Eventual => 0,
+            Mode::Linearizable => 1,
+        });
+        self.number(match bucket.rule {
+            Rule::LastWriterWins => 0,
+            Rule::Siblings => 1,
+        });
+        self.number(bucket.ttl.map_or(u64::MAX, |ttl| ttl.as_millis()));
+    }
+
+    fn level(&mut self, level: Level) {
+        self.bytes(level.to_string().as_bytes());
+    }
+}

@@ -1,0 +1,47 @@
+//! The hash that says whether two replicas hold the same versions of a slot.
+//!
+//! Invariant: it covers bucket, key and the causal part of every version (dots, seen counters, stamps), never the value
+//! itself: equal versions have equal values. It is never 0, so that the XOR of one is not the XOR of none.
+
+use crate::ids::BucketId;
+use crate::item::ItemKey;
+use crate::record::Record;
+use causal::Actor;
+use stdx::hash::Mixer;
+
+/// The hash of what a replica holds of one slot.
+pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
+    let mut mixer = Mixer::new(u64::from(bucket.0));
+    mixer.bytes(&key.partition_key);
+    match &key.sort_key {
+        None => mixer.number(0),
+        Some(sort_key) => {
+            mixer.number(1);
+            mixer.bytes(sort_key);
+        }
+    }
+    match record {
+        Record::Latest { dot, version } => {
+            mixer.number(1);
+            actor(&mut mixer, dot.actor);
+            mixer.number(dot.counter);
+            mixer.number(version.stamp.as_u64());
+        }
+        Record::Siblings(set) => {
+            mixer.number(2);
+            for (of, seen, values) in set.entries() {
+                actor(&mut mixer, of);
+                mixer.number(seen);
+                mixer.number(values.len() as u64);
+                values.iter().for_each(|(counter, _)| mixer.number(*counter));
+            }
+        }
+    }
+    mixer.finish().max(1)
+}
+
+fn actor(mixer: &mut Mixer, actor: Actor) {
+    mixer.number((actor.node >> 64) as u64);
+    mixer.number(actor.node as u64);
+    mixer.number(u64::from(actor.incarnation));
+}

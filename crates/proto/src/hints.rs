@@ -1,0 +1,152 @@
+//! Hint replay: what was kept for a node goes to it when it is back (Dynamo §4.6).
+//!
+//! Invariant: a hint is dropped only after its record is durable at its target, or, if the target no longer holds the
+//! key, at every node that does. Replay is the same write as any other and is bounded by `hints_in_flight` per target.
+
+use crate::coordinator::{Asker, Operations, Writing};
+use crate::core::Core;
+use crate::ids::HintId;
+use crate::input::Note;
+use crate::item::Slot;
+use crate::quorum::Group;
+use crate::store::{Hint, Purpose, StoreOp, StoreOutcome};
+use ring::NodeId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use stdx::{Mono, Span};
+
+/// Before hints that could not be delivered are tried again.
+const RETRY_AFTER: Span = Span::secs(2);
+
+#[derive(Default, Debug)]
+struct Target {
+    /// Hints on their way.
+    in_flight: BTreeSet<HintId>,
+    /// Delivered, and to be dropped with the rest of the page.
+    delivered: Vec<HintId>,
+    /// A page is being read or dropped.
+    busy: bool,
+    /// Not before this.
+    not_before: Mono,
+}
+
+/// Nodes for which hints are kept here.
+#[derive(Default)]
+pub(crate) struct Hints {
+    targets: BTreeMap<NodeId, Target>,
+}
+
+impl Hints {
+    /// With the nodes for which hints were found on disk.
+    pub(crate) fn new(targets: impl IntoIterator<Item = NodeId>) -> Hints {
+        Hints { targets: targets.into_iter().map(|node| (node, Target::default())).collect() }
+    }
+
+    /// A hint for `target` is on disk.
+    pub(crate) fn kept(&mut self, core: &Core, target: NodeId) {
+        self.targets.entry(target).or_insert_with(|| Target {
+            // It was just found to be unreachable.
+            not_before: core.now.mono + RETRY_AFTER,
+            ..Target::default()
+        });
+    }
+
+    /// True if no hint is kept for anybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Nodes for which hints are kept.
+    pub(crate) fn targets(&self) -> usize {
+        self.targets.len()
+    }
+
+    pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
+        self.targets
+            .iter()
+            .filter(|(node, target)| target.is_idle() && deliverable(core, **node))
+            .map(|(_, target)| target.not_before)
+            .min()
+    }
+
+    /// Starts a page for every target that can be reached.
+    pub(crate) fn on_time(&mut self, core: &mut Core) {
+        let limit = core.config.hints_in_flight;
+        let ready: Vec<NodeId> = self
+            .targets
+            .iter()
+            .filter(|(node, target)| {
+                target.is_idle() && target.not_before <= core.now.mono && deliverable(core, **node)
+            })
+            .map(|(node, _)| *node)
+            .collect();
+        for node in ready {
+            if let Some(target) = self.targets.get_mut(&node) {
+                target.busy = true;
+            }
+            core.store(Purpose::HintPage(node), StoreOp::ReadHints { target: node, limit });
+        }
+    }
+
+    /// A page of hints was read.
+    pub(crate) fn on_page(&mut self, ops: &mut Operations, core: &mut Core, target: NodeId, outcome: StoreOutcome) {
+        let Some(state) = self.targets.get_mut(&target) else { return };
+        state.busy = false;
+        let StoreOutcome::Hints(hints) = outcome else {
+            state.not_before = core.now.mono + RETRY_AFTER;
+            return;
+        };
+        if hints.is_empty() {
+            self.targets.remove(&target);
+            return;
+        }
+        state.in_flight = hints.iter().map(|hint| hint.id).collect();
+        for hint in hints {
+            replay(ops, core, hint);
+        }
+    }
+
+    /// A hint has reached its node, or has not.
+    pub(crate) fn on_replayed(&mut self, core: &mut Core, target: NodeId, id: HintId, done: bool) {
+        let Some(state) = self.targets.get_mut(&target) else { return };
+        if !state.in_flight.remove(&id) {
+            return;
+        }
+        if done {
+            state.delivered.push(id);
+        } else {
+            state.not_before = core.now.mono + RETRY_AFTER;
+        }
+        if state.in_flight.is_empty() {
+            let ids = std::mem::take(&mut state.delivered);
+            if !ids.is_empty() {
+                core.note(Note::HintsDelivered(target, ids.len() as u32));
+                core.store(Purpose::Forget, StoreOp::DropHints { target, ids });
+            }
+        }
+    }
+}
+
+impl Target {
+    fn is_idle(&self) -> bool {
+        !self.busy && self.in_flight.is_empty()
+    }
+}
+
+/// True if hints for `target` could be delivered now: it looks reachable, or it is gone and others take its place.
+fn deliverable(core: &Core, target: NodeId) -> bool {
+    core.is_usable(target) || !core.participants().contains(&target)
+}
+
+fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
+    let slot = Slot::new(core.history.genesis().grid, hint.bucket, hint.key);
+    let groups = if core.is_replica(hint.target, slot.partition, slot.bucket) {
+        vec![Group { replicas: Arc::from([hint.target]), needed: 1 }]
+    } else {
+        let all = |replicas: Arc<[NodeId]>| Group { needed: replicas.len(), replicas };
+        core.write_sets(slot.partition, slot.bucket).into_iter().map(all).collect()
+    };
+    let asker = Asker::Hint { target: hint.target, id: hint.id };
+    let within = core.config.request_time;
+    Writing::write_back(ops, core, asker, slot, hint.record, groups, &[], within);
+}

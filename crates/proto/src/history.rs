@@ -1,0 +1,219 @@
+//! The membership history and what follows from it: at each epoch a ring, buckets and voters.
+//!
+//! Invariant: events are without gaps and chained by hash; a view depends on the events up to its epoch and on nothing
+//! else, so any node can rebuild any view from the history alone.
+//! Refuses to know who is reachable and how events were agreed on.
+
+use crate::bucket::Bucket;
+use crate::event::{Change, Event, Genesis};
+use crate::ids::{BucketId, Digest, Epoch};
+use ring::{NodeId, PartitionId, Ring};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Most voters of one epoch.
+const VOTERS_MAX: usize = 5;
+
+/// The agreed state of the cluster at one epoch.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Members and their tokens.
+    pub ring: Ring,
+    /// Buckets by id.
+    pub buckets: BTreeMap<BucketId, Bucket>,
+    /// Members that are seeds, and when each member came in.
+    joined: BTreeMap<NodeId, (bool, Epoch)>,
+}
+
+impl View {
+    /// The replicas of a bucket's items in a partition; none if the bucket is not there yet.
+    pub fn replicas(&self, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
+        match self.buckets.get(&bucket) {
+            Some(bucket) => self.ring.preference_list(partition, usize::from(bucket.n)),
+            None => Arc::from([]),
+        }
+    }
+
+    /// The bucket of this name.
+    pub fn bucket(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.values().find(|bucket| bucket.name == name)
+    }
+
+    /// True if the member is a seed.
+    pub fn is_seed(&self, node: NodeId) -> bool {
+        self.joined.get(&node).is_some_and(|(seed, _)| *seed)
+    }
+
+    /// Who decides the next event: up to five members, seeds first, then the longest-standing, and always an odd
+    /// number, since an even one tolerates no more failures than the odd one below it.
+    pub fn voters(&self) -> Vec<NodeId> {
+        let mut nodes: Vec<(bool, Epoch, NodeId)> =
+            self.joined.iter().map(|(node, (seed, epoch))| (!seed, *epoch, *node)).collect();
+        nodes.sort_unstable();
+        let count = nodes.len().min(VOTERS_MAX);
+        let odd = if count.is_multiple_of(2) { count.saturating_sub(1) } else { count };
+        nodes.into_iter().take(odd).map(|(_, _, node)| node).collect()
+    }
+
+    fn after(&self, event: &Event) -> Result<View, BrokenHistory> {
+        let broken = |what: String| BrokenHistory { epoch: event.epoch, what };
+        let mut view = View { epoch: event.epoch, ..self.clone() };
+        match &event.change {
+            Change::Create(_) => return Err(broken("the cluster is created twice".to_owned())),
+            Change::Add { member, seed } => {
+                view.ring = self.ring.with(member.clone()).map_err(|error| broken(error.to_string()))?;
+                view.joined.insert(member.id, (*seed, event.epoch));
+            }
+            Change::Remove { member } => {
+                view.ring = self.ring.without(&member.id);
+                view.joined.remove(&member.id);
+            }
+            Change::Readdress { node, name, uri } => {
+                if let Some(member) = self.ring.member(node) {
+                    let member = ring::Member { name: name.clone(), uri: uri.clone(), ..member.clone() };
+                    view.ring = self.ring.with_changed(member).map_err(|error| broken(error.to_string()))?;
+                }
+            }
+            Change::Bucket(bucket) => {
+                view.buckets.insert(bucket.id, bucket.clone());
+            }
+        }
+        Ok(view)
+    }
+}
+
+/// Why an event cannot follow the history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrokenHistory {
+    /// The event's epoch.
+    pub epoch: Epoch,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for BrokenHistory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {} of the membership history does not fit: {}", self.epoch, self.what)
+    }
+}
+
+impl std::error::Error for BrokenHistory {}
+
+/// All events, and the views of those epochs that are in use.
+#[derive(Clone, Debug)]
+pub struct History {
+    events: Vec<Event>,
+    head: Digest,
+    genesis: Genesis,
+    views: BTreeMap<Epoch, Arc<View>>,
+}
+
+impl History {
+    /// Folds events, oldest first. The first must create the cluster.
+    pub fn fold(events: Vec<Event>) -> Result<History, BrokenHistory> {
+        let mut events = events.into_iter();
+        let first = events.next();
+        let Some(first @ Event { epoch: Epoch(1), change: Change::Create(_), .. }) = first else {
+            return Err(BrokenHistory { epoch: Epoch(1), what: "it does not create the cluster".to_owned() });
+        };
+        let Change::Create(genesis) = &first.change else { unreachable!("just matched") };
+        let view = View {
+            epoch: first.epoch,
+            ring: Ring::empty(genesis.grid),
+            buckets: [(BucketId::DEFAULT, Bucket::default_bucket(genesis.n))].into(),
+            joined: BTreeMap::new(),
+        };
+        let mut history = History {
+            head: first.hash(),
+            genesis: genesis.clone(),
+            views: [(view.epoch, Arc::new(view))].into(),
+            events: vec![first],
+        };
+        for event in events {
+            history.append(event)?;
+        }
+        Ok(history)
+    }
+
+    /// Adds the next event.
+    pub fn append(&mut self, event: Event) -> Result<(), BrokenHistory> {
+        self.check(&event)?;
+        let view = self.current().after(&event)?;
+        self.head = event.hash();
+        self.views.insert(view.epoch, Arc::new(view));
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Whether `event` may be the next one, without adding it.
+    pub fn admits(&self, event: &Event) -> Result<(), BrokenHistory> {
+        self.check(event)?;
+        self.current().after(event).map(|_| ())
+    }
+
+    fn check(&self, event: &Event) -> Result<(), BrokenHistory> {
+        let broken = |what: &str| Err(BrokenHistory { epoch: event.epoch, what: what.to_owned() });
+        if event.epoch != self.epoch().next() {
+            return broken(&format!("the next event is number {}", self.epoch().next()));
+        }
+        if event.previous != self.head {
+            return broken("it does not name the event before it; the histories have parted");
+        }
+        Ok(())
+    }
+
+    /// The newest epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.current().epoch
+    }
+
+    /// Hash of the newest event.
+    pub fn head(&self) -> Digest {
+        self.head
+    }
+
+    /// What was fixed at the beginning.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// All events, oldest first.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Events from `epoch` on.
+    pub fn events_from(&self, epoch: Epoch) -> &[Event] {
+        let skip = usize::try_from(epoch.0.saturating_sub(1)).unwrap_or(usize::MAX).min(self.events.len());
+        self.events.get(skip..).unwrap_or(&[])
+    }
+
+    /// The newest view.
+    pub fn current(&self) -> &Arc<View> {
+        self.views.values().next_back().expect("a history has at least one view")
+    }
+
+    /// The view of an epoch that is in use, or the oldest in use if that is younger.
+    pub fn view(&self, epoch: Epoch) -> &Arc<View> {
+        self.views.range(..=epoch).next_back().map_or_else(|| self.oldest(), |(_, view)| view)
+    }
+
+    /// The oldest view in use.
+    pub fn oldest(&self) -> &Arc<View> {
+        self.views.values().next().expect("a history has at least one view")
+    }
+
+    /// Views in use, oldest first.
+    pub fn views(&self) -> impl DoubleEndedIterator<Item = &Arc<View>> {
+        self.views.values()
+    }
+
+    /// Views older than `epoch` are no longer in use. The newest always stays.
+    pub fn forget_below(&mut self, epoch: Epoch) {
+        let epoch = epoch.min(self.epoch());
+        self.views = self.views.split_off(&epoch);
+    }
+}

@@ -1,0 +1,475 @@
+//! The machine: one input at a time, effects out.
+//!
+//! This file only hands inputs to the part that they are for and, before it returns, lets every part follow up what the
+//! input changed. The parts: `coordinator` (operations for clients), `replica` (answers to peers), `membership` (history
+//! and ring changes), `streams` (hand-over and repair), `compare` (anti-entropy), `hints`.
+
+use crate::compare::{self, Comparing};
+use crate::config::Config;
+use crate::coordinator::{Asker, Inner, Operation, Operations};
+use crate::core::Core;
+use crate::event::{Change, Event, Genesis};
+use crate::hints::Hints;
+use crate::history::History;
+use crate::ids::{ClientId, Epoch, OpId};
+use crate::input::{Effect, Input, Note};
+use crate::membership::{Acceptors, Gossip, Proposals, Transition, tell_peers, tell_some};
+use crate::message::{Message, Progress};
+use crate::paxos::AcceptorState;
+use crate::replica;
+use crate::request::{Join, Refusal, Request};
+use crate::store::{Hint, Meta, Purpose, StoreFailure, StoreOp, StoreOutcome, Ticket};
+use crate::streams::Streams;
+use liveness::Condition;
+use ring::{Grid, Member, NodeId};
+use std::collections::BTreeMap;
+use stdx::{Mono, Now, Prng, Span};
+
+/// What a node finds on its disk when it starts.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// Who we are.
+    pub node: NodeId,
+    /// The incarnation of the last start; this one takes the next.
+    pub incarnation: u32,
+    /// The membership history.
+    pub history: History,
+    /// How far each node was, as far as it was written down.
+    pub progress: BTreeMap<NodeId, Progress>,
+    /// What this node has promised and accepted.
+    pub acceptors: BTreeMap<Epoch, AcceptorState<Event>>,
+    /// Nodes for which hints are kept.
+    pub hints: Vec<NodeId>,
+}
+
+/// One node's decisions.
+pub struct Machine {
+    pub(crate) core: Core,
+    pub(crate) ops: Operations,
+    pub(crate) streams: Streams,
+    pub(crate) hints: Hints,
+    pub(crate) transition: Transition,
+    pub(crate) proposals: Proposals,
+    acceptors: Acceptors,
+    gossip: Gossip,
+    comparing: Comparing,
+}
+
+impl Machine {
+    /// Starts a new life of a node. It takes writes when its incarnation is durable.
+    pub fn new(boot: Boot, config: Config, seed: u64, now: Now) -> (Machine, Vec<Effect>) {
+        let mut core = Core::new(config, now, boot.node, boot.history, seed);
+        let settled = boot.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
+        core.history.forget_below(settled);
+        core.progress = boot.progress;
+        let mut machine = Machine {
+            core,
+            ops: Operations::default(),
+            streams: Streams::default(),
+            hints: Hints::new(boot.hints),
+            transition: Transition::default(),
+            proposals: Proposals::default(),
+            acceptors: Acceptors::new(boot.acceptors),
+            gossip: Gossip::default(),
+            comparing: Comparing::default(),
+        };
+        let incarnation = boot.incarnation + 1;
+        let meta = vec![Meta::Incarnation(incarnation)];
+        machine.core.store(Purpose::Incarnation(incarnation), StoreOp::Meta(meta));
+        machine.drop_leftovers();
+        tell_peers(&mut machine.core);
+        machine.follow_up();
+        let effects = std::mem::take(&mut machine.core.out);
+        (machine, effects)
+    }
+
+    /// The first two events of a new cluster: it is created, and this node is its first member.
+    pub fn found(genesis: Genesis, join: &Join, seed: u64, now: Now) -> Result<Vec<Event>, Refusal> {
+        let mut prng = Prng::keyed(seed, "found", &[]);
+        let create = Event {
+            epoch: Epoch(1),
+            previous: crate::ids::Digest::default(),
+            at: now.wall,
+            nonce: prng.next_u64(),
+            change: Change::Create(genesis),
+        };
+        let broken = |error: crate::history::BrokenHistory| Refusal::ChangeRefused(error.what);
+        let history = History::fold(vec![create.clone()]).map_err(broken)?;
+        let view = history.current().clone();
+        let mut core = Core::new(Config::default(), now, join.node, history, seed);
+        let member = crate::membership::member_for(&mut core, &view, join)?;
+        let add = Event {
+            epoch: Epoch(2),
+            previous: create.hash(),
+            at: now.wall,
+            nonce: prng.next_u64(),
+            change: Change::Add { member, seed: true },
+        };
+        core.history.admits(&add).map_err(broken)?;
+        Ok(vec![create, add])
+    }
+
+    /// Handles one input and appends what is to be done, in order.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        self.core.now = now;
+        match input {
+            Input::Client { client, request, within } => self.on_client(client, request, within),
+            Input::Peer { from, message } => {
+                self.core.detector.on_sign_of_life(now.mono, from);
+                self.on_message(from, message);
+            }
+            Input::Connected { peer } => self.on_connected(peer),
+            Input::Unreachable { peer } => self.on_unreachable(peer),
+            Input::Stored { ticket: Ticket(purpose), outcome } => self.on_stored(purpose, outcome),
+            Input::Tick => self.on_tick(),
+        }
+        self.follow_up();
+        out.append(&mut self.core.out);
+    }
+
+    /// When the next [`Input::Tick`] is due.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let core = &self.core;
+        [
+            self.ops.next_deadline(),
+            self.streams.next_deadline(),
+            self.hints.next_deadline(core),
+            self.proposals.next_deadline(),
+            self.gossip.next_deadline(core),
+            self.comparing.next_deadline(core),
+            core.detector.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// This node's id.
+    pub fn node(&self) -> NodeId {
+        self.core.node
+    }
+
+    /// This node as the newest view in which it is a member has it.
+    pub fn member(&self) -> Option<Member> {
+        self.core.history.views().rev().find_map(|view| view.ring.member(&self.core.node).cloned())
+    }
+
+    /// What was fixed when the cluster was created.
+    pub fn genesis(&self) -> &Genesis {
+        self.core.history.genesis()
+    }
+
+    /// The grid of partitions.
+    pub fn grid(&self) -> Grid {
+        self.genesis().grid
+    }
+
+    /// The history and the views in use; for checkers.
+    pub fn history(&self) -> &History {
+        &self.core.history
+    }
+
+    /// True if nothing is under way: no operation, no stream, no change of the ring, no hint.
+    pub fn is_quiet(&self) -> bool {
+        let core = &self.core;
+        self.ops.len() == 0
+            && self.streams.moving() == 0
+            && self.hints.is_empty()
+            && core.stable() == core.epoch()
+            && core.own_progress().settled == core.epoch()
+    }
+
+    /// Tells how many bytes this node has on disk; used for plans only.
+    pub fn set_disk_bytes(&mut self, bytes: u64) {
+        self.core.disk_bytes = bytes;
+    }
+
+    fn on_message(&mut self, from: NodeId, message: Message) {
+        let core = &mut self.core;
+        match message {
+            Message::Replicate { op, epoch, bucket, key, record, fsync } => {
+                replica::on_replicate(core, from, op, epoch, bucket, key, record, fsync);
+            }
+            Message::Replicated { op, ack } => {
+                if let crate::message::Ack::Stale(epoch) = ack {
+                    self.catch_up(from, epoch);
+                }
+                if let Some(Operation::Write(writing)) = self.take_if(op, |op| matches!(op, Operation::Write(_))) {
+                    writing.on_ack(&mut self.ops, &mut self.core, op, from, ack);
+                }
+            }
+            Message::KeepHint { op, target, bucket, key, record } => {
+                let hint = Hint { id: crate::ids::HintId::default(), target, bucket, key, record };
+                replica::on_keep_hint(core, from, op, hint);
+            }
+            Message::Read { op, epoch, bucket, key } => replica::on_read(core, from, op, epoch, bucket, key),
+            Message::ReadReply { op, answer } => {
+                if let crate::message::ReadAnswer::Stale(epoch) = answer {
+                    self.catch_up(from, epoch);
+                }
+                if let Some(Operation::Read(reading)) = self.take_if(op, |op| matches!(op, Operation::Read(_))) {
+                    reading.on_answer(&mut self.ops, &mut self.core, op, from, answer);
+                }
+            }
+            Message::Scan { op, epoch, range, limit } => replica::on_scan(core, from, op, epoch, range, limit),
+            Message::ScanReply { op, answer } => {
+                if let crate::message::ScanAnswer::Stale(epoch) = answer {
+                    self.catch_up(from, epoch);
+                }
+                if let Some(Operation::Scan(scanning)) = self.take_if(op, |op| matches!(op, Operation::Scan(_))) {
+                    scanning.on_answer(&mut self.ops, &mut self.core, op, from, answer);
+                }
+            }
+            Message::Forward { op, request, within } => {
+                let asker = Asker::Peer { node: from, op };
+                let within = within.min(Span::secs(600));
+                self.on_request(asker, request, within);
+            }
+            Message::Forwarded { op, response } => {
+                if let Some(Operation::Forward(forwarding)) = self.take_if(op, |op| matches!(op, Operation::Forward(_)))
+                {
+                    forwarding.on_answer(&mut self.ops, &mut self.core, op, from, *response);
+                }
+            }
+            Message::Offer { session, epoch, partition, items } => {
+                replica::on_offer(core, from, session, epoch, partition, items);
+            }
+            Message::Want { session, items } => self.streams.on_want(core, from, session, items),
+            Message::Push { session, epoch, items } => replica::on_push(core, from, session, epoch, items),
+            Message::Pushed { session, ok } => self.streams.on_pushed(core, from, session, ok),
+            Message::Compare { epoch, roots } => compare::on_compare(core, from, epoch, roots),
+            Message::Differ { epoch, partitions } => {
+                compare::on_differ(core, &mut self.streams, from, epoch, partitions);
+            }
+            Message::Ping { nonce } => core.send(from, Message::Pong { nonce }),
+            Message::Pong { nonce } => {
+                core.detector.on_echo(core.now.mono, from, nonce);
+            }
+            other => self.on_membership_message(from, other),
+        }
+    }
+
+    fn on_membership_message(&mut self, from: NodeId, message: Message) {
+        let core = &mut self.core;
+        match message {
+            Message::Gossip { epoch, head, progress, answer } => {
+                self.gossip.on_gossip(core, from, epoch, head, progress, answer);
+            }
+            Message::PullEvents { from: first } => self.gossip.on_pull(core, from, first),
+            Message::Events { events } => self.gossip.on_events(core, from, events),
+            Message::Prepare { epoch, ballot } => self.acceptors.on_prepare(core, from, epoch, ballot),
+            Message::Promise { epoch, ballot, accepted } => {
+                self.proposals.on_promise(core, from, epoch, ballot, accepted);
+            }
+            Message::Accept { epoch, ballot, event } => self.acceptors.on_accept(core, from, epoch, ballot, event),
+            Message::Accepted { epoch, ballot } => {
+                if let Some(event) = self.proposals.on_accepted(from, epoch, ballot) {
+                    let own = core.node;
+                    self.gossip.on_events(core, own, vec![event]);
+                }
+            }
+            Message::Nack { epoch, ballot, promised } => self.proposals.on_nack(core, epoch, ballot, promised),
+            _ => core.note(Note::Nonsense(from, "a message of an unknown kind")),
+        }
+    }
+
+    /// A peer refused us because of our epoch: if it is ahead, ask for its events.
+    fn catch_up(&mut self, peer: NodeId, epoch: Epoch) {
+        if epoch > self.core.epoch() {
+            let from = self.core.epoch().next();
+            self.core.send(peer, Message::PullEvents { from });
+        }
+    }
+
+    /// Takes an operation out if it is of the expected kind; an answer to another kind is a stray.
+    fn take_if(&mut self, id: OpId, kind: impl Fn(&Operation) -> bool) -> Option<Operation> {
+        if self.ops.get(id).is_some_and(|operation| kind(operation)) { self.ops.take(id) } else { None }
+    }
+
+    fn on_client(&mut self, client: ClientId, request: Request, within: Option<Span>) {
+        let within = within.unwrap_or(self.core.config.request_time);
+        self.on_request(Asker::Client(client), request, within);
+    }
+
+    fn on_connected(&mut self, peer: NodeId) {
+        for id in self.ops.ids() {
+            let (ops, core) = (&mut self.ops, &mut self.core);
+            match ops.take(id) {
+                Some(Operation::Write(writing)) => writing.on_connected(ops, core, id, peer),
+                Some(Operation::Read(reading)) => reading.on_connected(ops, core, id, peer),
+                Some(Operation::Scan(scanning)) => scanning.on_connected(ops, core, id, peer),
+                Some(forward @ Operation::Forward(_)) => ops.put_back(id, forward),
+                None => {}
+            }
+        }
+    }
+
+    fn on_unreachable(&mut self, peer: NodeId) {
+        self.core.detector.on_unreachable(self.core.now.mono, peer);
+        self.streams.on_unreachable(&mut self.core, peer);
+        for id in self.ops.ids() {
+            if let Some(Operation::Forward(forwarding)) = self.take_if(id, |op| matches!(op, Operation::Forward(_))) {
+                forwarding.on_unreachable(&mut self.ops, &mut self.core, id, peer);
+            }
+        }
+    }
+
+    fn on_stored(&mut self, purpose: Purpose, outcome: StoreOutcome) {
+        if let StoreOutcome::Failed(StoreFailure::Corrupt(what)) = &outcome {
+            self.core.note(Note::Damaged(what.clone()));
+        }
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        match purpose {
+            Purpose::Local(id) => match ops.take(id) {
+                Some(Operation::Write(writing)) => writing.on_stored(ops, core, id, outcome),
+                Some(Operation::Read(reading)) => reading.on_stored(ops, core, id, outcome),
+                Some(Operation::Scan(scanning)) => scanning.on_stored(ops, core, id, outcome),
+                Some(forward @ Operation::Forward(_)) => ops.put_back(id, forward),
+                None => {}
+            },
+            Purpose::LocalHint(id, target) => {
+                let kept = outcome == StoreOutcome::Done;
+                if kept {
+                    self.hints.kept(core, target);
+                }
+                if let Some(Operation::Write(writing)) = self.take_if(id, |op| matches!(op, Operation::Write(_))) {
+                    writing.on_hint(&mut self.ops, &mut self.core, id, kept);
+                }
+            }
+            Purpose::StartCompare { with } => compare::on_roots(core, with, outcome),
+            Purpose::AnswerCompare { to, roots } => {
+                compare::on_compared(core, &mut self.streams, to, &roots, outcome);
+            }
+            Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
+            Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
+            Purpose::Forget => {}
+            Purpose::History { .. }
+            | Purpose::Progress(_)
+            | Purpose::Incarnation(_)
+            | Purpose::Promised { .. }
+            | Purpose::Accepted { .. } => self.on_meta_stored(purpose, outcome),
+            answer => replica::on_stored(core, answer, outcome),
+        }
+    }
+
+    fn on_meta_stored(&mut self, purpose: Purpose, outcome: StoreOutcome) {
+        let core = &mut self.core;
+        if outcome != StoreOutcome::Done {
+            // What a node must not forget could not be written: it goes on only from what is on disk.
+            core.out.push(Effect::Stop(format!("membership could not be written to disk: {outcome:?}")));
+            return;
+        }
+        match purpose {
+            Purpose::History { events, incarnation } => self.on_events_durable(events, incarnation),
+            Purpose::Progress(progress) => self.transition.on_written(core, progress),
+            Purpose::Incarnation(incarnation) => core.begin_incarnation(incarnation),
+            Purpose::Promised { to, epoch, ballot } => self.acceptors.on_promised(core, to, epoch, ballot),
+            Purpose::Accepted { to, epoch, ballot } => self.acceptors.on_accepted(core, to, epoch, ballot),
+            other => unreachable!("not about membership: {other:?}"),
+        }
+    }
+
+    fn on_events_durable(&mut self, events: Vec<Event>, incarnation: Option<u32>) {
+        self.gossip.on_written();
+        let core = &mut self.core;
+        if let Some(incarnation) = incarnation {
+            core.begin_incarnation(incarnation);
+        }
+        for event in events {
+            core.history.append(event.clone()).expect("the event was checked before it was written");
+            core.note(Note::EventArrived(event));
+        }
+        let epoch = core.epoch();
+        self.acceptors.forget(core, epoch);
+        tell_peers(core);
+        tell_some(core);
+        self.proposals.on_history(&mut self.ops, core);
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.core.now.mono;
+        for probe in self.core.detector.tick(now) {
+            self.core.send(probe.to, Message::Ping { nonce: probe.nonce });
+        }
+        for id in self.ops.due(now) {
+            self.wake(id);
+        }
+        self.streams.on_time(&mut self.core);
+        self.hints.on_time(&mut self.core);
+        self.gossip.on_time(&mut self.core);
+        self.comparing.on_time(&mut self.core);
+        self.proposals.on_time(&mut self.ops, &mut self.core);
+    }
+
+    fn wake(&mut self, id: OpId) {
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        match ops.take(id) {
+            Some(Operation::Write(writing)) => writing.on_time(ops, core, id),
+            Some(Operation::Read(reading)) => reading.on_time(ops, core, id),
+            Some(Operation::Scan(scanning)) => scanning.on_time(ops, core, id),
+            Some(Operation::Forward(forwarding)) => forwarding.on_time(ops, core, id),
+            None => {}
+        }
+    }
+
+    /// Lets every part follow up what the input changed, until nothing moves.
+    fn follow_up(&mut self) {
+        loop {
+            for message in std::mem::take(&mut self.core.to_self) {
+                let own = self.core.node;
+                self.on_message(own, message);
+            }
+            for inner in std::mem::take(&mut self.ops.inner) {
+                self.on_inner(inner);
+            }
+            if self.core.to_self.is_empty() && self.ops.inner.is_empty() {
+                break;
+            }
+        }
+        self.follow_conditions();
+        self.transition.advance(&self.ops, &mut self.core, &mut self.streams);
+        if self.transition.has_left(&self.core, !self.hints.is_empty()) {
+            self.core.out.push(Effect::Left);
+        }
+    }
+
+    fn on_inner(&mut self, inner: Inner) {
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        match inner {
+            Inner::WriteBack { parent, done } => match ops.take(parent) {
+                Some(Operation::Read(reading)) => reading.on_write_back(ops, core, parent, done),
+                Some(Operation::Scan(scanning)) => scanning.on_write_back(ops, core, parent, done),
+                Some(other) => ops.put_back(parent, other),
+                None => {}
+            },
+            Inner::Hint { target, id, done } => self.hints.on_replayed(core, target, id, done),
+        }
+    }
+
+    fn follow_conditions(&mut self) {
+        let changes = self.core.detector.changes();
+        let mut someone_went_down = false;
+        for (peer, condition) in changes {
+            someone_went_down |= condition == Condition::Down;
+            let name = self.core.name_of(peer).0;
+            self.core.note(Note::Condition { peer, name, condition });
+        }
+        if someone_went_down {
+            for id in self.ops.ids() {
+                self.wake(id);
+            }
+        }
+    }
+
+    /// Partitions that were given away in an earlier life, but not yet dropped when it ended.
+    fn drop_leftovers(&mut self) {
+        let buckets: Vec<_> = self.core.history.current().buckets.keys().copied().collect();
+        for partition in self.grid().partitions() {
+            let held = |bucket: &crate::ids::BucketId| self.core.is_replica(self.core.node, partition, *bucket);
+            let keep: Vec<_> = buckets.iter().copied().filter(held).collect();
+            if keep.len() < buckets.len() {
+                self.core.store(Purpose::Forget, StoreOp::Drop { partition, keep });
+            }
+        }
+    }
+}

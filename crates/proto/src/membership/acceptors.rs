@@ -1,0 +1,108 @@
+//! This node as an acceptor of membership events.
+//!
+//! Invariant: a promise or an acceptance is said only after it is durable. Registers of decided events are answered with
+//! the decision itself.
+
+use crate::core::Core;
+use crate::event::Event;
+use crate::ids::Epoch;
+use crate::message::Message;
+use crate::paxos::{AcceptorState, Answer, Ballot};
+use crate::store::{Meta, Purpose, StoreOp};
+use ring::NodeId;
+use std::collections::BTreeMap;
+
+/// How many decided events a node that is behind gets in one message.
+pub(crate) const EVENTS_PER_MESSAGE: usize = 256;
+
+/// States of the registers that are not decided as far as this node knows.
+#[derive(Default)]
+pub(crate) struct Acceptors {
+    states: BTreeMap<Epoch, AcceptorState<Event>>,
+}
+
+impl Acceptors {
+    /// With the states found on disk.
+    pub(crate) fn new(states: BTreeMap<Epoch, AcceptorState<Event>>) -> Acceptors {
+        Acceptors { states }
+    }
+
+    pub(crate) fn on_prepare(&mut self, core: &mut Core, from: NodeId, epoch: Epoch, ballot: Ballot) {
+        if !self.is_open(core, from, epoch) {
+            return;
+        }
+        let state = self.states.entry(epoch).or_default();
+        match state.on_prepare(ballot) {
+            Answer::Nack(promised) => say(core, from, Message::Nack { epoch, ballot, promised }),
+            _ => {
+                let meta = Meta::Acceptor { epoch, state: state.clone() };
+                core.store(Purpose::Promised { to: from, epoch, ballot }, StoreOp::Meta(vec![meta]));
+            }
+        }
+    }
+
+    pub(crate) fn on_accept(&mut self, core: &mut Core, from: NodeId, epoch: Epoch, ballot: Ballot, event: Event) {
+        if !self.is_open(core, from, epoch) || core.history.admits(&event).is_err() {
+            return;
+        }
+        let state = self.states.entry(epoch).or_default();
+        match state.on_accept(ballot, event) {
+            Answer::Nack(promised) => say(core, from, Message::Nack { epoch, ballot, promised }),
+            _ => {
+                let meta = Meta::Acceptor { epoch, state: state.clone() };
+                core.store(Purpose::Accepted { to: from, epoch, ballot }, StoreOp::Meta(vec![meta]));
+            }
+        }
+    }
+
+    /// The promise is durable. What is reported as accepted is what was accepted before `ballot`: an acceptor that
+    /// meanwhile accepted under a higher ballot has broken no promise, and the late answer counts for nothing.
+    pub(crate) fn on_promised(&mut self, core: &mut Core, to: NodeId, epoch: Epoch, ballot: Ballot) {
+        let Some(state) = self.states.get(&epoch) else { return };
+        if state.promised == ballot {
+            let accepted = state.accepted.clone();
+            say(core, to, Message::Promise { epoch, ballot, accepted });
+        }
+    }
+
+    /// The acceptance is durable.
+    pub(crate) fn on_accepted(&mut self, core: &mut Core, to: NodeId, epoch: Epoch, ballot: Ballot) {
+        say(core, to, Message::Accepted { epoch, ballot });
+    }
+
+    /// Events up to `epoch` are known: their registers are not needed any more.
+    pub(crate) fn forget(&mut self, core: &mut Core, epoch: Epoch) {
+        let before = self.states.len();
+        self.states = self.states.split_off(&epoch.next());
+        if self.states.len() < before {
+            let meta = Meta::ForgetAcceptors { below: epoch.next() };
+            core.store(Purpose::Forget, StoreOp::Meta(vec![meta]));
+        }
+    }
+
+    /// True if `epoch` is the next one. A proposer that is behind gets the events; if we are behind, we ask it.
+    fn is_open(&self, core: &mut Core, from: NodeId, epoch: Epoch) -> bool {
+        if epoch == core.epoch().next() {
+            return core.history.current().voters().contains(&core.node);
+        }
+        if from == core.node {
+            return false;
+        }
+        if epoch <= core.epoch() {
+            let events: Vec<Event> = core.history.events_from(epoch).iter().take(EVENTS_PER_MESSAGE).cloned().collect();
+            core.send(from, Message::Events { events });
+        } else {
+            core.send(from, Message::PullEvents { from: core.epoch().next() });
+        }
+        false
+    }
+}
+
+/// Says something to a proposer, which may be on this node: then it goes the way a peer's message would, at once.
+fn say(core: &mut Core, to: NodeId, message: Message) {
+    if to == core.node {
+        core.to_self.push(message);
+    } else {
+        core.send(to, message);
+    }
+}

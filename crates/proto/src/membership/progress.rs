@@ -1,0 +1,183 @@
+//! Following a change of the ring: acknowledge it, hand over what others gained, switch reads, let go of the old.
+//!
+//! The steps of this node, each waiting for all participants to have reached the one before:
+//! 1. *acked e*: event e is durable here and no write that began before it is unanswered. From here on writes go to the
+//!    replicas of every view in use.
+//! 2. *synced e*, when all have acked e: everything this node held has reached those who gained it.
+//! 3. *switched e*, when all are synced: reads use view e, and no read by an older view is unanswered.
+//! 4. *settled e*, when all have switched: older views are out of use; what is not ours any more is dropped.
+//!
+//! Invariant: each step is durable before it is told, and none is ever taken back. (Garage's ack, sync and sync-ack
+//! trackers have this shape; protocols note b1.)
+
+use super::gossip::tell_some;
+use crate::coordinator::Operations;
+use crate::core::Core;
+use crate::ids::{BucketId, Epoch};
+use crate::input::{Effect, Note};
+use crate::message::Progress;
+use crate::store::{Meta, Purpose, StoreOp};
+use crate::streams::Streams;
+use ring::{NodeId, PartitionId};
+
+/// Where this node stands in the changes of the ring.
+#[derive(Default)]
+pub(crate) struct Transition {
+    /// What is on its way to disk, and will be told when it is there.
+    writing: Option<Progress>,
+    /// The process was told that it may end.
+    left: bool,
+}
+
+impl Transition {
+    /// Takes every step that is possible now.
+    pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams) {
+        self.settle(core);
+        self.start_hand_over(core, streams);
+        let wanted = wanted(ops, core, streams);
+        let known = self.writing.unwrap_or_else(|| core.own_progress());
+        if wanted != known && self.writing.is_none() {
+            self.writing = Some(wanted);
+            core.store(Purpose::Progress(wanted), StoreOp::Meta(vec![Meta::Progress(wanted)]));
+        }
+    }
+
+    /// Our progress is on disk: now it may be told.
+    pub(crate) fn on_written(&mut self, core: &mut Core, progress: Progress) {
+        self.writing = None;
+        let node = core.node;
+        core.progress.insert(node, progress);
+        tell_some(core);
+    }
+
+    /// Older views go out of use when everybody has switched.
+    fn settle(&mut self, core: &mut Core) {
+        let all_switched = core.least(|progress| progress.switched);
+        let told = core.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
+        let stable = all_switched.max(told).min(core.epoch());
+        // Our own switch must be durable and told, or our reads may still use the older view.
+        if stable <= core.stable() || core.own_progress().switched < stable {
+            return;
+        }
+        let held: Vec<(PartitionId, Vec<BucketId>)> = held(core);
+        core.history.forget_below(stable);
+        core.note(Note::Stable(stable));
+        for (partition, buckets) in held {
+            drop_if_lost(core, partition, &buckets);
+        }
+        tell_peers(core);
+    }
+
+    fn start_hand_over(&mut self, core: &mut Core, streams: &mut Streams) {
+        let target = core.epoch();
+        let acked = core.least(|progress| progress.acked) >= target;
+        let begun = streams.target() == Some(target);
+        if acked && !begun && core.stable() < target && core.own_progress().synced < target {
+            streams.hand_over(core, target);
+        }
+    }
+
+    /// True, once, when this node is in no view any more and everybody who is has let the old ones go.
+    pub(crate) fn has_left(&mut self, core: &Core, hints_left: bool) -> bool {
+        let view = core.history.current();
+        let is_member = |node: NodeId| view.ring.member(&node).is_some();
+        let out = !is_member(core.node) && core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
+        let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
+        let all_settled = view.ring.members().all(|member| settled(member.id) || core.is_down(member.id));
+        let done = out && all_settled && !hints_left && !self.left && core.was_member();
+        self.left |= done;
+        done
+    }
+
+    /// True if the process was told that it may end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left
+    }
+}
+
+/// How far this node could be, if it were written down now.
+fn wanted(ops: &Operations, core: &Core, streams: &Streams) -> Progress {
+    let own = core.own_progress();
+    let epoch = core.epoch();
+    let acked = ops.oldest_write().map_or(epoch, |oldest| oldest.min(epoch));
+    let nothing_to_give = core.stable() == epoch;
+    let handed_over = streams.is_done() && streams.target().is_some();
+    let synced = match streams.target() {
+        _ if nothing_to_give => epoch,
+        Some(target) if handed_over => target,
+        _ => own.synced,
+    };
+    let reading = core.reading();
+    let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
+    own.merged(Progress { acked, synced, switched, settled: core.stable() })
+}
+
+/// What this node holds by any view in use.
+fn held(core: &Core) -> Vec<(PartitionId, Vec<BucketId>)> {
+    let buckets: Vec<BucketId> = core.history.current().buckets.keys().copied().collect();
+    let of = |partition: PartitionId| {
+        let held = buckets.iter().copied().filter(|bucket| core.is_replica(core.node, partition, *bucket)).collect();
+        (partition, held)
+    };
+    let grid = core.history.genesis().grid;
+    grid.partitions().map(of).filter(|(_, buckets): &(_, Vec<BucketId>)| !buckets.is_empty()).collect()
+}
+
+/// Drops what was held of a partition before and is not any more.
+fn drop_if_lost(core: &mut Core, partition: PartitionId, before: &[BucketId]) {
+    let keeps = |bucket: &BucketId| core.is_replica(core.node, partition, *bucket);
+    let keep: Vec<BucketId> = before.iter().copied().filter(keeps).collect();
+    if keep.len() < before.len() {
+        core.store(Purpose::Forget, StoreOp::Drop { partition, keep });
+    }
+}
+
+/// Tells the shell whom this node may talk to: everybody in a view in use, and those who left lately, who still have to
+/// hear that they may go.
+pub(crate) fn tell_peers(core: &mut Core) {
+    let mut members: Vec<ring::Member> = Vec::new();
+    for view in core.history.views().rev() {
+        for member in view.ring.members() {
+            if members.iter().all(|known| known.id != member.id) {
+                members.push(member.clone());
+            }
+        }
+    }
+    for member in core.lately_removed() {
+        if members.iter().all(|known| known.id != member.id) {
+            members.push(member);
+        }
+    }
+    let own = core.node;
+    members.retain(|member| member.id != own);
+    let watched = core.participants().into_iter().filter(|node| *node != own).collect();
+    let now = core.now.mono;
+    core.detector.watch(now, &watched);
+    core.out.push(Effect::Peers(members));
+}
+
+/// Why the current change does not go on, in words.
+pub(crate) fn blocked(core: &Core, streams: &Streams) -> Vec<String> {
+    let epoch = core.epoch();
+    if core.stable() == epoch {
+        return Vec::new();
+    }
+    let waiting = |part: fn(&Progress) -> Epoch, what: &str| {
+        let late = |node: &NodeId| core.progress.get(node).map_or(Epoch(0), part) < epoch;
+        let names: Vec<String> =
+            core.participants().iter().filter(|node| late(node)).map(|node| core.name_of(*node).0).collect();
+        (!names.is_empty()).then(|| format!("{} still to {what} epoch {epoch}", names.join(", ")))
+    };
+    let steps: [(fn(&Progress) -> Epoch, &str); 3] = [
+        (|progress| progress.acked, "acknowledge"),
+        (|progress| progress.synced, "hand over the data of"),
+        (|progress| progress.switched, "switch reads to"),
+    ];
+    let mut sentences: Vec<String> = steps.iter().find_map(|(part, what)| waiting(*part, what)).into_iter().collect();
+    for node in streams.receivers() {
+        if !core.is_usable(node) {
+            sentences.push(format!("{} cannot be reached and has data to take over", core.name_of(node).0));
+        }
+    }
+    sentences
+}

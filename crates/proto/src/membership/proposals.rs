@@ -1,0 +1,206 @@
+//! Getting a change of the cluster decided: one proposal at a time, the others wait.
+//!
+//! A change is turned into an event for the next epoch and proposed to the voters. If another event wins that epoch, the
+//! change is checked again against the new state and proposed for the one after.
+//!
+//! Invariant: a change is answered as done only when its own event, known by its nonce, is in the durable history.
+
+use super::changes;
+use crate::coordinator::{Asker, Operations};
+use crate::core::Core;
+use crate::event::Event;
+use crate::ids::Epoch;
+use crate::message::Message;
+use crate::paxos::{Ballot, Proposer, Step};
+use crate::request::{Admin, Refusal, Response};
+use ring::NodeId;
+use std::collections::VecDeque;
+use stdx::{Mono, Span};
+
+/// Changes that may wait.
+const WAITING_MAX: usize = 64;
+/// An attempt without an answer is repeated after this long, and up to twice.
+const ATTEMPT_TIME: Span = Span::millis(400);
+
+#[derive(Debug)]
+struct Proposal {
+    asker: Asker,
+    admin: Admin,
+    deadline: Mono,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    epoch: Epoch,
+    event: Event,
+    proposer: Proposer<Event>,
+    again_at: Mono,
+}
+
+/// The change being decided, and those that wait.
+#[derive(Default)]
+pub(crate) struct Proposals {
+    current: Option<Proposal>,
+    waiting: VecDeque<Proposal>,
+}
+
+impl Proposals {
+    /// Takes a change on.
+    pub(crate) fn start(&mut self, ops: &mut Operations, core: &mut Core, asker: Asker, admin: Admin, within: Span) {
+        if self.waiting.len() >= WAITING_MAX {
+            return ops.refuse(core, &asker, Refusal::Overloaded);
+        }
+        let deadline = core.now.mono + within;
+        self.waiting.push_back(Proposal { asker, admin, deadline, attempt: None });
+        self.advance(ops, core);
+    }
+
+    /// Begins the next change if none is under way.
+    fn advance(&mut self, ops: &mut Operations, core: &mut Core) {
+        while self.current.is_none()
+            && let Some(proposal) = self.waiting.pop_front()
+        {
+            self.current = Some(proposal);
+            self.attempt(ops, core);
+        }
+    }
+
+    /// Proposes the current change for the next epoch, or ends it.
+    fn attempt(&mut self, ops: &mut Operations, core: &mut Core) {
+        let Some(mut proposal) = self.current.take() else { return };
+        let Some(incarnation) = core.incarnation() else {
+            return self.end(ops, core, proposal, Err(Refusal::NotReady("this node is starting".to_owned())));
+        };
+        match changes::event_for(core, &proposal.admin) {
+            Err(refusal) => self.end(ops, core, proposal, Err(refusal)),
+            // It is so already, for example because an answer was lost and the change was asked for again.
+            Ok(None) => self.end(ops, core, proposal, Ok(())),
+            Ok(Some(event)) => {
+                let voters = core.history.current().voters();
+                let proposer = Proposer::new(voters, core.node, incarnation, event.clone());
+                proposal.attempt = Some(Attempt { epoch: event.epoch, event, proposer, again_at: attempt_end(core) });
+                self.current = Some(proposal);
+                self.prepare(core);
+            }
+        }
+    }
+
+    fn prepare(&mut self, core: &mut Core) {
+        let Some(attempt) = self.attempt_mut() else { return };
+        let message = Message::Prepare { epoch: attempt.epoch, ballot: attempt.proposer.ballot() };
+        let voters = attempt.proposer.acceptors().to_vec();
+        to_voters(core, &voters, &message);
+    }
+
+    fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        self.current.as_mut()?.attempt.as_mut()
+    }
+
+    /// An acceptor has promised.
+    pub(crate) fn on_promise(
+        &mut self,
+        core: &mut Core,
+        from: NodeId,
+        epoch: Epoch,
+        ballot: Ballot,
+        accepted: Option<(Ballot, Event)>,
+    ) {
+        let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.epoch == epoch) else { return };
+        if let Step::Accept(event) = attempt.proposer.on_promise(from, ballot, accepted) {
+            attempt.again_at = core.now.mono + ATTEMPT_TIME.times(2);
+            let voters = attempt.proposer.acceptors().to_vec();
+            to_voters(core, &voters, &Message::Accept { epoch, ballot, event });
+        }
+    }
+
+    /// An acceptor has accepted. Returns the event if that decided it.
+    pub(crate) fn on_accepted(&mut self, from: NodeId, epoch: Epoch, ballot: Ballot) -> Option<Event> {
+        let attempt = self.attempt_mut().filter(|attempt| attempt.epoch == epoch)?;
+        match attempt.proposer.on_accepted(from, ballot) {
+            Step::Decided(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// An acceptor has refused.
+    pub(crate) fn on_nack(&mut self, core: &mut Core, epoch: Epoch, ballot: Ballot, promised: Ballot) {
+        let pause = Span(core.prng.below(ATTEMPT_TIME.0 / 2));
+        let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.epoch == epoch) else { return };
+        if attempt.proposer.on_nack(ballot, promised) == Step::Refused {
+            stdx::marks::hit("proposer_was_outbid");
+            attempt.again_at = core.now.mono + pause;
+        }
+    }
+
+    /// The history has grown: the current change is in it, or must try the next epoch.
+    pub(crate) fn on_history(&mut self, ops: &mut Operations, core: &mut Core) {
+        let Some(attempt) = self.attempt_mut() else { return self.advance(ops, core) };
+        if attempt.epoch > core.epoch() {
+            return;
+        }
+        let nonce = attempt.event.nonce;
+        let decided = core.history.events_from(attempt.epoch).first().is_some_and(|event| event.nonce == nonce);
+        if !decided {
+            stdx::marks::hit("another_event_won_the_epoch");
+            return self.attempt(ops, core);
+        }
+        if let Some(proposal) = self.current.take() {
+            self.end(ops, core, proposal, Ok(()));
+        }
+    }
+
+    fn end(&mut self, ops: &mut Operations, core: &mut Core, proposal: Proposal, result: Result<(), Refusal>) {
+        match result {
+            Ok(()) => {
+                let history = core.history.events().to_vec();
+                let node = changes::node_of(&proposal.admin, core);
+                let progress = core.progress.iter().map(|(node, progress)| (*node, *progress)).collect();
+                ops.answer(core, &proposal.asker, Response::Changed { history, node, progress });
+            }
+            Err(refusal) => ops.refuse(core, &proposal.asker, refusal),
+        }
+        self.advance(ops, core);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        let current = self.current.as_ref()?;
+        let attempt = current.attempt.as_ref().map_or(current.deadline, |attempt| attempt.again_at);
+        Some(attempt.min(current.deadline))
+    }
+
+    pub(crate) fn on_time(&mut self, ops: &mut Operations, core: &mut Core) {
+        let Some(current) = &mut self.current else { return };
+        if core.now.mono >= current.deadline {
+            let (voters, reached) = current
+                .attempt
+                .as_ref()
+                .map_or((0, 0), |attempt| (attempt.proposer.acceptors().len(), attempt.proposer.agreed()));
+            let refusal = Refusal::NoMajority { voters: voters as u8, reached: reached as u8 };
+            if let Some(proposal) = self.current.take() {
+                self.end(ops, core, proposal, Err(refusal));
+            }
+            return;
+        }
+        let end = attempt_end(core);
+        if let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.again_at <= core.now.mono) {
+            attempt.proposer.again();
+            attempt.again_at = end;
+            self.prepare(core);
+        }
+    }
+}
+
+fn attempt_end(core: &mut Core) -> Mono {
+    core.now.mono + ATTEMPT_TIME + Span(core.prng.below(ATTEMPT_TIME.0))
+}
+
+fn to_voters(core: &mut Core, voters: &[NodeId], message: &Message) {
+    for voter in voters {
+        if *voter == core.node {
+            core.to_self.push(message.clone());
+        } else {
+            core.send(*voter, message.clone());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Everything nodes say to each other. `docs/protocol.md` has the table of senders and receivers.
+//!
+//! Invariant: every message about items carries the sender's epoch; a receiver that has fenced that epoch off refuses
+//! and names its own. Delivery is at most once and in any order; every handler tolerates loss and repetition.
+
+use crate::event::Event;
+use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
+use crate::item::{ItemKey, Range};
+use crate::paxos::Ballot;
+use crate::record::Record;
+use crate::request::{Request, Response};
+use ring::{NodeId, PartitionId};
+use stdx::Span;
+
+/// How far a node is with the changes of the ring. Each part only grows.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The node knows this epoch durably and has no write in flight that began under an older one.
+    pub acked: Epoch,
+    /// The node has handed over everything it held before this epoch to those who gained it.
+    pub synced: Epoch,
+    /// The node reads by this epoch and has no read in flight that uses an older one.
+    pub switched: Epoch,
+    /// The node knows that everybody has switched to this epoch, and uses nothing older.
+    pub settled: Epoch,
+}
+
+impl Progress {
+    /// The later of each part.
+    pub fn merged(self, other: Progress) -> Progress {
+        Progress {
+            acked: self.acked.max(other.acked),
+            synced: self.synced.max(other.synced),
+            switched: self.switched.max(other.switched),
+            settled: self.settled.max(other.settled),
+        }
+    }
+}
+
+/// Which of a peer's two connections carries a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Lane {
+    /// Small and urgent: probes, gossip, agreement. Never waits behind data.
+    Control,
+    /// Everything with items in it.
+    Data,
+}
+
+/// A replica's answer to a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ack {
+    /// Merged, and durable as asked.
+    Done,
+    /// The message's epoch is fenced off; this is the replica's.
+    Stale(Epoch),
+    /// The disk is full.
+    Full,
+    /// Storage failed.
+    Failed,
+}
+
+/// A replica's answer to a read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadAnswer {
+    /// What it holds, which may be nothing.
+    Held(Option<Record>),
+    /// The message's epoch is fenced off; this is the replica's.
+    Stale(Epoch),
+    /// Storage failed, or the stored bytes are damaged.
+    Failed,
+}
+
+/// A replica's answer to a scan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ScanAnswer {
+    /// Records in storage order, tombstones among them, and whether more follow the last one.
+    Held {
+        /// The records.
+        items: Vec<(BucketId, ItemKey, Record)>,
+        /// The range goes on behind the last item.
+        more: bool,
+    },
+    /// The message's epoch is fenced off; this is the replica's.
+    Stale(Epoch),
+    /// Storage failed, or the stored bytes are damaged.
+    Failed,
+}
+
+/// One item of an offer: what the sender holds, by name and by hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offered {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ItemKey,
+    /// Hash of the record's versions, not of its values.
+    pub hash: u64,
+}
+
+/// What one node says to another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// Merge this record. Sent by coordinators, read repair and hint replay alike.
+    Replicate {
+        /// Carried back in the answer.
+        op: OpId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ItemKey,
+        /// Everything the sender holds of the slot.
+        record: Record,
+        /// Answer only when it is on disk.
+        fsync: bool,
+    },
+    /// Answer to `Replicate`.
+    Replicated {
+        /// As asked.
+        op: OpId,
+        /// What became of it.
+        ack: Ack,
+    },
+    /// Keep this record for `target`, which is not reachable. Level `any` only.
+    KeepHint {
+        /// Carried back in the answer, a `Replicated`.
+        op: OpId,
+        /// Whom it is for.
+        target: NodeId,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ItemKey,
+        /// The record.
+        record: Record,
+    },
+    /// What do you hold of this slot?
+    Read {
+        /// Carried back in the answer.
+        op: OpId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ItemKey,
+    },
+    /// Answer to `Read`.
+    ReadReply {
+        /// As asked.
+        op: OpId,
+        /// The answer.
+        answer: ReadAnswer,
+    },
+    /// What do you hold of this range?
+    Scan {
+        /// Carried back in the answer.
+        op: OpId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The range.
+        range: Range,
+        /// Most records to return.
+        limit: u32,
+    },
+    /// Answer to `Scan`.
+    ScanReply {
+        /// As asked.
+        op: OpId,
+        /// The answer.
+        answer: ScanAnswer,
+    },
+    /// Coordinate this client's request; you hold the key and I do not.
+    Forward {
+        /// Carried back in the answer.
+        op: OpId,
+        /// The request; never an admin request.
+        request: Request,
+        /// Time left for it.
+        within: Span,
+    },
+    /// Answer to `Forward`.
+    Forwarded {
+        /// As asked.
+        op: OpId,
+        /// The response for the client.
+        response: Box<Response>,
+    },
+    /// These items of a partition are mine to give; which do you lack?
+    Offer {
+        /// The stream.
+        session: SessionId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The partition.
+        partition: PartitionId,
+        /// The items, by name and hash.
+        items: Vec<Offered>,
+    },
+    /// Answer to `Offer`.
+    Want {
+        /// As offered.
+        session: SessionId,
+        /// Positions in the offer, ascending. `None`: the epoch is not mine, or storage failed; stop.
+        items: Option<Vec<u32>>,
+    },
+    /// The items you wanted.
+    Push {
+        /// The stream.
+        session: SessionId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The items.
+        items: Vec<(BucketId, ItemKey, Record)>,
+    },
+    /// They are merged and durable, or `ok` is false.
+    Pushed {
+        /// The stream.
+        session: SessionId,
+        /// Whether all of them are.
+        ok: bool,
+    },
+    /// Hashes of partitions we both hold; tell me which differ from yours.
+    Compare {
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// Partition and the hash of all its versions.
+        roots: Vec<(PartitionId, u64)>,
+    },
+    /// These differ; I shall offer you mine, do the same.
+    Differ {
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The partitions.
+        partitions: Vec<PartitionId>,
+    },
+    /// Every second to one random peer: how far I am and how far I think all are.
+    Gossip {
+        /// The newest epoch the sender has durably.
+        epoch: Epoch,
+        /// Hash of that event.
+        head: Digest,
+        /// How far each node is.
+        progress: Vec<(NodeId, Progress)>,
+        /// The receiver should answer with its own.
+        answer: bool,
+    },
+    /// Give me the events from `from` on.
+    PullEvents {
+        /// First epoch wanted.
+        from: Epoch,
+    },
+    /// Events of the history, ascending.
+    Events {
+        /// The events.
+        events: Vec<Event>,
+    },
+    /// Will you take part in ballot `ballot` for event number `epoch`?
+    Prepare {
+        /// Number of the event to be decided.
+        epoch: Epoch,
+        /// The ballot.
+        ballot: Ballot,
+    },
+    /// Yes, and this is what I have accepted so far.
+    Promise {
+        /// As asked.
+        epoch: Epoch,
+        /// As asked.
+        ballot: Ballot,
+        /// The accepted event of the highest ballot, if any.
+        accepted: Option<(Ballot, Event)>,
+    },
+    /// Accept this event.
+    Accept {
+        /// Number of the event to be decided.
+        epoch: Epoch,
+        /// The ballot.
+        ballot: Ballot,
+        /// The event.
+        event: Event,
+    },
+    /// Accepted.
+    Accepted {
+        /// As asked.
+        epoch: Epoch,
+        /// As asked.
+        ballot: Ballot,
+    },
+    /// No: I have promised this higher ballot.
+    Nack {
+        /// As asked.
+        epoch: Epoch,
+        /// The ballot that was refused.
+        ballot: Ballot,
+        /// The promised ballot.
+        promised: Ballot,
+    },
+    /// Are you there?
+    Ping {
+        /// Carried back.
+        nonce: u64,
+    },
+    /// Yes.
+    Pong {
+        /// As asked.
+        nonce: u64,
+    },
+}
+
+impl Message {
+    /// Which connection carries it.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Message::Gossip { .. }
+            | Message::PullEvents { .. }
+            | Message::Events { .. }
+            | Message::Prepare { .. }
+            | Message::Promise { .. }
+            | Message::Accept { .. }
+            | Message::Accepted { .. }
+            | Message::Nack { .. }
+            | Message::Ping { .. }
+            | Message::Pong { .. } => Lane::Control,
+            _ => Lane::Data,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Ballots: who tries to decide, in which order.
+//!
+//! Invariant: two attempts never share a ballot. The counter is not stored; the incarnation, which is bumped durably at
+//! every start, keeps an earlier life's ballots apart.
+
+use ring::NodeId;
+
+/// One attempt to decide. Ordered by counter first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ballot {
+    /// Rises with each attempt.
+    pub counter: u64,
+    /// Who tries.
+    pub node: NodeId,
+    /// Which life of the node.
+    pub incarnation: u32,
+}
+
+impl Default for Ballot {
+    /// Below every ballot of any node.
+    fn default() -> Ballot {
+        Ballot { counter: 0, node: NodeId(0), incarnation: 0 }
+    }
+}
+
+impl Ballot {
+    /// The lowest ballot of `node` that is above this one.
+    pub fn above(self, node: NodeId, incarnation: u32) -> Ballot {
+        Ballot { counter: self.counter + 1, node, incarnation }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a replica holds for one slot, and the only two ways it changes: an [`Update`] by a coordinator, and a merge
+//! with another replica's record. Replication, read repair, hand-off and hints all end in [`Record::merge`].
+//!
+//! Invariant: merging is idempotent, commutative and associative; an update's version wins over everything the
+//! updating replica held and, in sibling buckets, everything its context covers.
+//!
+//! Sources: dotted version vector sets (Preguiça et al. 2012; Almeida et al. 2014), last writer wins by hybrid logical
+//! clock (Kulkarni et al. 2014).
+
+use bytes::Bytes;
+use causal::{Context, Dot, DvvSet, Stamp};
+use std::mem;
+use stdx::Wall;
+
+/// How concurrent writes of one bucket are settled. Fixed when the bucket is made.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// The version with the highest stamp stays; the others are gone.
+    #[default]
+    LastWriterWins,
+    /// Concurrent versions stay side by side until a write names them in its context.
+    Siblings,
+}
+
+/// A value as the client gave it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Value {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The media type the client named, if any.
+    pub content_type: Option<String>,
+}
+
+impl Value {
+    /// A value without a media type.
+    pub fn plain(bytes: impl Into<Bytes>) -> Value {
+        Value { bytes: bytes.into(), content_type: None }
+    }
+}
+
+/// One version of an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// When it was written, by the hybrid logical clock of its coordinator.
+    pub stamp: Stamp,
+    /// From when on it counts as deleted.
+    pub expires: Option<Wall>,
+    /// The value, or `None` for a tombstone.
+    pub value: Option<Value>,
+}
+
+impl Version {
+    /// The value a reader at `wall` sees: none if deleted or expired.
+    pub fn visible(&self, wall: Wall) -> Option<&Value> {
+        match self.expires {
+            Some(end) if end <= wall => None,
+            _ => self.value.as_ref(),
+        }
+    }
+}
+
+/// What a coordinator writes: one new version, and what its client had seen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Update {
+    /// Names the new version; never used before.
+    pub dot: Dot,
+    /// What the client had read. Ignored by last-writer-wins buckets.
+    pub context: Context,
+    /// The new version. Its stamp is raised above everything the record holds.
+    pub version: Version,
+}
+
+/// Everything a replica knows of one slot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Record {
+    /// Of a last-writer-wins bucket: the winner.
+    Latest {
+        /// Names the version.
+        dot: Dot,
+        /// The version itself.
+        version: Version,
+    },
+    /// Of a sibling bucket: every version that no other has superseded, and what has been seen.
+    Siblings(DvvSet<Version>),
+}
+
+impl Record {
+    /// Applies an update to what a replica holds and returns what it holds from now on.
+    pub fn updated(current: Option<Record>, rule: Rule, update: Update) -> Record {
+        let Update { dot, context, mut version } = update;
+        if let Some(highest) = current.as_ref().and_then(Record::highest_stamp) {
+            version.stamp = version.stamp.max(highest.next());
+        }
+        match rule {
+            Rule::LastWriterWins => Record::Latest { dot, version },
+            Rule::Siblings => {
+                let mut set = match current {
+                    Some(Record::Siblings(set)) => set,
+                    _ => DvvSet::new(),
+                };
+                set.update(&context, dot, version);
+                Record::Siblings(set)
+            }
+        }
+    }
+
+    /// Takes in what another replica holds of the same slot. Returns whether this record changed.
+    pub fn merge(&mut self, other: &Record) -> bool {
+        match (&mut *self, other) {
+            (Record::Latest { dot, version }, Record::Latest { dot: other_dot, version: other_version }) => {
+                if (other_version.stamp, *other_dot) <= (version.stamp, *dot) {
+                    return false;
+                }
+                *self = other.clone();
+                true
+            }
+            (Record::Siblings(set), Record::Siblings(other_set)) => set.sync(other_set),
+            // A bucket's rule is fixed when it is made and ids are not reused, so this is a damaged or hostile peer.
+            (Record::Siblings(_), Record::Latest { .. }) | (Record::Latest { .. }, Record::Siblings(_)) => false,
+        }
+    }
+
+    /// Merges two optional records; `None` is "nothing known", the bottom of the lattice.
+    pub fn merged(current: Option<Record>, other: Option<&Record>) -> Option<Record> {
+        match (current, other) {
+            (Some(mut record), Some(other)) => {
+                record.merge(other);
+                Some(record)
+            }
+            (Some(record), None) => Some(record),
+            (None, other) => other.cloned(),
+        }
+    }
+
+    /// True if this record already knows everything `other` does.
+    pub fn covers(&self, other: &Record) -> bool {
+        !self.clone().merge(other)
+    }
+
+    /// Everything the record has seen, as a context for the client.
+    pub fn context(&self) -> Context {
+        match self {
+            Record::Latest { dot, .. } => [(dot.actor, dot.counter)].into_iter().collect(),
+            Record::Siblings(set) => set.context(),
+        }
+    }
+
+    /// Versions held, tombstones among them.
+    pub fn versions(&self) -> Vec<(Dot, &Version)> {
+        match self {
+            Record::Latest { dot, version } => vec![(*dot, version)],
+            Record::Siblings(set) => set.values().collect(),
+        }
+    }
+
+    /// Values that a reader at `wall` sees, with their versions. More than one only in a sibling bucket.
+    pub fn visible(&self, wall: Wall) -> Vec<(Dot, &Version)> {
+        self.versions().into_iter().filter(|(_, version)| version.visible(wall).is_some()).collect()
+    }
+
+    /// The highest stamp of the versions held.
+    pub fn highest_stamp(&self) -> Option<Stamp> {
+        self.versions().into_iter().map(|(_, version)| version.stamp).max()
+    }
+
+    /// About how many bytes the record takes in memory or on the wire.
+    pub fn weight(&self) -> usize {
+        let versions: usize = self
+            .versions()
+            .into_iter()
+            .map(|(_, v)| mem::size_of::<Version>() + v.value.as_ref().map_or(0, |value| value.bytes.len()))
+            .sum();
+        versions + 32
+    }
+}

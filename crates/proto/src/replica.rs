@@ -1,0 +1,147 @@
+//! This node as a replica: it answers what coordinators and other replicas ask of its storage.
+//!
+//! Invariant: an acknowledgement is sent only on the storage outcome it reports. A request under an epoch that is no
+//! longer in use, or for a key this node holds in no epoch, is refused with our epoch.
+
+use crate::coordinator::PAGE_BYTES;
+use crate::core::Core;
+use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
+use crate::item::{ItemKey, Range, Slot};
+use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
+use crate::record::Record;
+use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
+use ring::{NodeId, PartitionId};
+
+/// Whether a peer's message about a partition may be served. A sender with a newer epoch knows better than we do.
+fn is_served(core: &Core, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> bool {
+    let fenced = epoch < core.stable();
+    !fenced && (epoch > core.epoch() || core.is_replica(core.node, partition, bucket))
+}
+
+fn slot(core: &Core, bucket: BucketId, key: ItemKey) -> Slot {
+    Slot::new(core.history.genesis().grid, bucket, key)
+}
+
+pub(crate) fn on_replicate(
+    core: &mut Core,
+    from: NodeId,
+    op: OpId,
+    epoch: Epoch,
+    bucket: BucketId,
+    key: ItemKey,
+    record: Record,
+    fsync: bool,
+) {
+    let slot = slot(core, bucket, key);
+    if !is_served(core, epoch, slot.partition, bucket) {
+        let ack = Ack::Stale(core.epoch());
+        return core.send(from, Message::Replicated { op, ack });
+    }
+    if let Some(stamp) = record.highest_stamp() {
+        core.observe(stamp);
+    }
+    core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::Merge { slot, record, fsync });
+}
+
+pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint) {
+    hint.id = HintId(core.next_op().0);
+    core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::PutHint(hint));
+}
+
+pub(crate) fn on_read(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, bucket: BucketId, key: ItemKey) {
+    let slot = slot(core, bucket, key);
+    if !is_served(core, epoch, slot.partition, bucket) {
+        let answer = ReadAnswer::Stale(core.epoch());
+        return core.send(from, Message::ReadReply { op, answer });
+    }
+    core.store(Purpose::AnswerRead { to: from, op }, StoreOp::Read { slot });
+}
+
+pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, range: Range, limit: u32) {
+    let partition = range.partition(core.history.genesis().grid);
+    let bucket = match &range {
+        Range::SortKeys { bucket, .. } => Some(*bucket),
+        Range::Partition { bucket, .. } => *bucket,
+    };
+    if bucket.is_none_or(|bucket| !is_served(core, epoch, partition, bucket)) {
+        let answer = ScanAnswer::Stale(core.epoch());
+        return core.send(from, Message::ScanReply { op, answer });
+    }
+    let op_on_store = StoreOp::Scan { range, items_max: limit.clamp(1, 10_000), bytes_max: PAGE_BYTES };
+    core.store(Purpose::AnswerScan { to: from, op }, op_on_store);
+}
+
+pub(crate) fn on_offer(
+    core: &mut Core,
+    from: NodeId,
+    session: SessionId,
+    epoch: Epoch,
+    partition: PartitionId,
+    items: Vec<Offered>,
+) {
+    let buckets_served = items.iter().all(|item| is_served(core, epoch, partition, item.bucket));
+    // An offer under a newer epoch than ours is refused, too: we must know what we take over before we take it.
+    if !buckets_served || epoch > core.epoch() {
+        return core.send(from, Message::Want { session, items: None });
+    }
+    core.store(Purpose::AnswerOffer { to: from, session }, StoreOp::Lacking { items });
+}
+
+pub(crate) fn on_push(
+    core: &mut Core,
+    from: NodeId,
+    session: SessionId,
+    epoch: Epoch,
+    items: Vec<(BucketId, ItemKey, Record)>,
+) {
+    let items: Vec<(Slot, Record)> =
+        items.into_iter().map(|(bucket, key, record)| (slot(core, bucket, key), record)).collect();
+    let served = items.iter().all(|(slot, _)| is_served(core, epoch, slot.partition, slot.bucket));
+    if !served || epoch > core.epoch() {
+        return core.send(from, Message::Pushed { session, ok: false });
+    }
+    let highest = items.iter().filter_map(|(_, record)| record.highest_stamp()).max();
+    if let Some(stamp) = highest {
+        core.observe(stamp);
+    }
+    core.store(Purpose::AnswerPush { to: from, session }, StoreOp::MergeAll { items });
+}
+
+/// Storage has done what a peer asked for.
+pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome) {
+    match purpose {
+        Purpose::AnswerWrite { to, op } => {
+            let ack = match outcome {
+                StoreOutcome::Done => Ack::Done,
+                StoreOutcome::Failed(StoreFailure::Full) => Ack::Full,
+                _ => Ack::Failed,
+            };
+            core.send(to, Message::Replicated { op, ack });
+        }
+        Purpose::AnswerRead { to, op } => {
+            let answer = match outcome {
+                StoreOutcome::Held(record) => ReadAnswer::Held(record),
+                _ => ReadAnswer::Failed,
+            };
+            core.send(to, Message::ReadReply { op, answer });
+        }
+        Purpose::AnswerScan { to, op } => {
+            let answer = match outcome {
+                StoreOutcome::Page { items, more } => ScanAnswer::Held { items, more },
+                _ => ScanAnswer::Failed,
+            };
+            core.send(to, Message::ScanReply { op, answer });
+        }
+        Purpose::AnswerOffer { to, session } => {
+            let items = match outcome {
+                StoreOutcome::Wanted(items) => Some(items),
+                _ => None,
+            };
+            core.send(to, Message::Want { session, items });
+        }
+        Purpose::AnswerPush { to, session } => {
+            core.send(to, Message::Pushed { session, ok: outcome == StoreOutcome::Done });
+        }
+        other => unreachable!("not an answer to a peer: {other:?}"),
+    }
+}

@@ -1,0 +1,355 @@
+//! What a client may ask of a node, and what it gets back. Every interface (reference HTTP, CLI, later RESP and
+//! JSON-RPC) speaks in these.
+//!
+//! Invariant: every request gets exactly one response, at the latest when its deadline has passed.
+
+use crate::bucket::{Bucket, Durability, Level};
+use crate::event::Event;
+use crate::ids::{BucketId, Digest, Epoch};
+use crate::item::{ItemKey, Range};
+use crate::message::Progress;
+use crate::record::{Value, Version};
+use causal::{Context, Dot};
+use ring::{Member, NodeId, PartitionId, Token};
+use stdx::Span;
+
+/// A client's request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Read one item.
+    Get(Get),
+    /// Write or delete one item.
+    Put(Put),
+    /// Read a run of items.
+    Scan(Scan),
+    /// Look at or change the cluster itself. Never forwarded.
+    Admin(Admin),
+}
+
+/// Read one item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Get {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key of the item.
+    pub key: ItemKey,
+    /// Replicas that must agree or be merged; the bucket's `r` if none.
+    pub level: Option<Level>,
+}
+
+/// Write or delete one item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key of the item.
+    pub key: ItemKey,
+    /// The new value, or `None` to delete.
+    pub value: Option<Value>,
+    /// What the client has read and means to supersede. Needed only in sibling buckets.
+    pub context: Option<Context>,
+    /// Replicas that must hold it before the answer; the bucket's `w` if none.
+    pub level: Option<Level>,
+    /// When a replica may count as holding it.
+    pub durability: Durability,
+    /// How long the value lives; the bucket's `ttl` if none.
+    pub ttl: Option<Span>,
+}
+
+/// Read a run of items, in storage order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scan {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Which run.
+    pub scope: Scope,
+    /// Most items to return, at least 1.
+    pub limit: u32,
+    /// Replicas that must agree or be merged; the bucket's `r` if none.
+    pub level: Option<Level>,
+}
+
+/// The run of items a scan reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Items of one partition key, by sort key `from..to`, behind `after`.
+    SortKeys {
+        /// The partition key.
+        partition_key: bytes::Bytes,
+        /// First sort key, inclusive.
+        from: Option<bytes::Bytes>,
+        /// End of the sort keys, exclusive.
+        to: Option<bytes::Bytes>,
+        /// Continue behind this item.
+        after: Option<ItemKey>,
+    },
+    /// The bucket's items of one partition, behind `after`. A whole bucket is read partition by partition.
+    Partition {
+        /// The partition.
+        partition: PartitionId,
+        /// Continue behind this item.
+        after: Option<ItemKey>,
+    },
+}
+
+impl Scope {
+    /// The scope as a range of one bucket.
+    pub fn range(&self, bucket: BucketId) -> Range {
+        match self.clone() {
+            Scope::SortKeys { partition_key, from, to, after } => {
+                Range::SortKeys { bucket, partition_key, from, to, after }
+            }
+            Scope::Partition { partition, after } => {
+                Range::Partition { partition, bucket: Some(bucket), after: after.map(|key| (bucket, key)) }
+            }
+        }
+    }
+}
+
+/// Look at or change the cluster itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Admin {
+    /// What this node knows of the cluster.
+    Status,
+    /// The history, oldest first.
+    History,
+    /// Take a node in. Sent by the newcomer to a seed; answered when the event is decided.
+    Join(Join),
+    /// Let a node go: its data moves to the others. Answered when the event is decided.
+    Leave {
+        /// The node.
+        node: NodeId,
+        /// The plan the operator saw; refused if it is no longer the one that would be carried out.
+        plan: Option<Digest>,
+    },
+    /// What a leave would move, without doing it.
+    PlanLeave {
+        /// The node.
+        node: NodeId,
+    },
+    /// Make a bucket, or change its changeable settings. The id is given by the cluster.
+    SetBucket(Bucket),
+    /// Tell the others that this node is now called and reached like this.
+    Readdress {
+        /// New name.
+        name: String,
+        /// New address.
+        uri: String,
+    },
+}
+
+/// A node that wants to come in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// Its id, made by itself, never used before.
+    pub node: NodeId,
+    /// Its name; another is found if it is taken and `name_is_fixed` is false.
+    pub name: String,
+    /// The operator chose the name.
+    pub name_is_fixed: bool,
+    /// How it is reached.
+    pub uri: String,
+    /// Explicit tokens; rounded up to boundaries. Empty: choose `token_count` of them.
+    pub tokens: Vec<Token>,
+    /// How many tokens to choose.
+    pub token_count: u16,
+    /// Choose tokens at random, as the reference does, instead of evenly.
+    pub random_tokens: bool,
+    /// Share of the load, 100 is normal.
+    pub weight: u32,
+    /// Where it stands.
+    pub zone: Option<String>,
+    /// It is one of the seeds.
+    pub seed: bool,
+}
+
+/// The answer to a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Response {
+    /// To a get: what the replicas hold.
+    Found(Found),
+    /// To a put: it is written as asked.
+    Written(Written),
+    /// To a scan.
+    Page(Page),
+    /// To [`Admin::Status`].
+    Status(Box<Status>),
+    /// To [`Admin::History`].
+    History(Vec<Event>),
+    /// To a decided change: the history up to it and what is known of the others' progress.
+    Changed {
+        /// The whole history, the decided event last or before last.
+        history: Vec<Event>,
+        /// The node the change is about.
+        node: Option<NodeId>,
+        /// How far each node is.
+        progress: Vec<(NodeId, Progress)>,
+    },
+    /// To [`Admin::PlanLeave`].
+    Plan(Plan),
+    /// It was not done.
+    Refused(Refusal),
+}
+
+/// One version that a read found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sibling {
+    /// Its name.
+    pub dot: Dot,
+    /// The version; never a tombstone, never expired.
+    pub version: Version,
+}
+
+/// What a read found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Live values; none if there is no such item, more than one only in sibling buckets.
+    pub siblings: Vec<Sibling>,
+    /// To be given back with the write that follows. Covers tombstones too.
+    pub context: Context,
+    /// Replicas that answered before this did.
+    pub answered: u8,
+}
+
+/// What a write did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// What a client that made this write has seen.
+    pub context: Context,
+    /// Replicas that acknowledged before this answer.
+    pub acknowledged: u8,
+}
+
+/// One page of a scan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Live items in storage order.
+    pub items: Vec<(ItemKey, Vec<Sibling>)>,
+    /// Where the next page starts, if there may be more.
+    pub next: Option<ItemKey>,
+}
+
+/// What moves if a node leaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Names the plan; changes whenever what it would do does.
+    pub id: Digest,
+    /// The epoch it starts from.
+    pub epoch: Epoch,
+    /// The node that goes.
+    pub node: NodeId,
+    /// Partition copies each node gains.
+    pub gains: Vec<(NodeId, u32)>,
+    /// Partitions whose replicas change.
+    pub partitions: u32,
+    /// Bytes this node would send or see sent, estimated from its own disk.
+    pub bytes: u64,
+    /// Partitions that will have fewer copies than their bucket asks for.
+    pub at_risk: u32,
+}
+
+/// What a node knows of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// The answering node.
+    pub node: NodeId,
+    /// Names the cluster.
+    pub cluster: u128,
+    /// The newest event known.
+    pub epoch: Epoch,
+    /// The oldest epoch still in use; smaller than `epoch` while data moves.
+    pub stable: Epoch,
+    /// The epoch reads use.
+    pub reading: Epoch,
+    /// Number of partitions.
+    pub partitions: u32,
+    /// Members and leavers.
+    pub members: Vec<MemberStatus>,
+    /// Buckets.
+    pub buckets: Vec<Bucket>,
+    /// Who decides the next event.
+    pub voters: Vec<NodeId>,
+    /// Streams still to send from this node: partitions.
+    pub moving: u32,
+    /// Hints kept here for others.
+    pub hints: u64,
+    /// Why the current move does not go on, in words; empty if nothing blocks.
+    pub blocked: Vec<String>,
+    /// This node is about to end because it has left.
+    pub leaving: bool,
+}
+
+/// One node as another sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberStatus {
+    /// Id, name, address, tokens.
+    pub member: Member,
+    /// It has given up its tokens and is still handing data over.
+    pub leaving: bool,
+    /// It is one of the seeds.
+    pub seed: bool,
+    /// How it looks from here.
+    pub condition: liveness::Condition,
+    /// How far it is.
+    pub progress: Progress,
+    /// Partition copies it is responsible for, in the default bucket.
+    pub copies: u32,
+}
+
+/// Why a request was not done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// There is no bucket of this name.
+    UnknownBucket(String),
+    /// The level asks for more replicas than there are, or for none.
+    LevelImpossible {
+        /// What was asked.
+        level: Level,
+        /// Replicas there are.
+        replicas: u8,
+    },
+    /// Too few replicas answered in time. A write may have been applied all the same.
+    QuorumUnmet {
+        /// Answers needed.
+        needed: u8,
+        /// Answers had.
+        got: u8,
+        /// It was a write.
+        write: bool,
+    },
+    /// The node that was to coordinate did not answer in time. A write may have been applied all the same.
+    NoAnswer {
+        /// It was a write.
+        write: bool,
+    },
+    /// The node has not come in yet, or is leaving.
+    NotReady(String),
+    /// Too much work is waiting here.
+    Overloaded,
+    /// The item has too many siblings; read it and write with its context.
+    TooManySiblings {
+        /// How many there are.
+        count: u32,
+    },
+    /// The context claims versions that this cluster never made.
+    ContextUnknown,
+    /// The bucket is linearizable, which is not served yet.
+    ModeUnsupported(String),
+    /// This node's disk is full; reads go on.
+    DiskFull,
+    /// This node's storage failed.
+    StorageFailed(String),
+    /// A membership change is impossible; the sentence says why and what to do.
+    ChangeRefused(String),
+    /// A majority of the voters could not be reached.
+    NoMajority {
+        /// Voters there are.
+        voters: u8,
+        /// Voters that answered.
+        reached: u8,
+    },
+    /// The plan is no longer the one that would be carried out.
+    PlanChanged,
+    /// A part of the request is out of bounds; the sentence says which.
+    Invalid(String),
+}

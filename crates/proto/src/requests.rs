@@ -1,0 +1,174 @@
+//! Clients' requests, before any of them becomes an operation: bounds, buckets, and who coordinates.
+
+use crate::coordinator::{Asker, Forwarding, Reading, Scanning, Writing, check_key};
+use crate::core::Core;
+use crate::machine::Machine;
+use crate::membership::{blocked, leave_plan};
+use crate::message::Progress;
+use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Scan, Status};
+use crate::{Bucket, BucketId, Level, Slot};
+use ring::{Member, NodeId};
+use stdx::Span;
+
+impl Machine {
+    /// Begins a request of a client here, or of a client of a peer that forwarded it.
+    pub(crate) fn on_request(&mut self, asker: Asker, request: Request, within: Span) {
+        if self.transition.is_over() {
+            let refusal = Refusal::NotReady("this node has left the cluster; ask another one".to_owned());
+            return self.ops.refuse(&mut self.core, &asker, refusal);
+        }
+        if self.ops.unanswered() >= self.core.config.requests_max {
+            stdx::marks::hit("request_shed");
+            return self.ops.refuse(&mut self.core, &asker, Refusal::Overloaded);
+        }
+        match request {
+            Request::Get(get) => self.on_get(asker, get, within),
+            Request::Put(put) => self.on_put(asker, put, within),
+            Request::Scan(scan) => self.on_scan(asker, scan, within),
+            Request::Admin(admin) => self.on_admin(asker, admin, within),
+        }
+    }
+
+    fn on_get(&mut self, asker: Asker, get: Get, within: Span) {
+        match find_bucket(&self.core, &get.bucket).and_then(|bucket| check_key(&self.core, &get.key).map(|()| bucket)) {
+            Ok(bucket) => Reading::start(&mut self.ops, &mut self.core, asker, get, &bucket, within),
+            Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+        }
+    }
+
+    fn on_scan(&mut self, asker: Asker, scan: Scan, within: Span) {
+        match find_bucket(&self.core, &scan.bucket) {
+            Ok(bucket) => Scanning::start(&mut self.ops, &mut self.core, asker, scan, &bucket, within),
+            Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+        }
+    }
+
+    fn on_put(&mut self, asker: Asker, put: Put, within: Span) {
+        let bucket = match self.check_put(&put) {
+            Ok(bucket) => bucket,
+            Err(refusal) => return self.ops.refuse(&mut self.core, &asker, refusal),
+        };
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key.clone());
+        let replicas = core.read_set(slot.partition, bucket.id);
+        let here = replicas.contains(&core.node);
+        let forwarded = matches!(asker, Asker::Peer { .. });
+        let any_without_replica =
+            put.level.unwrap_or(bucket.w) == Level::Any && !replicas.iter().any(|node| core.is_usable(*node));
+        if here || forwarded || any_without_replica {
+            return Writing::start(ops, core, asker, put, &bucket, within);
+        }
+        let what = if put.value.is_some() { "put" } else { "delete" };
+        let key = put.key.clone();
+        Forwarding::start(ops, core, asker, what, key, Request::Put(put), replicas.to_vec(), within);
+    }
+
+    fn check_put(&self, put: &Put) -> Result<Bucket, Refusal> {
+        check_key(&self.core, &put.key)?;
+        let max = self.core.config.value_bytes_max;
+        let bytes = put.value.as_ref().map_or(0, |value| value.bytes.len());
+        if bytes > max {
+            return Err(Refusal::Invalid(format!("the value has {bytes} bytes; at most {max} are taken")));
+        }
+        find_bucket(&self.core, &put.bucket)
+    }
+
+    fn on_admin(&mut self, asker: Asker, admin: Admin, within: Span) {
+        match admin {
+            Admin::Status => {
+                let status = Response::Status(Box::new(self.status()));
+                self.ops.answer(&mut self.core, &asker, status);
+            }
+            Admin::History => {
+                let history = Response::History(self.core.history.events().to_vec());
+                self.ops.answer(&mut self.core, &asker, history);
+            }
+            Admin::PlanLeave { node } => {
+                let view = self.core.history.current().clone();
+                let response = match leave_plan(&self.core, &view, node) {
+                    Some(plan) => Response::Plan(plan),
+                    None => Response::Refused(Refusal::ChangeRefused("there is no such member".to_owned())),
+                };
+                self.ops.answer(&mut self.core, &asker, response);
+            }
+            Admin::Leave { node, plan } if node != self.core.node => {
+                self.ask_to_leave(asker, node, Admin::Leave { node, plan }, within);
+            }
+            change => self.proposals.start(&mut self.ops, &mut self.core, asker, change, within),
+        }
+    }
+
+    /// A node leaves by its own decision: it is asked to.
+    fn ask_to_leave(&mut self, asker: Asker, node: NodeId, admin: Admin, within: Span) {
+        let core = &mut self.core;
+        let (name, uri) = core.name_of(node);
+        let refusal = if core.history.current().ring.member(&node).is_none() {
+            Some("there is no such member".to_owned())
+        } else if matches!(asker, Asker::Peer { .. }) {
+            Some("the request reached the wrong node; ask the node itself".to_owned())
+        } else if !core.is_usable(node) {
+            Some(format!(
+                "{name} [{uri}] cannot be reached, and a node hands its data over itself; start it again first"
+            ))
+        } else {
+            None
+        };
+        match refusal {
+            Some(sentence) => self.ops.refuse(core, &asker, Refusal::ChangeRefused(sentence)),
+            None => {
+                let key = crate::ItemKey::plain(name.into_bytes());
+                let request = Request::Admin(admin);
+                Forwarding::start(&mut self.ops, core, asker, "leave", key, request, vec![node], within);
+            }
+        }
+    }
+
+    /// What this node knows of the cluster.
+    pub fn status(&self) -> Status {
+        let core = &self.core;
+        let view = core.history.current();
+        let mut members: Vec<MemberStatus> =
+            view.ring.members().map(|member| self.member_status(member, false)).collect();
+        for old in core.history.views() {
+            for member in old.ring.members().filter(|member| view.ring.member(&member.id).is_none()) {
+                if members.iter().all(|known| known.member.id != member.id) {
+                    members.push(self.member_status(member, true));
+                }
+            }
+        }
+        Status {
+            node: core.node,
+            cluster: core.history.genesis().cluster,
+            epoch: core.epoch(),
+            stable: core.stable(),
+            reading: core.reading(),
+            partitions: core.history.genesis().grid.count(),
+            members,
+            buckets: view.buckets.values().cloned().collect(),
+            voters: view.voters(),
+            moving: self.streams.moving() as u32,
+            hints: self.hints.targets() as u64,
+            blocked: blocked(core, &self.streams),
+            leaving: view.ring.member(&core.node).is_none(),
+        }
+    }
+
+    fn member_status(&self, member: &Member, leaving: bool) -> MemberStatus {
+        let core = &self.core;
+        let view = core.history.current();
+        let n = view.buckets.get(&BucketId::DEFAULT).map_or(1, |bucket| usize::from(bucket.n));
+        MemberStatus {
+            member: member.clone(),
+            leaving,
+            seed: view.is_seed(member.id),
+            condition: core.condition(member.id),
+            progress: core.progress.get(&member.id).copied().unwrap_or_else(Progress::default),
+            copies: view.ring.shares(n).get(&member.id).copied().unwrap_or(0),
+        }
+    }
+}
+
+fn find_bucket(core: &Core, name: &str) -> Result<Bucket, Refusal> {
+    let bucket = core.history.current().bucket(name).cloned();
+    bucket.ok_or_else(|| Refusal::UnknownBucket(name.to_owned()))
+}

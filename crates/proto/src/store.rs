@@ -1,0 +1,228 @@
+//! What the machine asks of storage, and what storage answers. The machine never touches bytes: it names typed
+//! operations, `node` carries them out.
+//!
+//! Invariant: a ticket comes back exactly once with a final outcome, after the durability the operation asked for;
+//! `Applied` may come once before it. A read never shows what a crash could still take back, unless it was written
+//! with `fsync: false`.
+
+use crate::event::Event;
+use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
+use crate::item::{ItemKey, Range, Slot};
+use crate::message::{Offered, Progress};
+use crate::paxos::{AcceptorState, Ballot};
+use crate::record::{Record, Rule, Update};
+use ring::{NodeId, PartitionId};
+
+/// Whom an outcome is for. Opaque outside this crate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ticket(pub(crate) Purpose);
+
+/// What the machine will do with an outcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// The local replica of an operation coordinated here.
+    Local(OpId),
+    /// A hint kept by an operation coordinated here, for that node.
+    LocalHint(OpId, NodeId),
+    /// Answer a peer's `Replicate` or `KeepHint`.
+    AnswerWrite { to: NodeId, op: OpId },
+    /// Answer a peer's `Read`.
+    AnswerRead { to: NodeId, op: OpId },
+    /// Answer a peer's `Scan`.
+    AnswerScan { to: NodeId, op: OpId },
+    /// Answer a peer's `Offer`.
+    AnswerOffer { to: NodeId, session: SessionId },
+    /// Answer a peer's `Push`.
+    AnswerPush { to: NodeId, session: SessionId },
+    /// Answer a peer's `Compare`.
+    AnswerCompare { to: NodeId, roots: Vec<(PartitionId, u64)> },
+    /// Start a comparison with a peer.
+    StartCompare { with: NodeId },
+    /// A page of an outgoing stream.
+    StreamPage(SessionId),
+    /// Hints to be replayed to that node.
+    HintPage(NodeId),
+    /// Events of the history are durable.
+    History { events: Vec<Event>, incarnation: Option<u32> },
+    /// Our progress is durable.
+    Progress(Progress),
+    /// This start's incarnation is durable.
+    Incarnation(u32),
+    /// The acceptor's promise is durable.
+    Promised { to: NodeId, epoch: Epoch, ballot: Ballot },
+    /// The acceptor's acceptance is durable.
+    Accepted { to: NodeId, epoch: Epoch, ballot: Ballot },
+    /// Nobody waits.
+    Forget,
+}
+
+/// A change of what the node keeps about itself and the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meta {
+    /// Append an event to the history.
+    Event(Event),
+    /// From now on this node's dots carry this incarnation.
+    Incarnation(u32),
+    /// What the acceptor promised and accepted for event number `epoch`.
+    Acceptor {
+        /// Number of the event.
+        epoch: Epoch,
+        /// The acceptor's state.
+        state: AcceptorState<Event>,
+    },
+    /// Acceptor states below this epoch are decided and may go.
+    ForgetAcceptors {
+        /// The first epoch to keep.
+        below: Epoch,
+    },
+    /// How far this node is.
+    Progress(Progress),
+}
+
+/// A hint as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hint {
+    /// Names it.
+    pub id: HintId,
+    /// Whom it is for.
+    pub target: NodeId,
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ItemKey,
+    /// The record.
+    pub record: Record,
+}
+
+/// An operation on storage.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreOp {
+    /// Make a new version: read, [`Record::updated`], write. Answers `Applied` with the record at once, then `Done`.
+    /// Answers `Failed(TooManySiblings)` and changes nothing if the record would have more than `sibling_limit`.
+    Update {
+        /// The place.
+        slot: Slot,
+        /// The bucket's rule.
+        rule: Rule,
+        /// The new version.
+        update: Update,
+        /// Refuse if more versions than this would stand side by side.
+        sibling_limit: u32,
+        /// `Done` only when it is on disk.
+        fsync: bool,
+    },
+    /// Merge a record: read, [`Record::merge`], write. Answers `Done`.
+    Merge {
+        /// The place.
+        slot: Slot,
+        /// The other replica's record.
+        record: Record,
+        /// `Done` only when it is on disk.
+        fsync: bool,
+    },
+    /// Merge many records as one durable batch. Answers `Done`.
+    MergeAll {
+        /// Places and records.
+        items: Vec<(Slot, Record)>,
+    },
+    /// Read a slot. Answers `Held`.
+    Read {
+        /// The place.
+        slot: Slot,
+    },
+    /// Read a range, at least one record if there is one. Answers `Page`.
+    Scan {
+        /// The range.
+        range: Range,
+        /// Most records.
+        items_max: u32,
+        /// Stop after about this many bytes.
+        bytes_max: usize,
+    },
+    /// Which of the offered items are missing here or differ? Answers `Wanted`.
+    Lacking {
+        /// The offer.
+        items: Vec<Offered>,
+    },
+    /// Hashes of partitions: XOR over all records of the named buckets of [`crate::hash::version_hash`]; 0 if empty.
+    /// Answers `Roots`.
+    Roots {
+        /// The partitions, each with the buckets that count.
+        partitions: Vec<(PartitionId, Vec<BucketId>)>,
+    },
+    /// Drop the records of a partition, except those of the buckets in `keep`. Answers `Done`.
+    Drop {
+        /// The partition.
+        partition: PartitionId,
+        /// Buckets to keep.
+        keep: Vec<BucketId>,
+    },
+    /// Store a hint. Answers `Done` when it is on disk.
+    PutHint(Hint),
+    /// Read hints for a node, oldest first. Answers `Hints`.
+    ReadHints {
+        /// Whom they are for.
+        target: NodeId,
+        /// Most hints.
+        limit: u32,
+    },
+    /// Delete hints that were delivered. Answers `Done`.
+    DropHints {
+        /// Whom they were for.
+        target: NodeId,
+        /// Which.
+        ids: Vec<HintId>,
+    },
+    /// Write these together. Answers `Done` when they are on disk.
+    Meta(Vec<Meta>),
+}
+
+/// What became of an operation on storage.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreOutcome {
+    /// The update is visible but not yet durable; this is the whole record.
+    Applied(Record),
+    /// Done, with the durability asked for.
+    Done,
+    /// What the slot holds.
+    Held(Option<Record>),
+    /// Records in storage order.
+    Page {
+        /// The records.
+        items: Vec<(BucketId, ItemKey, Record)>,
+        /// The range goes on behind the last one.
+        more: bool,
+    },
+    /// Positions of the offered items that are missing or differ.
+    Wanted(Vec<u32>),
+    /// Hashes of partitions, in the order asked.
+    Roots(Vec<(PartitionId, u64)>),
+    /// Hints, oldest first.
+    Hints(Vec<Hint>),
+    /// It failed; nothing of it is durable, some of it may be visible.
+    Failed(StoreFailure),
+}
+
+/// Why an operation on storage failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreFailure {
+    /// No space left.
+    Full,
+    /// Stored bytes do not match their checksum.
+    Corrupt(String),
+    /// A write or fsync failed; the engine takes no more writes.
+    Poisoned(String),
+    /// The record would have this many versions side by side.
+    TooManySiblings(u32),
+}
+
+impl std::fmt::Display for StoreFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreFailure::Full => f.write_str("the disk is full"),
+            StoreFailure::Corrupt(what) => write!(f, "stored bytes are damaged: {what}"),
+            StoreFailure::Poisoned(why) => write!(f, "storage takes no more writes: {why}"),
+            StoreFailure::TooManySiblings(count) => write!(f, "the item would have {count} siblings"),
+        }
+    }
+}

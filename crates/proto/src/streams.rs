@@ -1,0 +1,273 @@
+//! Outgoing streams: one partition to one node, page by page. Used to hand partitions over when the ring changes and to
+//! repair partitions that differ.
+//!
+//! A page is offered by names and hashes first; only what the receiver lacks is pushed, so that three replicas which all
+//! hand over the same partition send each item about once, and a repair sends only what differs.
+//!
+//! Invariant: a hand-over counts as done only when the receiver has acknowledged every page as durable. A page that is
+//! not answered in time is begun again under a new session; answers of an old session are ignored.
+
+use crate::core::Core;
+use crate::ids::{BucketId, Epoch, SessionId};
+use crate::item::{ItemKey, Range};
+use crate::message::{Message, Offered};
+use crate::record::Record;
+use crate::store::{Purpose, StoreOp, StoreOutcome};
+use ring::{NodeId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stdx::{Mono, Span};
+
+/// Most records in one page.
+const PAGE_ITEMS: u32 = 512;
+/// A page that is not answered for this long is begun again.
+const PAGE_TIME: Span = Span::secs(10);
+/// Before a page that failed is tried again.
+const RETRY_AFTER: Span = Span::millis(500);
+/// Most repairs waiting; anti-entropy comes back for the rest.
+const REPAIRS_MAX: usize = 4_096;
+
+type Item = (BucketId, ItemKey, Record);
+
+/// Why a partition is streamed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reason {
+    /// The ring changed; the receiver gained the partition.
+    HandOver,
+    /// The replicas differ.
+    Repair,
+}
+
+#[derive(Debug)]
+struct Stream {
+    partition: PartitionId,
+    to: NodeId,
+    reason: Reason,
+    /// The last item of the page before.
+    after: Option<(BucketId, ItemKey)>,
+    page: Vec<Item>,
+    more: bool,
+    give_up_at: Mono,
+}
+
+/// All outgoing streams of this node.
+#[derive(Default)]
+pub(crate) struct Streams {
+    waiting: VecDeque<(Reason, PartitionId, NodeId)>,
+    retry: BTreeSet<(Mono, Reason, PartitionId, NodeId)>,
+    active: BTreeMap<SessionId, Stream>,
+    /// The epoch whose hand-over is being streamed.
+    target: Option<Epoch>,
+    /// Hand-overs of the target that are not done.
+    open: BTreeSet<(PartitionId, NodeId)>,
+}
+
+impl Streams {
+    /// Partitions still to hand over.
+    pub(crate) fn moving(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Who still has to take something over.
+    pub(crate) fn receivers(&self) -> BTreeSet<NodeId> {
+        self.open.iter().map(|(_, to)| *to).collect()
+    }
+
+    /// The epoch whose hand-over is running or done.
+    pub(crate) fn target(&self) -> Option<Epoch> {
+        self.target
+    }
+
+    /// True if the hand-over of the target epoch is complete.
+    pub(crate) fn is_done(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Begins to hand over everything that the views after the oldest one in use give to others. All nodes must have
+    /// acknowledged `target`, so that no write is in flight that the receivers do not get anyway.
+    pub(crate) fn hand_over(&mut self, core: &mut Core, target: Epoch) {
+        self.target = Some(target);
+        self.open = transfers(core);
+        self.active.retain(|_, stream| stream.reason == Reason::Repair);
+        self.waiting.retain(|(reason, ..)| *reason == Reason::Repair);
+        self.retry.retain(|(_, reason, ..)| *reason == Reason::Repair);
+        let mut order: Vec<(PartitionId, NodeId)> = self.open.iter().copied().collect();
+        // Each old replica begins elsewhere, so that they seldom send the same page at the same time.
+        let offset = (core.node.0 % order.len().max(1) as u128) as usize;
+        order.rotate_left(offset);
+        for (partition, to) in order.into_iter().rev() {
+            self.waiting.push_front((Reason::HandOver, partition, to));
+        }
+        self.fill(core);
+    }
+
+    /// Offers a partition to a replica that was found to differ.
+    pub(crate) fn repair(&mut self, core: &mut Core, partition: PartitionId, to: NodeId) {
+        let known = self.waiting.contains(&(Reason::Repair, partition, to))
+            || self.active.values().any(|stream| stream.partition == partition && stream.to == to);
+        if !known && self.waiting.len() < REPAIRS_MAX {
+            self.waiting.push_back((Reason::Repair, partition, to));
+        }
+        self.fill(core);
+    }
+
+    /// Starts waiting streams while there is room.
+    fn fill(&mut self, core: &mut Core) {
+        while self.active.len() < core.config.streams_max
+            && let Some((reason, partition, to)) = self.waiting.pop_front()
+        {
+            let stream = Stream {
+                partition,
+                to,
+                reason,
+                after: None,
+                page: Vec::new(),
+                more: false,
+                give_up_at: Mono::default(),
+            };
+            self.next_page(core, stream);
+        }
+    }
+
+    /// Reads the next page of a stream under a new session.
+    fn next_page(&mut self, core: &mut Core, mut stream: Stream) {
+        let session = core.next_session();
+        stream.give_up_at = core.now.mono + PAGE_TIME;
+        let range = Range::Partition { partition: stream.partition, bucket: None, after: stream.after.clone() };
+        self.active.insert(session, stream);
+        let bytes_max = core.config.stream_page_bytes;
+        core.store(Purpose::StreamPage(session), StoreOp::Scan { range, items_max: PAGE_ITEMS, bytes_max });
+    }
+
+    /// A page has been read.
+    pub(crate) fn on_page(&mut self, core: &mut Core, session: SessionId, outcome: StoreOutcome) {
+        let Some(mut stream) = self.active.remove(&session) else { return };
+        let StoreOutcome::Page { items, more } = outcome else {
+            return self.again(core, stream);
+        };
+        stream.more = more;
+        stream.after = items.last().map(|(bucket, key, _)| (*bucket, key.clone())).or(stream.after);
+        let (partition, to) = (stream.partition, stream.to);
+        stream.page = items.into_iter().filter(|(bucket, ..)| core.is_replica(to, partition, *bucket)).collect();
+        if stream.page.is_empty() {
+            return self.page_done(core, stream);
+        }
+        let hash = |record: &Record, bucket: BucketId, key: &ItemKey| crate::hash::version_hash(bucket, key, record);
+        let items = stream
+            .page
+            .iter()
+            .map(|(bucket, key, record)| Offered {
+                bucket: *bucket,
+                key: key.clone(),
+                hash: hash(record, *bucket, key),
+            })
+            .collect();
+        core.send(to, Message::Offer { session, epoch: core.epoch(), partition, items });
+        self.active.insert(session, stream);
+    }
+
+    /// The receiver says what it lacks.
+    pub(crate) fn on_want(&mut self, core: &mut Core, from: NodeId, session: SessionId, items: Option<Vec<u32>>) {
+        let Some(mut stream) = self.take(session, from) else { return };
+        let Some(wanted) = items else { return self.again(core, stream) };
+        let wanted: BTreeSet<u32> = wanted.into_iter().collect();
+        let page = std::mem::take(&mut stream.page);
+        let items: Vec<Item> =
+            page.into_iter().zip(0u32..).filter(|(_, at)| wanted.contains(at)).map(|(item, _)| item).collect();
+        if items.is_empty() {
+            return self.page_done(core, stream);
+        }
+        core.send(from, Message::Push { session, epoch: core.epoch(), items });
+        stream.give_up_at = core.now.mono + PAGE_TIME;
+        self.active.insert(session, stream);
+    }
+
+    /// The receiver has what it lacked, or failed.
+    pub(crate) fn on_pushed(&mut self, core: &mut Core, from: NodeId, session: SessionId, ok: bool) {
+        let Some(stream) = self.take(session, from) else { return };
+        if ok { self.page_done(core, stream) } else { self.again(core, stream) }
+    }
+
+    fn take(&mut self, session: SessionId, from: NodeId) -> Option<Stream> {
+        if self.active.get(&session)?.to != from {
+            return None;
+        }
+        self.active.remove(&session)
+    }
+
+    fn page_done(&mut self, core: &mut Core, stream: Stream) {
+        if stream.more {
+            return self.next_page(core, stream);
+        }
+        if stream.reason == Reason::HandOver {
+            self.open.remove(&(stream.partition, stream.to));
+        }
+        self.fill(core);
+    }
+
+    /// Puts a stream back for later. A repair is left to the next comparison instead.
+    fn again(&mut self, core: &mut Core, stream: Stream) {
+        if stream.reason == Reason::HandOver {
+            let jitter = Span(core.prng.below(RETRY_AFTER.0));
+            let at = core.now.mono + RETRY_AFTER + jitter;
+            self.retry.insert((at, stream.reason, stream.partition, stream.to));
+        }
+        self.fill(core);
+    }
+
+    /// A peer cannot be reached: what was being said to it is to be said again.
+    pub(crate) fn on_unreachable(&mut self, core: &mut Core, peer: NodeId) {
+        let lost: Vec<SessionId> =
+            self.active.iter().filter(|(_, stream)| stream.to == peer).map(|(session, _)| *session).collect();
+        for session in lost {
+            if let Some(stream) = self.active.remove(&session) {
+                self.again(core, stream);
+            }
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        let retry = self.retry.first().map(|(at, ..)| *at);
+        let give_up = self.active.values().map(|stream| stream.give_up_at).min();
+        retry.into_iter().chain(give_up).min()
+    }
+
+    pub(crate) fn on_time(&mut self, core: &mut Core) {
+        let late: Vec<SessionId> = self
+            .active
+            .iter()
+            .filter(|(_, stream)| stream.give_up_at <= core.now.mono)
+            .map(|(session, _)| *session)
+            .collect();
+        for session in late {
+            if let Some(stream) = self.active.remove(&session) {
+                self.again(core, stream);
+            }
+        }
+        while let Some((at, reason, partition, to)) = self.retry.first().copied()
+            && at <= core.now.mono
+        {
+            self.retry.pop_first();
+            if self.open.contains(&(partition, to)) {
+                self.waiting.push_back((reason, partition, to));
+            }
+        }
+        self.fill(core);
+    }
+}
+
+/// Partitions that this node holds by the oldest view in use, with the nodes that a later view adds.
+fn transfers(core: &Core) -> BTreeSet<(PartitionId, NodeId)> {
+    let oldest = core.history.oldest();
+    let mut open = BTreeSet::new();
+    for partition in oldest.ring.grid().partitions() {
+        for bucket in oldest.buckets.keys() {
+            let before = oldest.replicas(partition, *bucket);
+            if !before.contains(&core.node) {
+                continue;
+            }
+            let later = core.history.views().skip(1).flat_map(|view| view.replicas(partition, *bucket).to_vec());
+            open.extend(later.filter(|node| !before.contains(node)).map(|node| (partition, node)));
+        }
+    }
+    open
+}
