@@ -40,7 +40,7 @@ impl Default for Options {
 pub struct Report {
     /// What was asked for.
     pub options: Options,
-    /// A row for each kind of nodes and each size.
+    /// A row for each kind of nodes and each size, up to the first size that the grid has no room for.
     pub rows: Vec<Row>,
 }
 
@@ -86,7 +86,11 @@ pub fn run(options: &Options) -> Report {
         let even = grow(options, *asked, Allocation::Even);
         let random = grow(options, *asked, Allocation::Random);
         for ((nodes, even), random) in options.sizes.iter().zip(even).zip(random) {
+            let full = even.is_none();
             rows.push(Row { asked: *asked, nodes: *nodes, even, random });
+            if full {
+                break;
+            }
         }
     }
     Report { options: options.clone(), rows }

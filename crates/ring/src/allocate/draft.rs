@@ -8,6 +8,8 @@
 //! Invariant: lists, loads and effects are what a computation from nothing would give (a law in this file's tests).
 //! Refuses to judge which change is good.
 
+mod effect;
+
 use crate::Ring;
 use crate::preference_list::{self, Zones};
 
@@ -52,6 +54,8 @@ pub(crate) struct Draft {
     slots: Vec<Slot>,
     /// `n` members for each slot: who holds the partitions of its gap.
     lists: Vec<u32>,
+    /// For each entry of `lists`: how many partitions clockwise of the gap's end its first token is.
+    met: Vec<u32>,
     /// Losses of all gaps; those of recomputed gaps are left behind as garbage.
     pool: Vec<Loss>,
     loads: Vec<i64>,
@@ -83,6 +87,7 @@ impl Draft {
             newcomer,
             slots: slots.collect(),
             lists: vec![NOBODY; n * count as usize],
+            met: vec![0; n * count as usize],
             pool: Vec::new(),
             loads: vec![0; newcomer as usize + 1],
             scratch: Vec::with_capacity(n + 1),
@@ -113,7 +118,8 @@ impl Draft {
     pub(crate) fn insert(&mut self, slot: u32, into: u32) -> u32 {
         assert!(0 < into && into < self.at(slot).length, "the boundary is not inside the gap");
         let stale_after = self.looking_at(slot);
-        let behind = self.at(slot).depth;
+        // Before a token of its own, the newcomer joins no further list but is met sooner.
+        let behind = self.at(slot).depth.max(self.brought_by(slot));
         self.credit(slot, -1);
         let token = self.link(slot, into);
         self.credit_empty(token, slot);
@@ -124,14 +130,12 @@ impl Draft {
     /// Takes a token from the newcomer again.
     pub(crate) fn remove(&mut self, token: u32) {
         let stale_after = self.looking_at(token);
+        let behind = self.brought_by(token);
         let slot = self.at(token).next;
         self.credit(token, -1);
         self.credit(slot, -1);
         self.unlink(token);
         self.credit(slot, 1);
-        self.renew_list(slot);
-        self.renew_effect(slot);
-        let behind = self.at(slot).depth;
         self.repair(slot, behind, slot, stale_after.saturating_sub(1));
     }
 
@@ -182,9 +186,25 @@ impl Draft {
         distance
     }
 
+    /// How many gaps, this one and backwards, the newcomer holds by this token.
+    fn brought_by(&self, token: u32) -> u32 {
+        let mut gaps = 0;
+        let mut slot = token;
+        while self.list(slot).iter().zip(self.met_of(slot)).any(|(member, met)| {
+            *member == self.newcomer && *met == self.distance(self.at(slot).end, self.at(token).end)
+        }) {
+            gaps += 1;
+            slot = self.at(slot).previous;
+            if slot == token {
+                break;
+            }
+        }
+        gaps
+    }
+
     fn measure(&mut self, slot: u32) {
         let (end, start) = (self.at(slot).end, self.at(self.at(slot).previous).end);
-        let length = (end + self.partitions - start) % self.partitions;
+        let length = self.distance(start, end);
         self.slots[slot as usize].length = if length == 0 { self.partitions } else { length };
     }
 
@@ -197,6 +217,7 @@ impl Draft {
         if token as usize == self.slots.len() {
             self.slots.push(new);
             self.lists.resize(self.lists.len() + self.n, NOBODY);
+            self.met.resize(self.lists.len(), 0);
         } else {
             self.slots[token as usize] = new;
         }
@@ -220,6 +241,10 @@ impl Draft {
         &self.lists[slot as usize * self.n..][..self.n]
     }
 
+    fn met_of(&self, slot: u32) -> &[u32] {
+        &self.met[slot as usize * self.n..][..self.n]
+    }
+
     /// Adds the replicas of a gap to the loads of its list, or takes them away.
     fn credit(&mut self, slot: u32, sign: i64) {
         let length = i64::from(self.at(slot).length) * sign;
@@ -239,73 +264,50 @@ impl Draft {
 
     fn renew_list(&mut self, slot: u32) {
         let mut list = std::mem::take(&mut self.scratch);
-        preference_list::fill(&mut list, self.walk(slot, NOBODY), &self.zones, self.n);
+        preference_list::fill(&mut list, self.circle(slot).map(|slot| slot.member), &self.zones, self.n);
         if list != self.list(slot) {
             self.credit(slot, -1);
             self.lists[slot as usize * self.n..][..self.n].copy_from_slice(&list);
             self.credit(slot, 1);
         }
         self.scratch = list;
+        self.renew_met(slot);
     }
 
-    fn renew_effect(&mut self, target: u32) {
-        let first_loss = self.pool.len();
-        let mut partial = NOBODY;
-        let mut list = std::mem::take(&mut self.scratch);
-        let mut depth = 0;
-        let mut slot = target;
-        loop {
-            depth += 1;
-            // A token of the newcomer hides a further one behind it.
-            if self.at(slot).member == self.newcomer {
-                break;
+    /// Notes where the members of a gap's list are met first.
+    fn renew_met(&mut self, slot: u32) {
+        let start = slot as usize * self.n;
+        let mut met = std::mem::take(&mut self.scratch);
+        met.clear();
+        met.resize(self.n, NOBODY);
+        let mut missing = self.n;
+        for other in self.circle(slot) {
+            let Some(at) = self.list(slot).iter().position(|member| *member == other.member) else { continue };
+            if met[at] == NOBODY {
+                met[at] = self.distance(self.at(slot).end, other.end);
+                missing -= 1;
             }
-            preference_list::fill(&mut list, self.walk(slot, target), &self.zones, self.n);
-            if !list.contains(&self.newcomer) {
-                break;
-            }
-            let loser = self.list(slot).iter().find(|member| !list.contains(member)).copied();
-            match loser {
-                Some(member) if slot == target => partial = member,
-                Some(member) => self.note_loss(first_loss, Loss { member, partitions: self.at(slot).length }),
-                None => {}
-            }
-            slot = self.at(slot).previous;
-            if slot == target {
+            if missing == 0 {
                 break;
             }
         }
-        self.scratch = list;
-        let losses = (self.pool.len() - first_loss) as u32;
-        let slot = &mut self.slots[target as usize];
-        (slot.partial, slot.first_loss, slot.losses, slot.depth) = (partial, first_loss as u32, losses, depth);
+        self.met[start..start + self.n].copy_from_slice(&met);
+        self.scratch = met;
     }
 
-    fn note_loss(&mut self, first_loss: usize, loss: Loss) {
-        match self.pool[first_loss..].iter_mut().find(|known| known.member == loss.member) {
-            Some(known) => known.partitions += loss.partitions,
-            None => self.pool.push(loss),
-        }
-    }
-
-    /// The members met clockwise from a slot, once around, with the newcomer just before `guest`.
-    fn walk(&self, from: u32, guest: u32) -> impl Iterator<Item = u32> + '_ {
-        let mut slot = from;
-        let mut invited = false;
-        let mut done = false;
+    /// The slots met clockwise from one, once around.
+    fn circle(&self, from: u32) -> impl Iterator<Item = &Slot> {
+        let mut next = Some(from);
         std::iter::from_fn(move || {
-            if done {
-                return None;
-            }
-            if slot == guest && !invited {
-                invited = true;
-                return Some(self.newcomer);
-            }
-            let Slot { member, next, .. } = *self.at(slot);
-            slot = next;
-            done = slot == from;
-            Some(member)
+            let slot = self.at(next?);
+            next = Some(slot.next).filter(|next| *next != from);
+            Some(slot)
         })
+    }
+
+    /// The number of partitions clockwise from one boundary to another.
+    fn distance(&self, from: u32, to: u32) -> u32 {
+        (to + self.partitions - from) % self.partitions
     }
 }
 
