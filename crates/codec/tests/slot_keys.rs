@@ -137,7 +137,7 @@ fn a_partition_key_that_begins_another_does_not_mix_with_it() {
         let key = ItemKey::sorted(partition_key, sort_key);
         slot_key(&Slot { partition: PartitionId(3), token, bucket: BucketId(0), key })
     };
-    let mut keys = vec![with("a", "1"), with("ab", "0"), with("a", "b2"), with("ab", "3"), with("a", "\u{1}")];
+    let mut keys = [with("a", "1"), with("ab", "0"), with("a", "b2"), with("ab", "3"), with("a", "\u{1}")];
     keys.sort();
     let owners: Vec<_> = keys.iter().map(|key| parse_slot_key(key).unwrap().key.unwrap().partition_key).collect();
     assert_eq!(owners, ["a", "a", "a", "ab", "ab"]);

@@ -1,8 +1,11 @@
-//! How far nodes are with the changes of the ring.
+//! What spreads by gossip: how far nodes are with the changes of the ring, and the events they lack.
 
-use super::node::WireId;
+use super::event::WireEvent;
+use super::node::{WireId, digest, wire_digest};
+use super::{all, list};
 use crate::error::DecodeError;
-use proto::{Epoch, Progress};
+use bytes::Bytes;
+use proto::{Digest, Epoch, Message, Progress};
 use ring::NodeId;
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -59,5 +62,62 @@ impl TryFrom<WireNodeProgress> for (NodeId, Progress) {
 
     fn try_from(wire: WireNodeProgress) -> Result<(NodeId, Progress), DecodeError> {
         Ok((wire.node.into(), wire.progress.into()))
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireGossip {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    head: Bytes,
+    #[prost(message, repeated, tag = "3")]
+    progress: Vec<WireNodeProgress>,
+    #[prost(bool, tag = "4")]
+    answer: bool,
+}
+
+impl WireGossip {
+    pub(crate) fn new(epoch: Epoch, head: &Digest, progress: &[(NodeId, Progress)], answer: bool) -> WireGossip {
+        WireGossip { epoch: epoch.0, head: wire_digest(head), progress: list(progress), answer }
+    }
+}
+
+impl TryFrom<WireGossip> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireGossip) -> Result<Message, DecodeError> {
+        Ok(Message::Gossip {
+            epoch: Epoch(wire.epoch),
+            head: digest(&wire.head)?,
+            progress: all(wire.progress)?,
+            answer: wire.answer,
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WirePullEvents {
+    #[prost(uint64, tag = "1")]
+    pub(crate) from: u64,
+}
+
+impl From<WirePullEvents> for Message {
+    fn from(wire: WirePullEvents) -> Message {
+        Message::PullEvents { from: Epoch(wire.from) }
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireEvents {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) events: Vec<WireEvent>,
+}
+
+impl TryFrom<WireEvents> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireEvents) -> Result<Message, DecodeError> {
+        Ok(Message::Events { events: all(wire.events)? })
     }
 }

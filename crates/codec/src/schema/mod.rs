@@ -7,22 +7,23 @@
 //! Invariant: whatever converts to `proto` satisfies the invariants of the types there.
 //! Refuses to know frames, checksums and keys of storage.
 
-// pub(crate) mod admin;
+pub(crate) mod admin;
 pub(crate) mod bucket;
 pub(crate) mod causal;
-// pub(crate) mod data;
+pub(crate) mod data;
 pub(crate) mod event;
 pub(crate) mod gossip;
+pub(crate) mod handshake;
 pub(crate) mod item;
-// pub(crate) mod message;
+pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod paxos;
 pub(crate) mod record;
-// pub(crate) mod refusal;
-// pub(crate) mod request;
-// pub(crate) mod response;
-// pub(crate) mod status;
-// pub(crate) mod stream;
+pub(crate) mod refusal;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod status;
+pub(crate) mod stream;
 
 use crate::error::{DecodeError, Fault};
 use bytes::{Buf, Bytes};

@@ -4,8 +4,8 @@ use super::event::WireEvent;
 use super::node::WireId;
 use super::{may, need};
 use crate::error::DecodeError;
-use proto::Event;
 use proto::paxos::{AcceptorState, Ballot};
+use proto::{Epoch, Event, Message};
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct WireBallot {
@@ -76,5 +76,99 @@ impl TryFrom<WireAcceptor> for AcceptorState<Event> {
 
     fn try_from(wire: WireAcceptor) -> Result<AcceptorState<Event>, DecodeError> {
         Ok(AcceptorState { promised: need(wire.promised, "a ballot")?, accepted: may(wire.accepted)? })
+    }
+}
+
+/// A ballot on event number `epoch`: the body of a prepare and of an accepted.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireOnBallot {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(message, optional, tag = "2")]
+    ballot: Option<WireBallot>,
+}
+
+impl WireOnBallot {
+    pub(crate) fn new(epoch: Epoch, ballot: &Ballot) -> WireOnBallot {
+        WireOnBallot { epoch: epoch.0, ballot: Some(ballot.into()) }
+    }
+
+    pub(crate) fn parts(self) -> Result<(Epoch, Ballot), DecodeError> {
+        Ok((Epoch(self.epoch), need(self.ballot, "a ballot")?))
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WirePromise {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(message, optional, tag = "2")]
+    ballot: Option<WireBallot>,
+    #[prost(message, optional, tag = "3")]
+    accepted: Option<WireAccepted>,
+}
+
+impl WirePromise {
+    pub(crate) fn new(epoch: Epoch, ballot: &Ballot, accepted: Option<&(Ballot, Event)>) -> WirePromise {
+        WirePromise { epoch: epoch.0, ballot: Some(ballot.into()), accepted: accepted.map(WireAccepted::from) }
+    }
+}
+
+impl TryFrom<WirePromise> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WirePromise) -> Result<Message, DecodeError> {
+        let ballot = need(wire.ballot, "a ballot")?;
+        Ok(Message::Promise { epoch: Epoch(wire.epoch), ballot, accepted: may(wire.accepted)? })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireAccept {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(message, optional, tag = "2")]
+    ballot: Option<WireBallot>,
+    #[prost(message, optional, tag = "3")]
+    event: Option<WireEvent>,
+}
+
+impl WireAccept {
+    pub(crate) fn new(epoch: Epoch, ballot: &Ballot, event: &Event) -> WireAccept {
+        WireAccept { epoch: epoch.0, ballot: Some(ballot.into()), event: Some(event.into()) }
+    }
+}
+
+impl TryFrom<WireAccept> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireAccept) -> Result<Message, DecodeError> {
+        let ballot = need(wire.ballot, "a ballot")?;
+        Ok(Message::Accept { epoch: Epoch(wire.epoch), ballot, event: need(wire.event, "an event")? })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireNack {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(message, optional, tag = "2")]
+    ballot: Option<WireBallot>,
+    #[prost(message, optional, tag = "3")]
+    promised: Option<WireBallot>,
+}
+
+impl WireNack {
+    pub(crate) fn new(epoch: Epoch, ballot: &Ballot, promised: &Ballot) -> WireNack {
+        WireNack { epoch: epoch.0, ballot: Some(ballot.into()), promised: Some(promised.into()) }
+    }
+}
+
+impl TryFrom<WireNack> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireNack) -> Result<Message, DecodeError> {
+        let ballot = need(wire.ballot, "a ballot")?;
+        Ok(Message::Nack { epoch: Epoch(wire.epoch), ballot, promised: need(wire.promised, "a ballot")? })
     }
 }

@@ -1,0 +1,166 @@
+//! The envelope of a message: which kind it is. The number of a kind is never reused.
+
+use super::data::{
+    WireForward, WireForwarded, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated, WireScan,
+    WireScanReply,
+};
+use super::gossip::{WireEvents, WireGossip, WirePullEvents};
+use super::item::WireItem;
+use super::list;
+use super::paxos::{WireAccept, WireNack, WireOnBallot, WirePromise};
+use super::stream::{WireCompare, WireDiffer, WireOffer, WirePush, WirePushed, WireWant};
+use crate::error::DecodeError;
+use proto::Message;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireMessage {
+    #[prost(
+        oneof = "WireKind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25"
+    )]
+    kind: Option<WireKind>,
+}
+
+// The numbers up to 15 take one byte; they go to what is sent most.
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum WireKind {
+    #[prost(message, tag = "1")]
+    Replicate(WireReplicate),
+    #[prost(message, tag = "2")]
+    Replicated(WireReplicated),
+    #[prost(message, tag = "3")]
+    Read(WireRead),
+    #[prost(message, tag = "4")]
+    ReadReply(WireReadReply),
+    #[prost(message, tag = "5")]
+    Forward(WireForward),
+    #[prost(message, tag = "6")]
+    Forwarded(WireForwarded),
+    #[prost(message, tag = "7")]
+    Scan(WireScan),
+    #[prost(message, tag = "8")]
+    ScanReply(WireScanReply),
+    #[prost(message, tag = "9")]
+    KeepHint(WireKeepHint),
+    #[prost(message, tag = "10")]
+    Offer(WireOffer),
+    #[prost(message, tag = "11")]
+    Want(WireWant),
+    #[prost(message, tag = "12")]
+    Push(WirePush),
+    #[prost(message, tag = "13")]
+    Pushed(WirePushed),
+    #[prost(message, tag = "14")]
+    Ping(WireNonce),
+    #[prost(message, tag = "15")]
+    Pong(WireNonce),
+    #[prost(message, tag = "16")]
+    Compare(WireCompare),
+    #[prost(message, tag = "17")]
+    Differ(WireDiffer),
+    #[prost(message, tag = "18")]
+    Gossip(WireGossip),
+    #[prost(message, tag = "19")]
+    PullEvents(WirePullEvents),
+    #[prost(message, tag = "20")]
+    Events(WireEvents),
+    #[prost(message, tag = "21")]
+    Prepare(WireOnBallot),
+    #[prost(message, tag = "22")]
+    Promise(WirePromise),
+    #[prost(message, tag = "23")]
+    Accept(WireAccept),
+    #[prost(message, tag = "24")]
+    Accepted(WireOnBallot),
+    #[prost(message, tag = "25")]
+    Nack(WireNack),
+}
+
+impl From<&Message> for WireMessage {
+    fn from(message: &Message) -> WireMessage {
+        WireMessage { kind: Some(WireKind::from(message)) }
+    }
+}
+
+impl From<&Message> for WireKind {
+    fn from(message: &Message) -> WireKind {
+        match message {
+            Message::Replicate { op, epoch, bucket, key, record, fsync } => {
+                WireKind::Replicate(WireReplicate::new(*op, *epoch, WireItem::new(*bucket, key, record), *fsync))
+            }
+            Message::Replicated { op, ack } => WireKind::Replicated(WireReplicated::new(*op, *ack)),
+            Message::KeepHint { op, target, bucket, key, record } => {
+                WireKind::KeepHint(WireKeepHint::new(*op, target, WireItem::new(*bucket, key, record)))
+            }
+            Message::Read { op, epoch, bucket, key } => WireKind::Read(WireRead::new(*op, *epoch, *bucket, key)),
+            Message::ReadReply { op, answer } => WireKind::ReadReply(WireReadReply::new(*op, answer)),
+            Message::Scan { op, epoch, range, limit } => WireKind::Scan(WireScan::new(*op, *epoch, range, *limit)),
+            Message::ScanReply { op, answer } => WireKind::ScanReply(WireScanReply::new(*op, answer)),
+            Message::Forward { op, request, within } => WireKind::Forward(WireForward::new(*op, request, *within)),
+            Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
+            Message::Offer { session, epoch, partition, items } => {
+                WireKind::Offer(WireOffer::new(*session, *epoch, *partition, items))
+            }
+            Message::Want { session, items } => WireKind::Want(WireWant::new(*session, items.as_deref())),
+            Message::Push { session, epoch, items } => WireKind::Push(WirePush::new(*session, *epoch, items)),
+            Message::Pushed { session, ok } => WireKind::Pushed(WirePushed { session: session.0, ok: *ok }),
+            Message::Compare { epoch, roots } => WireKind::Compare(WireCompare::new(*epoch, roots)),
+            Message::Differ { epoch, partitions } => WireKind::Differ(WireDiffer::new(*epoch, partitions)),
+            Message::Gossip { epoch, head, progress, answer } => {
+                WireKind::Gossip(WireGossip::new(*epoch, head, progress, *answer))
+            }
+            Message::PullEvents { from } => WireKind::PullEvents(WirePullEvents { from: from.0 }),
+            Message::Events { events } => WireKind::Events(WireEvents { events: list(events) }),
+            Message::Prepare { epoch, ballot } => WireKind::Prepare(WireOnBallot::new(*epoch, ballot)),
+            Message::Promise { epoch, ballot, accepted } => {
+                WireKind::Promise(WirePromise::new(*epoch, ballot, accepted.as_ref()))
+            }
+            Message::Accept { epoch, ballot, event } => WireKind::Accept(WireAccept::new(*epoch, ballot, event)),
+            Message::Accepted { epoch, ballot } => WireKind::Accepted(WireOnBallot::new(*epoch, ballot)),
+            Message::Nack { epoch, ballot, promised } => WireKind::Nack(WireNack::new(*epoch, ballot, promised)),
+            Message::Ping { nonce } => WireKind::Ping(WireNonce { nonce: *nonce }),
+            Message::Pong { nonce } => WireKind::Pong(WireNonce { nonce: *nonce }),
+        }
+    }
+}
+
+impl TryFrom<WireMessage> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireMessage) -> Result<Message, DecodeError> {
+        match wire.kind.ok_or(DecodeError::newer("a message"))? {
+            WireKind::Replicate(body) => body.try_into(),
+            WireKind::Replicated(body) => body.try_into(),
+            WireKind::Read(body) => body.try_into(),
+            WireKind::ReadReply(body) => body.try_into(),
+            WireKind::Forward(body) => body.try_into(),
+            WireKind::Forwarded(body) => body.try_into(),
+            WireKind::Scan(body) => body.try_into(),
+            WireKind::ScanReply(body) => body.try_into(),
+            WireKind::KeepHint(body) => body.try_into(),
+            WireKind::Offer(body) => body.try_into(),
+            WireKind::Want(body) => Ok(body.into()),
+            WireKind::Push(body) => body.try_into(),
+            WireKind::Pushed(body) => Ok(body.into()),
+            WireKind::Ping(WireNonce { nonce }) => Ok(Message::Ping { nonce }),
+            WireKind::Pong(WireNonce { nonce }) => Ok(Message::Pong { nonce }),
+            WireKind::Compare(body) => body.try_into(),
+            WireKind::Differ(body) => body.try_into(),
+            WireKind::Gossip(body) => body.try_into(),
+            WireKind::PullEvents(body) => Ok(body.into()),
+            WireKind::Events(body) => body.try_into(),
+            WireKind::Prepare(body) => body.parts().map(|(epoch, ballot)| Message::Prepare { epoch, ballot }),
+            WireKind::Promise(body) => body.try_into(),
+            WireKind::Accept(body) => body.try_into(),
+            WireKind::Accepted(body) => body.parts().map(|(epoch, ballot)| Message::Accepted { epoch, ballot }),
+            WireKind::Nack(body) => body.try_into(),
+        }
+    }
+}
+
+/// What a probe carries, and its answer carries back.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireNonce {
+    #[prost(fixed64, tag = "1")]
+    nonce: u64,
+}

@@ -1,0 +1,138 @@
+//! Why a request was not done.
+
+use super::bucket::{level, wire_level};
+use super::narrow;
+use crate::error::DecodeError;
+use proto::Refusal;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireRefusal {
+    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
+    reason: Option<WireReason>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum WireReason {
+    #[prost(string, tag = "1")]
+    UnknownBucket(String),
+    #[prost(message, tag = "2")]
+    LevelImpossible(WireLevelImpossible),
+    #[prost(message, tag = "3")]
+    QuorumUnmet(WireQuorumUnmet),
+    #[prost(bool, tag = "4")]
+    NoAnswer(bool),
+    #[prost(string, tag = "5")]
+    NotReady(String),
+    #[prost(message, tag = "6")]
+    Overloaded(()),
+    #[prost(uint32, tag = "7")]
+    TooManySiblings(u32),
+    #[prost(message, tag = "8")]
+    ContextUnknown(()),
+    #[prost(string, tag = "9")]
+    ModeUnsupported(String),
+    #[prost(message, tag = "10")]
+    DiskFull(()),
+    #[prost(string, tag = "11")]
+    StorageFailed(String),
+    #[prost(string, tag = "12")]
+    ChangeRefused(String),
+    #[prost(message, tag = "13")]
+    NoMajority(WireNoMajority),
+    #[prost(message, tag = "14")]
+    PlanChanged(()),
+    #[prost(string, tag = "15")]
+    Invalid(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireLevelImpossible {
+    #[prost(uint32, tag = "1")]
+    level: u32,
+    #[prost(uint32, tag = "2")]
+    replicas: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireQuorumUnmet {
+    #[prost(uint32, tag = "1")]
+    needed: u32,
+    #[prost(uint32, tag = "2")]
+    got: u32,
+    #[prost(bool, tag = "3")]
+    write: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireNoMajority {
+    #[prost(uint32, tag = "1")]
+    voters: u32,
+    #[prost(uint32, tag = "2")]
+    reached: u32,
+}
+
+impl From<&Refusal> for WireRefusal {
+    fn from(refusal: &Refusal) -> WireRefusal {
+        let reason = match refusal {
+            Refusal::UnknownBucket(name) => WireReason::UnknownBucket(name.clone()),
+            Refusal::LevelImpossible { level, replicas } => WireReason::LevelImpossible(WireLevelImpossible {
+                level: wire_level(*level),
+                replicas: u32::from(*replicas),
+            }),
+            Refusal::QuorumUnmet { needed, got, write } => WireReason::QuorumUnmet(WireQuorumUnmet {
+                needed: u32::from(*needed),
+                got: u32::from(*got),
+                write: *write,
+            }),
+            Refusal::NoAnswer { write } => WireReason::NoAnswer(*write),
+            Refusal::NotReady(why) => WireReason::NotReady(why.clone()),
+            Refusal::Overloaded => WireReason::Overloaded(()),
+            Refusal::TooManySiblings { count } => WireReason::TooManySiblings(*count),
+            Refusal::ContextUnknown => WireReason::ContextUnknown(()),
+            Refusal::ModeUnsupported(name) => WireReason::ModeUnsupported(name.clone()),
+            Refusal::DiskFull => WireReason::DiskFull(()),
+            Refusal::StorageFailed(why) => WireReason::StorageFailed(why.clone()),
+            Refusal::ChangeRefused(why) => WireReason::ChangeRefused(why.clone()),
+            Refusal::NoMajority { voters, reached } => {
+                WireReason::NoMajority(WireNoMajority { voters: u32::from(*voters), reached: u32::from(*reached) })
+            }
+            Refusal::PlanChanged => WireReason::PlanChanged(()),
+            Refusal::Invalid(what) => WireReason::Invalid(what.clone()),
+        };
+        WireRefusal { reason: Some(reason) }
+    }
+}
+
+impl TryFrom<WireRefusal> for Refusal {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireRefusal) -> Result<Refusal, DecodeError> {
+        Ok(match wire.reason.ok_or(DecodeError::newer("a refusal"))? {
+            WireReason::UnknownBucket(name) => Refusal::UnknownBucket(name),
+            WireReason::LevelImpossible(reason) => {
+                Refusal::LevelImpossible { level: level(reason.level)?, replicas: count(reason.replicas)? }
+            }
+            WireReason::QuorumUnmet(reason) => {
+                Refusal::QuorumUnmet { needed: count(reason.needed)?, got: count(reason.got)?, write: reason.write }
+            }
+            WireReason::NoAnswer(write) => Refusal::NoAnswer { write },
+            WireReason::NotReady(why) => Refusal::NotReady(why),
+            WireReason::Overloaded(()) => Refusal::Overloaded,
+            WireReason::TooManySiblings(count) => Refusal::TooManySiblings { count },
+            WireReason::ContextUnknown(()) => Refusal::ContextUnknown,
+            WireReason::ModeUnsupported(name) => Refusal::ModeUnsupported(name),
+            WireReason::DiskFull(()) => Refusal::DiskFull,
+            WireReason::StorageFailed(why) => Refusal::StorageFailed(why),
+            WireReason::ChangeRefused(why) => Refusal::ChangeRefused(why),
+            WireReason::NoMajority(reason) => {
+                Refusal::NoMajority { voters: count(reason.voters)?, reached: count(reason.reached)? }
+            }
+            WireReason::PlanChanged(()) => Refusal::PlanChanged,
+            WireReason::Invalid(what) => Refusal::Invalid(what),
+        })
+    }
+}
+
+fn count(wire: u32) -> Result<u8, DecodeError> {
+    narrow(wire, "a number of nodes")
+}

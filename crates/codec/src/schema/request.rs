@@ -1,0 +1,213 @@
+//! What clients ask for, as it is forwarded to the node that coordinates it.
+
+use super::admin::WireAdmin;
+use super::bucket::{durability, level, wire_durability, wire_level};
+use super::causal::WireContext;
+use super::item::{WireKey, WireSortKeys, partition};
+use super::record::WireValue;
+use super::{may, need};
+use crate::error::DecodeError;
+use causal::Context;
+use proto::{Get, Put, Request, Scan, Scope};
+use stdx::Span;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireRequest {
+    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4")]
+    ask: Option<WireAsk>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum WireAsk {
+    #[prost(message, tag = "1")]
+    Get(WireGet),
+    #[prost(message, tag = "2")]
+    Put(WirePut),
+    #[prost(message, tag = "3")]
+    Scan(WireScanAsk),
+    #[prost(message, tag = "4")]
+    Admin(WireAdmin),
+}
+
+impl From<&Request> for WireRequest {
+    fn from(request: &Request) -> WireRequest {
+        let ask = match request {
+            Request::Get(get) => WireAsk::Get(get.into()),
+            Request::Put(put) => WireAsk::Put(put.into()),
+            Request::Scan(scan) => WireAsk::Scan(scan.into()),
+            Request::Admin(admin) => WireAsk::Admin(admin.into()),
+        };
+        WireRequest { ask: Some(ask) }
+    }
+}
+
+impl TryFrom<WireRequest> for Request {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireRequest) -> Result<Request, DecodeError> {
+        match wire.ask.ok_or(DecodeError::newer("a request"))? {
+            WireAsk::Get(get) => get.try_into().map(Request::Get),
+            WireAsk::Put(put) => put.try_into().map(Request::Put),
+            WireAsk::Scan(scan) => scan.try_into().map(Request::Scan),
+            WireAsk::Admin(admin) => admin.try_into().map(Request::Admin),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireGet {
+    #[prost(string, tag = "1")]
+    bucket: String,
+    #[prost(message, optional, tag = "2")]
+    key: Option<WireKey>,
+    #[prost(uint32, optional, tag = "3")]
+    level: Option<u32>,
+}
+
+impl From<&Get> for WireGet {
+    fn from(get: &Get) -> WireGet {
+        WireGet { bucket: get.bucket.clone(), key: Some((&get.key).into()), level: get.level.map(wire_level) }
+    }
+}
+
+impl TryFrom<WireGet> for Get {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireGet) -> Result<Get, DecodeError> {
+        let level = wire.level.map(level).transpose()?;
+        Ok(Get { bucket: wire.bucket, key: need(wire.key, "a key")?, level })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WirePut {
+    #[prost(string, tag = "1")]
+    bucket: String,
+    #[prost(message, optional, tag = "2")]
+    key: Option<WireKey>,
+    /// Left out for a deletion.
+    #[prost(message, optional, tag = "3")]
+    value: Option<WireValue>,
+    #[prost(message, optional, tag = "4")]
+    context: Option<WireContext>,
+    #[prost(uint32, optional, tag = "5")]
+    level: Option<u32>,
+    #[prost(uint32, tag = "6")]
+    durability: u32,
+    #[prost(uint64, optional, tag = "7")]
+    ttl_micros: Option<u64>,
+}
+
+impl From<&Put> for WirePut {
+    fn from(put: &Put) -> WirePut {
+        WirePut {
+            bucket: put.bucket.clone(),
+            key: Some((&put.key).into()),
+            value: put.value.as_ref().map(WireValue::from),
+            context: put.context.as_ref().map(WireContext::from),
+            level: put.level.map(wire_level),
+            durability: wire_durability(put.durability),
+            ttl_micros: put.ttl.map(Span::as_micros),
+        }
+    }
+}
+
+impl TryFrom<WirePut> for Put {
+    type Error = DecodeError;
+
+    fn try_from(wire: WirePut) -> Result<Put, DecodeError> {
+        Ok(Put {
+            bucket: wire.bucket,
+            key: need(wire.key, "a key")?,
+            value: may(wire.value)?,
+            context: wire.context.map(Context::from),
+            level: wire.level.map(level).transpose()?,
+            durability: durability(wire.durability)?,
+            ttl: wire.ttl_micros.map(Span::micros),
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireScanAsk {
+    #[prost(string, tag = "1")]
+    bucket: String,
+    #[prost(uint32, tag = "2")]
+    limit: u32,
+    #[prost(uint32, optional, tag = "3")]
+    level: Option<u32>,
+    #[prost(oneof = "WireScope", tags = "4, 5")]
+    scope: Option<WireScope>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum WireScope {
+    #[prost(message, tag = "4")]
+    SortKeys(WireSortKeys),
+    #[prost(message, tag = "5")]
+    Partition(WirePartitionScope),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WirePartitionScope {
+    #[prost(uint32, tag = "1")]
+    partition: u32,
+    #[prost(message, optional, tag = "2")]
+    after: Option<WireKey>,
+}
+
+impl From<&Scan> for WireScanAsk {
+    fn from(scan: &Scan) -> WireScanAsk {
+        WireScanAsk {
+            bucket: scan.bucket.clone(),
+            limit: scan.limit,
+            level: scan.level.map(wire_level),
+            scope: Some(WireScope::from(&scan.scope)),
+        }
+    }
+}
+
+impl TryFrom<WireScanAsk> for Scan {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireScanAsk) -> Result<Scan, DecodeError> {
+        let scope = wire.scope.ok_or(DecodeError::newer("the scope of a scan"))?.try_into()?;
+        Ok(Scan { bucket: wire.bucket, scope, limit: wire.limit, level: wire.level.map(level).transpose()? })
+    }
+}
+
+impl From<&Scope> for WireScope {
+    fn from(scope: &Scope) -> WireScope {
+        match scope {
+            Scope::SortKeys { partition_key, from, to, after } => WireScope::SortKeys(WireSortKeys {
+                bucket: 0,
+                partition_key: partition_key.clone(),
+                from: from.clone(),
+                to: to.clone(),
+                after: after.as_ref().map(WireKey::from),
+            }),
+            Scope::Partition { partition, after } => WireScope::Partition(WirePartitionScope {
+                partition: u32::from(partition.0),
+                after: after.as_ref().map(WireKey::from),
+            }),
+        }
+    }
+}
+
+impl TryFrom<WireScope> for Scope {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireScope) -> Result<Scope, DecodeError> {
+        match wire {
+            WireScope::SortKeys(run) => Ok(Scope::SortKeys {
+                partition_key: run.partition_key,
+                from: run.from,
+                to: run.to,
+                after: may(run.after)?,
+            }),
+            WireScope::Partition(run) => {
+                Ok(Scope::Partition { partition: partition(run.partition)?, after: may(run.after)? })
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Messages that move and compare many items at once: offers, pushes, comparisons of partitions.
+
+use super::item::{WireItem, WireKey, partition};
+use super::{all, list, need};
+use crate::error::DecodeError;
+use proto::{BucketId, Epoch, ItemKey, Message, Offered, Record, SessionId};
+use ring::PartitionId;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireOffer {
+    #[prost(uint64, tag = "1")]
+    session: u64,
+    #[prost(uint64, tag = "2")]
+    epoch: u64,
+    #[prost(uint32, tag = "3")]
+    partition: u32,
+    #[prost(message, repeated, tag = "4")]
+    items: Vec<WireOffered>,
+}
+
+impl WireOffer {
+    pub(crate) fn new(session: SessionId, epoch: Epoch, partition: PartitionId, items: &[Offered]) -> WireOffer {
+        WireOffer { session: session.0, epoch: epoch.0, partition: u32::from(partition.0), items: list(items) }
+    }
+}
+
+impl TryFrom<WireOffer> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireOffer) -> Result<Message, DecodeError> {
+        Ok(Message::Offer {
+            session: SessionId(wire.session),
+            epoch: Epoch(wire.epoch),
+            partition: partition(wire.partition)?,
+            items: all(wire.items)?,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireOffered {
+    #[prost(uint32, tag = "1")]
+    bucket: u32,
+    #[prost(message, optional, tag = "2")]
+    key: Option<WireKey>,
+    #[prost(fixed64, tag = "3")]
+    hash: u64,
+}
+
+impl From<&Offered> for WireOffered {
+    fn from(offered: &Offered) -> WireOffered {
+        WireOffered { bucket: offered.bucket.0, key: Some((&offered.key).into()), hash: offered.hash }
+    }
+}
+
+impl TryFrom<WireOffered> for Offered {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireOffered) -> Result<Offered, DecodeError> {
+        Ok(Offered { bucket: BucketId(wire.bucket), key: need(wire.key, "a key")?, hash: wire.hash })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireWant {
+    #[prost(uint64, tag = "1")]
+    session: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    items: Vec<u32>,
+    /// The offer can not be answered; nothing is wanted, and nothing more should be offered.
+    #[prost(bool, tag = "3")]
+    stop: bool,
+}
+
+impl WireWant {
+    pub(crate) fn new(session: SessionId, items: Option<&[u32]>) -> WireWant {
+        WireWant { session: session.0, items: items.unwrap_or_default().to_vec(), stop: items.is_none() }
+    }
+}
+
+impl From<WireWant> for Message {
+    fn from(wire: WireWant) -> Message {
+        Message::Want { session: SessionId(wire.session), items: (!wire.stop).then_some(wire.items) }
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WirePush {
+    #[prost(uint64, tag = "1")]
+    session: u64,
+    #[prost(uint64, tag = "2")]
+    epoch: u64,
+    #[prost(message, repeated, tag = "3")]
+    items: Vec<WireItem>,
+}
+
+impl WirePush {
+    pub(crate) fn new(session: SessionId, epoch: Epoch, items: &[(BucketId, ItemKey, Record)]) -> WirePush {
+        WirePush { session: session.0, epoch: epoch.0, items: list(items) }
+    }
+}
+
+impl TryFrom<WirePush> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WirePush) -> Result<Message, DecodeError> {
+        Ok(Message::Push { session: SessionId(wire.session), epoch: Epoch(wire.epoch), items: all(wire.items)? })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WirePushed {
+    #[prost(uint64, tag = "1")]
+    pub(crate) session: u64,
+    #[prost(bool, tag = "2")]
+    pub(crate) ok: bool,
+}
+
+impl From<WirePushed> for Message {
+    fn from(wire: WirePushed) -> Message {
+        Message::Pushed { session: SessionId(wire.session), ok: wire.ok }
+    }
+}
+
+/// Partitions and their hashes as two lists of the same length, which packs them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireCompare {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    partitions: Vec<u32>,
+    #[prost(fixed64, repeated, tag = "3")]
+    hashes: Vec<u64>,
+}
+
+impl WireCompare {
+    pub(crate) fn new(epoch: Epoch, roots: &[(PartitionId, u64)]) -> WireCompare {
+        let (partitions, hashes) = roots.iter().map(|(partition, hash)| (u32::from(partition.0), *hash)).unzip();
+        WireCompare { epoch: epoch.0, partitions, hashes }
+    }
+}
+
+impl TryFrom<WireCompare> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireCompare) -> Result<Message, DecodeError> {
+        if wire.partitions.len() != wire.hashes.len() {
+            return Err(DecodeError::malformed("a comparison of partitions"));
+        }
+        let partitions = wire.partitions.into_iter().map(partition);
+        let roots = partitions.zip(wire.hashes).map(|(partition, hash)| Ok((partition?, hash)));
+        Ok(Message::Compare { epoch: Epoch(wire.epoch), roots: roots.collect::<Result<_, DecodeError>>()? })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireDiffer {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    partitions: Vec<u32>,
+}
+
+impl WireDiffer {
+    pub(crate) fn new(epoch: Epoch, partitions: &[PartitionId]) -> WireDiffer {
+        WireDiffer { epoch: epoch.0, partitions: partitions.iter().map(|partition| u32::from(partition.0)).collect() }
+    }
+}
+
+impl TryFrom<WireDiffer> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireDiffer) -> Result<Message, DecodeError> {
+        let partitions = wire.partitions.into_iter().map(partition).collect::<Result<_, _>>()?;
+        Ok(Message::Differ { epoch: Epoch(wire.epoch), partitions })
+    }
+}

@@ -1,0 +1,126 @@
+//! Events, acceptors, statuses, handshakes.
+
+use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, text};
+use codec::{HandshakeRefusal, Hello, MetaRecord, Role, Welcome};
+use liveness::Condition;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proto::paxos::{AcceptorState, Ballot};
+use proto::{Change, Event, Genesis, MemberStatus, Status};
+use stdx::Wall;
+
+fn change() -> BoxedStrategy<Change> {
+    let genesis = (any::<u128>(), grid(), any::<u8>(), any::<[u8; 32]>())
+        .prop_map(|(cluster, grid, n, context_key)| Genesis { cluster, grid, n, context_key });
+    prop_oneof![
+        genesis.prop_map(Change::Create),
+        (member(), any::<bool>()).prop_map(|(member, seed)| Change::Add { member, seed }),
+        member().prop_map(|member| Change::Remove { member }),
+        (node(), text(), text()).prop_map(|(node, name, uri)| Change::Readdress { node, name, uri }),
+        bucket().prop_map(Change::Bucket),
+    ]
+    .boxed()
+}
+
+pub(crate) fn event() -> BoxedStrategy<Event> {
+    (epoch(), digest(), number(), any::<u64>(), change())
+        .prop_map(|(epoch, previous, at, nonce, change)| Event { epoch, previous, at: Wall(at), nonce, change })
+        .boxed()
+}
+
+pub(crate) fn ballot() -> BoxedStrategy<Ballot> {
+    (number(), node(), any::<u32>())
+        .prop_map(|(counter, node, incarnation)| Ballot { counter, node, incarnation })
+        .boxed()
+}
+
+pub(crate) fn accepted() -> BoxedStrategy<Option<(Ballot, Event)>> {
+    option::of((ballot(), event())).boxed()
+}
+
+pub(crate) fn meta() -> BoxedStrategy<MetaRecord> {
+    let state = (ballot(), accepted()).prop_map(|(promised, accepted)| AcceptorState { promised, accepted });
+    prop_oneof![
+        node().prop_map(MetaRecord::Node),
+        any::<u32>().prop_map(MetaRecord::Incarnation),
+        event().prop_map(MetaRecord::Event),
+        (epoch(), state).prop_map(|(epoch, state)| MetaRecord::Acceptor { epoch, state }),
+        (progress(), epoch()).prop_map(|(progress, stable)| MetaRecord::Progress { progress, stable }),
+        all_progress().prop_map(MetaRecord::Peers),
+    ]
+    .boxed()
+}
+
+fn member_status() -> BoxedStrategy<MemberStatus> {
+    let conditions = [Condition::Unknown, Condition::Up, Condition::Suspect, Condition::Down];
+    let condition = proptest::sample::select(conditions.to_vec());
+    (member(), any::<bool>(), any::<bool>(), condition, progress(), any::<u32>())
+        .prop_map(|(member, leaving, seed, condition, progress, copies)| MemberStatus {
+            member,
+            leaving,
+            seed,
+            condition,
+            progress,
+            copies,
+        })
+        .boxed()
+}
+
+pub(crate) fn status() -> BoxedStrategy<Status> {
+    let names = (node(), any::<u128>(), any::<u32>(), vec(node(), 0..3));
+    let epochs = (epoch(), epoch(), epoch());
+    let lists = (vec(member_status(), 0..3), vec(bucket(), 0..3), vec(text(), 0..3));
+    let state = (any::<u32>(), any::<u64>(), any::<bool>());
+    (names, epochs, lists, state)
+        .prop_map(|(names, epochs, lists, state)| Status {
+            node: names.0,
+            cluster: names.1,
+            epoch: epochs.0,
+            stable: epochs.1,
+            reading: epochs.2,
+            partitions: names.2,
+            members: lists.0,
+            buckets: lists.1,
+            voters: names.3,
+            moving: state.0,
+            hints: state.1,
+            blocked: lists.2,
+            leaving: state.2,
+        })
+        .boxed()
+}
+
+pub(crate) fn hello() -> BoxedStrategy<Hello> {
+    let role = prop_oneof![Just(Role::Control), Just(Role::Data), Just(Role::Guest)];
+    (any::<(u16, u16)>(), option::of(any::<u128>()), node(), any::<u64>(), role, text())
+        .prop_map(|((protocol_min, protocol_max), cluster, node, incarnation_hint, role, name)| Hello {
+            protocol_min,
+            protocol_max,
+            cluster,
+            node,
+            incarnation_hint,
+            role,
+            name,
+        })
+        .boxed()
+}
+
+pub(crate) fn welcome() -> BoxedStrategy<Welcome> {
+    let refusal = prop_oneof![
+        any::<(u128, u128)>().prop_map(|(ours, theirs)| HandshakeRefusal::WrongCluster { ours, theirs }),
+        any::<[(u16, u16); 2]>().prop_map(|[ours, theirs]| HandshakeRefusal::NoCommonProtocol { ours, theirs }),
+        Just(HandshakeRefusal::UnknownNode),
+        Just(HandshakeRefusal::NotReady),
+        text().prop_map(HandshakeRefusal::Other),
+    ];
+    prop_oneof![
+        (any::<u16>(), node(), any::<u128>()).prop_map(|(protocol, node, cluster)| Welcome::Accepted {
+            protocol,
+            node,
+            cluster
+        }),
+        refusal.prop_map(Welcome::Refused),
+    ]
+    .boxed()
+}

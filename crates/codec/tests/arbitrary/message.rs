@@ -1,0 +1,123 @@
+//! Messages of every kind.
+
+use super::cluster::{accepted, ballot, event};
+use super::request::{request, response};
+use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proto::{Ack, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId};
+
+fn op() -> impl Strategy<Value = OpId> {
+    number().prop_map(OpId)
+}
+
+fn session() -> impl Strategy<Value = SessionId> {
+    number().prop_map(SessionId)
+}
+
+fn ack() -> BoxedStrategy<Ack> {
+    prop_oneof![Just(Ack::Done), epoch().prop_map(Ack::Stale), Just(Ack::Full), Just(Ack::Failed)].boxed()
+}
+
+fn range() -> BoxedStrategy<Range> {
+    let bounds = (option::of(bytes()), option::of(bytes()), option::of(item_key()));
+    prop_oneof![
+        (bucket_id(), bytes(), bounds).prop_map(|(bucket, partition_key, (from, to, after))| Range::SortKeys {
+            bucket,
+            partition_key,
+            from,
+            to,
+            after,
+        }),
+        (partition(), option::of(bucket_id()), option::of((bucket_id(), item_key())))
+            .prop_map(|(partition, bucket, after)| Range::Partition { partition, bucket, after }),
+    ]
+    .boxed()
+}
+
+fn items_message() -> BoxedStrategy<Message> {
+    let read_answer = prop_oneof![
+        option::of(record()).prop_map(ReadAnswer::Held),
+        epoch().prop_map(ReadAnswer::Stale),
+        Just(ReadAnswer::Failed),
+    ];
+    let scan_answer = prop_oneof![
+        (vec(item(), 0..3), any::<bool>()).prop_map(|(items, more)| ScanAnswer::Held { items, more }),
+        epoch().prop_map(ScanAnswer::Stale),
+        Just(ScanAnswer::Failed),
+    ];
+    prop_oneof![
+        (op(), epoch(), item(), any::<bool>()).prop_map(|(op, epoch, (bucket, key, record), fsync)| {
+            Message::Replicate { op, epoch, bucket, key, record, fsync }
+        }),
+        (op(), ack()).prop_map(|(op, ack)| Message::Replicated { op, ack }),
+        (op(), node(), item()).prop_map(|(op, target, (bucket, key, record))| Message::KeepHint {
+            op,
+            target,
+            bucket,
+            key,
+            record,
+        }),
+        (op(), epoch(), bucket_id(), item_key()).prop_map(|(op, epoch, bucket, key)| Message::Read {
+            op,
+            epoch,
+            bucket,
+            key
+        }),
+        (op(), read_answer).prop_map(|(op, answer)| Message::ReadReply { op, answer }),
+        (op(), epoch(), range(), any::<u32>()).prop_map(|(op, epoch, range, limit)| Message::Scan {
+            op,
+            epoch,
+            range,
+            limit
+        }),
+        (op(), scan_answer).prop_map(|(op, answer)| Message::ScanReply { op, answer }),
+        (op(), request(), span()).prop_map(|(op, request, within)| Message::Forward { op, request, within }),
+        (op(), response()).prop_map(|(op, response)| Message::Forwarded { op, response: Box::new(response) }),
+    ]
+    .boxed()
+}
+
+fn stream_message() -> BoxedStrategy<Message> {
+    let offered = (bucket_id(), item_key(), any::<u64>()).prop_map(|(bucket, key, hash)| Offered { bucket, key, hash });
+    prop_oneof![
+        (session(), epoch(), partition(), vec(offered, 0..3))
+            .prop_map(|(session, epoch, partition, items)| { Message::Offer { session, epoch, partition, items } }),
+        (session(), option::of(vec(any::<u32>(), 0..4))).prop_map(|(session, items)| Message::Want { session, items }),
+        (session(), epoch(), vec(item(), 0..3)).prop_map(|(session, epoch, items)| Message::Push {
+            session,
+            epoch,
+            items
+        }),
+        (session(), any::<bool>()).prop_map(|(session, ok)| Message::Pushed { session, ok }),
+        (epoch(), vec((partition(), any::<u64>()), 0..4)).prop_map(|(epoch, roots)| Message::Compare { epoch, roots }),
+        (epoch(), vec(partition(), 0..4)).prop_map(|(epoch, partitions)| Message::Differ { epoch, partitions }),
+    ]
+    .boxed()
+}
+
+fn control_message() -> BoxedStrategy<Message> {
+    prop_oneof![
+        (epoch(), digest(), all_progress(), any::<bool>())
+            .prop_map(|(epoch, head, progress, answer)| Message::Gossip { epoch, head, progress, answer }),
+        epoch().prop_map(|from| Message::PullEvents { from }),
+        vec(event(), 0..3).prop_map(|events| Message::Events { events }),
+        (epoch(), ballot()).prop_map(|(epoch, ballot)| Message::Prepare { epoch, ballot }),
+        (epoch(), ballot(), accepted()).prop_map(|(epoch, ballot, accepted)| Message::Promise {
+            epoch,
+            ballot,
+            accepted
+        }),
+        (epoch(), ballot(), event()).prop_map(|(epoch, ballot, event)| Message::Accept { epoch, ballot, event }),
+        (epoch(), ballot()).prop_map(|(epoch, ballot)| Message::Accepted { epoch, ballot }),
+        (epoch(), ballot(), ballot()).prop_map(|(epoch, ballot, promised)| Message::Nack { epoch, ballot, promised }),
+        number().prop_map(|nonce| Message::Ping { nonce }),
+        number().prop_map(|nonce| Message::Pong { nonce }),
+    ]
+    .boxed()
+}
+
+pub(crate) fn message() -> BoxedStrategy<Message> {
+    prop_oneof![9 => items_message(), 6 => stream_message(), 10 => control_message()].boxed()
+}

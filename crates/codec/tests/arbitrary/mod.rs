@@ -1,0 +1,155 @@
+//! Strategies for everything that is encoded: small values, and the corners of each type.
+
+use bytes::Bytes;
+use causal::{Actor, Context, Dot, DvvSet, Stamp};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proto::{
+    Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Record, Rule, Value, Version,
+};
+use ring::{Grid, Member, NodeId, PartitionId, Token};
+use stdx::{Span, Wall};
+
+pub(crate) mod cluster;
+pub(crate) mod message;
+pub(crate) mod request;
+
+pub(crate) fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, Just(u64::MAX), any::<u64>()]
+}
+
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), "[a-zñ/ 0-9]{1,12}"]
+}
+
+pub(crate) fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+}
+
+pub(crate) fn node() -> impl Strategy<Value = NodeId> {
+    prop_oneof![0..4_u128, Just(u128::MAX), any::<u128>()].prop_map(NodeId)
+}
+
+pub(crate) fn epoch() -> impl Strategy<Value = Epoch> {
+    number().prop_map(Epoch)
+}
+
+pub(crate) fn bucket_id() -> impl Strategy<Value = BucketId> {
+    prop_oneof![0..3_u32, any::<u32>()].prop_map(BucketId)
+}
+
+pub(crate) fn partition() -> impl Strategy<Value = PartitionId> {
+    any::<u16>().prop_map(PartitionId)
+}
+
+pub(crate) fn token() -> impl Strategy<Value = Token> {
+    any::<[u8; 20]>().prop_map(Token::from_bytes)
+}
+
+pub(crate) fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest)
+}
+
+pub(crate) fn span() -> impl Strategy<Value = Span> {
+    number().prop_map(Span)
+}
+
+pub(crate) fn item_key() -> BoxedStrategy<ItemKey> {
+    (bytes(), option::of(bytes())).prop_map(|(partition_key, sort_key)| ItemKey { partition_key, sort_key }).boxed()
+}
+
+fn actor() -> BoxedStrategy<Actor> {
+    (node(), any::<u32>()).prop_map(|(node, incarnation)| Actor { node: node.0, incarnation }).boxed()
+}
+
+pub(crate) fn dot() -> BoxedStrategy<Dot> {
+    (actor(), 1..=u64::MAX).prop_map(|(actor, counter)| Dot { actor, counter }).boxed()
+}
+
+pub(crate) fn context() -> BoxedStrategy<Context> {
+    vec((actor(), number()), 0..4).prop_map(|seen| seen.into_iter().collect()).boxed()
+}
+
+pub(crate) fn value() -> BoxedStrategy<Value> {
+    (bytes(), option::of(text())).prop_map(|(bytes, content_type)| Value { bytes, content_type }).boxed()
+}
+
+pub(crate) fn version() -> BoxedStrategy<Version> {
+    (any::<u64>(), option::of(number()), option::of(value()))
+        .prop_map(|(stamp, expires, value)| Version {
+            stamp: Stamp::from_u64(stamp),
+            expires: expires.map(Wall),
+            value,
+        })
+        .boxed()
+}
+
+fn siblings() -> BoxedStrategy<DvvSet<Version>> {
+    let values = proptest::collection::btree_map(1..1_000_u64, version(), 0..3);
+    let entries = proptest::collection::btree_map(actor(), (values, 1..5_u64), 0..4);
+    entries
+        .prop_map(|entries| {
+            let entries = entries.into_iter().map(|(actor, (values, above))| {
+                let seen = values.last_key_value().map_or(0, |(counter, _)| *counter) + above - 1;
+                (actor, seen.max(1), values.into_iter().collect())
+            });
+            DvvSet::from_entries(entries).unwrap()
+        })
+        .boxed()
+}
+
+pub(crate) fn record() -> BoxedStrategy<Record> {
+    prop_oneof![
+        (dot(), version()).prop_map(|(dot, version)| Record::Latest { dot, version }),
+        siblings().prop_map(Record::Siblings),
+    ]
+    .boxed()
+}
+
+pub(crate) fn item() -> BoxedStrategy<(BucketId, ItemKey, Record)> {
+    (bucket_id(), item_key(), record()).boxed()
+}
+
+pub(crate) fn level() -> BoxedStrategy<Level> {
+    prop_oneof![
+        Just(Level::Any),
+        Just(Level::One),
+        Just(Level::Quorum),
+        Just(Level::All),
+        any::<u8>().prop_map(Level::Count),
+    ]
+    .boxed()
+}
+
+pub(crate) fn durability() -> impl Strategy<Value = Durability> {
+    prop_oneof![Just(Durability::Memory), Just(Durability::Fsync)]
+}
+
+pub(crate) fn bucket() -> BoxedStrategy<Bucket> {
+    let mode = prop_oneof![Just(Mode::Eventual), Just(Mode::Linearizable)];
+    let rule = prop_oneof![Just(Rule::LastWriterWins), Just(Rule::Siblings)];
+    (bucket_id(), text(), any::<u8>(), (level(), level()), mode, rule, option::of(span()))
+        .prop_map(|(id, name, n, (r, w), mode, rule, ttl)| Bucket { id, name, n, r, w, mode, rule, ttl })
+        .boxed()
+}
+
+pub(crate) fn member() -> BoxedStrategy<Member> {
+    (node(), text(), text(), vec(token(), 0..4), any::<u32>(), option::of(text()))
+        .prop_map(|(id, name, uri, tokens, weight, zone)| Member { id, name, uri, tokens, weight, zone })
+        .boxed()
+}
+
+pub(crate) fn grid() -> impl Strategy<Value = Grid> {
+    (0_u8..=16).prop_map(|bits| Grid::new(bits).unwrap())
+}
+
+pub(crate) fn progress() -> BoxedStrategy<Progress> {
+    (epoch(), epoch(), epoch(), epoch())
+        .prop_map(|(acked, synced, switched, settled)| Progress { acked, synced, switched, settled })
+        .boxed()
+}
+
+pub(crate) fn all_progress() -> BoxedStrategy<Vec<(NodeId, Progress)>> {
+    vec((node(), progress()), 0..4).boxed()
+}

@@ -1,0 +1,144 @@
+//! Requests and responses.
+
+use super::cluster::{event, status};
+use super::{
+    all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, span, text,
+    token, value, version,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proto::{Admin, Found, Get, Join, Page, Plan, Put, Refusal, Request, Response, Scan, Scope, Sibling, Written};
+
+fn put() -> BoxedStrategy<Put> {
+    let settings = (option::of(level()), durability(), option::of(span()));
+    (text(), item_key(), option::of(value()), option::of(context()), settings)
+        .prop_map(|(bucket, key, value, context, (level, durability, ttl))| Put {
+            bucket,
+            key,
+            value,
+            context,
+            level,
+            durability,
+            ttl,
+        })
+        .boxed()
+}
+
+fn scan() -> BoxedStrategy<Scan> {
+    let scope = prop_oneof![
+        (bytes(), option::of(bytes()), option::of(bytes()), option::of(item_key()))
+            .prop_map(|(partition_key, from, to, after)| Scope::SortKeys { partition_key, from, to, after }),
+        (partition(), option::of(item_key())).prop_map(|(partition, after)| Scope::Partition { partition, after }),
+    ];
+    (text(), scope, any::<u32>(), option::of(level()))
+        .prop_map(|(bucket, scope, limit, level)| Scan { bucket, scope, limit, level })
+        .boxed()
+}
+
+fn join() -> BoxedStrategy<Join> {
+    let names = (node(), text(), text(), option::of(text()));
+    let numbers = (vec(token(), 0..3), any::<u16>(), any::<u32>());
+    (names, numbers, any::<[bool; 3]>())
+        .prop_map(|(names, numbers, flags)| Join {
+            node: names.0,
+            name: names.1,
+            name_is_fixed: flags[0],
+            uri: names.2,
+            tokens: numbers.0,
+            token_count: numbers.1,
+            random_tokens: flags[1],
+            weight: numbers.2,
+            zone: names.3,
+            seed: flags[2],
+        })
+        .boxed()
+}
+
+fn admin() -> BoxedStrategy<Admin> {
+    prop_oneof![
+        Just(Admin::Status),
+        Just(Admin::History),
+        join().prop_map(Admin::Join),
+        (node(), option::of(digest())).prop_map(|(node, plan)| Admin::Leave { node, plan }),
+        node().prop_map(|node| Admin::PlanLeave { node }),
+        bucket().prop_map(Admin::SetBucket),
+        (text(), text()).prop_map(|(name, uri)| Admin::Readdress { name, uri }),
+    ]
+    .boxed()
+}
+
+pub(crate) fn request() -> BoxedStrategy<Request> {
+    let get = (text(), item_key(), option::of(level())).prop_map(|(bucket, key, level)| Get { bucket, key, level });
+    prop_oneof![
+        get.prop_map(Request::Get),
+        put().prop_map(Request::Put),
+        scan().prop_map(Request::Scan),
+        admin().prop_map(Request::Admin),
+    ]
+    .boxed()
+}
+
+fn siblings() -> BoxedStrategy<Vec<Sibling>> {
+    vec((dot(), version()).prop_map(|(dot, version)| Sibling { dot, version }), 0..3).boxed()
+}
+
+fn plan() -> BoxedStrategy<Plan> {
+    let gains = vec((node(), any::<u32>()), 0..3);
+    (digest(), epoch(), node(), gains, any::<(u32, u64, u32)>())
+        .prop_map(|(id, epoch, node, gains, (partitions, bytes, at_risk))| Plan {
+            id,
+            epoch,
+            node,
+            gains,
+            partitions,
+            bytes,
+            at_risk,
+        })
+        .boxed()
+}
+
+fn refusal() -> BoxedStrategy<Refusal> {
+    prop_oneof![
+        text().prop_map(Refusal::UnknownBucket),
+        (level(), any::<u8>()).prop_map(|(level, replicas)| Refusal::LevelImpossible { level, replicas }),
+        any::<(u8, u8, bool)>().prop_map(|(needed, got, write)| Refusal::QuorumUnmet { needed, got, write }),
+        any::<bool>().prop_map(|write| Refusal::NoAnswer { write }),
+        text().prop_map(Refusal::NotReady),
+        Just(Refusal::Overloaded),
+        any::<u32>().prop_map(|count| Refusal::TooManySiblings { count }),
+        Just(Refusal::ContextUnknown),
+        text().prop_map(Refusal::ModeUnsupported),
+        Just(Refusal::DiskFull),
+        text().prop_map(Refusal::StorageFailed),
+        text().prop_map(Refusal::ChangeRefused),
+        any::<(u8, u8)>().prop_map(|(voters, reached)| Refusal::NoMajority { voters, reached }),
+        Just(Refusal::PlanChanged),
+        text().prop_map(Refusal::Invalid),
+    ]
+    .boxed()
+}
+
+pub(crate) fn response() -> BoxedStrategy<Response> {
+    let found = (siblings(), context(), any::<u8>()).prop_map(|(siblings, context, answered)| Found {
+        siblings,
+        context,
+        answered,
+    });
+    let written = (context(), any::<u8>()).prop_map(|(context, acknowledged)| Written { context, acknowledged });
+    let page =
+        (vec((item_key(), siblings()), 0..3), option::of(item_key())).prop_map(|(items, next)| Page { items, next });
+    let changed = (vec(event(), 0..3), option::of(node()), all_progress())
+        .prop_map(|(history, node, progress)| Response::Changed { history, node, progress });
+    prop_oneof![
+        found.prop_map(Response::Found),
+        written.prop_map(Response::Written),
+        page.prop_map(Response::Page),
+        status().prop_map(|status| Response::Status(Box::new(status))),
+        vec(event(), 0..3).prop_map(Response::History),
+        changed,
+        plan().prop_map(Response::Plan),
+        refusal().prop_map(Response::Refused),
+    ]
+    .boxed()
+}
