@@ -90,7 +90,7 @@ fn check(engine: &dyn Reader, map: &Map) {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 48, ..Config::default() })]
+    #![proptest_config(Config { cases: 32, ..Config::default() })]
     #[test]
     fn engines_agree_with_a_map(steps in vec(step(), 1..60)) {
         let dir = tempfile::tempdir().unwrap();

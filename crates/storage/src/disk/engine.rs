@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
-use fjall::{Database, Guard, Keyspace, PersistMode, Readable};
+use fjall::{AbstractTree, Database, Guard, Keyspace, PersistMode, Readable};
 
 use crate::batch::{Batch, Change, KEY_BYTES_MAX};
 use crate::disk::failure::translate;
@@ -228,7 +228,19 @@ fn open_database(
     let database = options.database(engine).open().map_err(failed)?;
     let keyspace = |space: Space| database.keyspace(space.name(), || options.keyspace(space)).map_err(failed);
     let keyspaces = [keyspace(Space::Items)?, keyspace(Space::Meta)?, keyspace(Space::Hints)?];
+    write_out_recovered(&keyspaces, options).map_err(failed)?;
     Ok((database, keyspaces))
+}
+
+/// Has tables written out that a crash left larger than they may be. fjall would do so at the next write only, and an
+/// idle node would keep the memory.
+fn write_out_recovered(keyspaces: &[Keyspace], options: &DiskOptions) -> Result<(), fjall::Error> {
+    for keyspace in keyspaces {
+        if keyspace.tree.active_memtable().size() > options.memtable_bytes {
+            keyspace.rotate_memtable()?;
+        }
+    }
+    Ok(())
 }
 
 /// Blocks that the journal files occupy; their lengths say little because fjall makes them 64 MiB long at once.

@@ -31,7 +31,7 @@ pub struct DiskOptions {
 
 impl Default for DiskOptions {
     fn default() -> DiskOptions {
-        DiskOptions { cache_bytes: 16 * MIB, memtable_bytes: 16 * MIB, journal_bytes: 128 * MIB }
+        DiskOptions { cache_bytes: 8 * MIB, memtable_bytes: 8 * MIB, journal_bytes: 128 * MIB }
     }
 }
 

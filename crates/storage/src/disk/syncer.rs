@@ -24,6 +24,8 @@ use crate::error::StorageError;
 /// Syncs the journal of one opening.
 pub(super) struct DiskSyncer {
     opened: Arc<Opened>,
+    /// The last batch synced; what an opening finds is durable already.
+    durable: Seq,
     /// The journal file synced last. Kept open because an error of writing it back is told to open handles only.
     journal: Option<Journal>,
 }
@@ -36,7 +38,7 @@ struct Journal {
 
 impl DiskSyncer {
     pub(super) fn new(opened: Arc<Opened>) -> DiskSyncer {
-        DiskSyncer { opened, journal: None }
+        DiskSyncer { opened, durable: Seq(0), journal: None }
     }
 
     fn sync_journal(&mut self) -> Result<(), StorageError> {
@@ -68,7 +70,10 @@ impl Syncer for DiskSyncer {
     fn sync(&mut self) -> Result<Seq, StorageError> {
         self.opened.check_poison()?;
         let applied = Seq(self.opened.applied.load(Ordering::Acquire));
-        self.sync_journal().map_err(|error| self.opened.poison(error))?;
+        if applied > self.durable {
+            self.sync_journal().map_err(|error| self.opened.poison(error))?;
+            self.durable = applied;
+        }
         Ok(applied)
     }
 }
