@@ -5,7 +5,7 @@ use proto::{BucketId, ItemKey, Value};
 use ring::Token;
 use std::ops::ControlFlow;
 use stdx::Wall;
-use storage::{Reader, StorageError};
+use storage::{Reader, Space, StorageError};
 
 /// One live value of an item on this node. An item with siblings gives several.
 #[derive(Clone, Debug)]
@@ -32,12 +32,27 @@ impl LocalItems {
     }
 
     /// Shows every live value as of `wall` to `visit`, until it breaks.
-    pub fn each(
-        &self,
-        wall: Wall,
-        visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>,
-    ) -> Result<(), StorageError> {
-        let _ = (&self.reader, wall, visit);
-        unimplemented!()
+    pub fn each(&self, wall: Wall, visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>) -> Result<(), StorageError> {
+        let mut damaged = None;
+        self.reader.scan(Space::Items, &[], None, &mut |key, value| match codec::decode_stored(key, value) {
+            Ok((bucket, item, record)) => {
+                let token = Token::of(&item.partition_key);
+                for (_, version) in record.visible(wall) {
+                    let value = version.value.clone().expect("a visible version has a value");
+                    if visit(LocalItem { token, bucket, key: item.clone(), value }).is_break() {
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                damaged = Some(error.to_string());
+                ControlFlow::Break(())
+            }
+        })?;
+        match damaged {
+            None => Ok(()),
+            Some(what) => Err(StorageError::Corrupt { what, expected: "a whole record".into(), got: "damage".into() }),
+        }
     }
 }

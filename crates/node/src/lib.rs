@@ -4,8 +4,12 @@
 //! The server and the simulator run this same type. Invariant: same inputs at the same times over the same engine
 //! contents give the same effects.
 
+mod execute;
+mod fence;
 pub mod inspect;
 pub mod life;
+mod recovery;
+mod roots;
 
 pub use inspect::{LocalItem, LocalItems};
 pub use life::{Founding, Identity, Node, NodeEffect, NodeInput, OpenError};

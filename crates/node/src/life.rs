@@ -1,6 +1,8 @@
 //! A node's life: founding a cluster or joining one, opening what is stored, handling inputs.
 
-use proto::{ClientId, Config, Event, Message, Note, Progress, Request, Response};
+use crate::execute::Executor;
+use crate::recovery;
+use proto::{ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Request, Response};
 use ring::{Member, NodeId, Token};
 use std::fmt;
 use stdx::{Mono, Now, Span};
@@ -99,13 +101,18 @@ pub enum OpenError {
     Damaged(String),
     /// Nothing is stored yet: found a cluster or join one first.
     Empty,
+    /// What was asked for cannot be done; the sentence says why.
+    Impossible(String),
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Storage(error) => error.fmt(f),
-            OpenError::Damaged(what) => write!(f, "the data directory is damaged: {what}; restore it or start with an empty one"),
+            OpenError::Damaged(what) => {
+                write!(f, "the data directory is damaged: {what}; restore it or start with an empty one")
+            }
+            OpenError::Impossible(why) => f.write_str(why),
             OpenError::Empty => f.write_str("the data directory holds no node yet"),
         }
     }
@@ -115,20 +122,23 @@ impl std::error::Error for OpenError {}
 
 /// One node.
 pub struct Node<E: Engine> {
-    engine: E,
+    machine: Machine,
+    executor: Executor<E>,
+    /// The newest batch for which an fsync was asked.
+    asked: Seq,
+    effects: Vec<Effect>,
 }
 
 impl<E: Engine> Node<E> {
     /// Who is stored in `engine`, if anybody.
     pub fn identity(engine: &E) -> Result<Option<Identity>, OpenError> {
-        let _ = engine;
-        unimplemented!()
+        recovery::identity(engine)
     }
 
     /// Writes the first two events of a new cluster into an empty engine. Not durable yet: sync before opening.
     pub fn found(engine: &mut E, founding: Founding, seed: u64, now: Now) -> Result<(), OpenError> {
-        let _ = (engine, founding, seed, now);
-        unimplemented!()
+        let batch = recovery::found(founding, seed, now)?;
+        engine.apply(batch).map(|_| ()).map_err(OpenError::Storage)
     }
 
     /// Writes what the answer to a join brought into an empty engine. Not durable yet: sync before opening.
@@ -138,61 +148,130 @@ impl<E: Engine> Node<E> {
         history: &[Event],
         progress: &[(NodeId, Progress)],
     ) -> Result<(), OpenError> {
-        let _ = (engine, node, history, progress);
-        unimplemented!()
+        let batch = recovery::adopt(node, history, progress)?;
+        engine.apply(batch).map(|_| ()).map_err(OpenError::Storage)
     }
 
-    /// Opens what is stored and begins a new incarnation. `seed` must differ from start to start outside of tests.
+    /// Opens what is stored, all of which must be durable, and begins a new incarnation. `seed` must differ from start
+    /// to start outside of tests.
     pub fn open(engine: E, config: Config, seed: u64, now: Now) -> Result<(Node<E>, Vec<NodeEffect>), OpenError> {
-        let _ = (config, seed, now);
-        let _ = Node { engine };
-        unimplemented!()
+        let boot = recovery::boot(&engine)?;
+        let grid = boot.history.genesis().grid;
+        let asked = engine.applied();
+        let (machine, effects) = Machine::new(boot, config, seed, now);
+        let executor = Executor::new(engine, grid);
+        let mut node = Node { machine, executor, asked, effects };
+        let mut out = Vec::new();
+        node.settle(now, &mut out);
+        Ok((node, out))
     }
 
     /// Handles one input and appends what is to be done.
     pub fn handle(&mut self, now: Now, input: NodeInput, out: &mut Vec<NodeEffect>) {
-        let _ = (now, input, out);
-        unimplemented!()
+        let input = match input {
+            NodeInput::Client { client, request, within } => {
+                if matches!(request, Request::Admin(proto::Admin::PlanLeave { .. })) {
+                    self.machine.set_disk_bytes(self.executor.engine.size().unwrap_or(0));
+                }
+                Some(Input::Client { client, request, within })
+            }
+            NodeInput::Peer { from, message } => Some(Input::Peer { from, message }),
+            NodeInput::Connected { peer } => Some(Input::Connected { peer }),
+            NodeInput::Unreachable { peer } => Some(Input::Unreachable { peer }),
+            NodeInput::Tick => Some(Input::Tick),
+            NodeInput::Synced(Ok(seq)) => {
+                self.executor.synced(seq);
+                None
+            }
+            NodeInput::Synced(Err(error)) => {
+                let why = error.to_string();
+                self.executor.sync_failed(&why);
+                out.push(NodeEffect::Stop(why));
+                None
+            }
+        };
+        if let Some(input) = input {
+            self.machine.handle(now, input, &mut self.effects);
+        }
+        self.settle(now, out);
+    }
+
+    /// Carries out effects and hands outcomes back until only the shell's work is left.
+    fn settle(&mut self, now: Now, out: &mut Vec<NodeEffect>) {
+        loop {
+            for effect in std::mem::take(&mut self.effects) {
+                self.carry_out(effect, out);
+            }
+            let due = self.executor.take_due();
+            if due.is_empty() {
+                break;
+            }
+            for (ticket, outcome) in due {
+                self.machine.handle(now, Input::Stored { ticket, outcome }, &mut self.effects);
+            }
+        }
+        let applied = self.executor.engine.applied();
+        if applied > self.asked {
+            self.asked = applied;
+            out.push(NodeEffect::Sync(applied));
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, out: &mut Vec<NodeEffect>) {
+        out.push(match effect {
+            Effect::Store { ticket, op } => return self.executor.execute(ticket, op),
+            Effect::Send { to, message } => NodeEffect::Send { to, message },
+            Effect::Reply { client, response } => NodeEffect::Reply { client, response },
+            Effect::Peers(members) => NodeEffect::Peers(members),
+            Effect::Note(note) => NodeEffect::Note(note),
+            Effect::Left => NodeEffect::Left,
+            Effect::Stop(why) => NodeEffect::Stop(why),
+        });
     }
 
     /// When to give the next `Tick` at the latest.
     pub fn next_deadline(&self) -> Option<Mono> {
-        unimplemented!()
+        self.machine.next_deadline()
     }
 
     /// The engine, for its reader and its size.
     pub fn engine(&self) -> &E {
-        &self.engine
+        &self.executor.engine
     }
 
     /// The engine, for the simulator's faults.
     pub fn engine_mut(&mut self) -> &mut E {
-        &mut self.engine
+        &mut self.executor.engine
+    }
+
+    /// The machine, for checkers.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// The node's id.
     pub fn id(&self) -> NodeId {
-        unimplemented!()
+        self.machine.node()
     }
 
     /// The node as the history has it.
     pub fn member(&self) -> Option<Member> {
-        unimplemented!()
+        self.machine.member()
     }
 
     /// The key that authenticates context tokens in this cluster.
     pub fn context_key(&self) -> [u8; 32] {
-        unimplemented!()
+        self.machine.genesis().context_key
     }
 
     /// The cluster's name for itself.
     pub fn cluster(&self) -> u128 {
-        unimplemented!()
+        self.machine.genesis().cluster
     }
 
     /// Explicit tokens rounded up to the cluster's boundaries, as they would stand in the history.
     pub fn rounded(&self, tokens: &[Token]) -> Vec<Token> {
-        let _ = tokens;
-        unimplemented!()
+        let grid = self.machine.grid();
+        tokens.iter().map(|token| grid.round_up(token)).collect()
     }
 }

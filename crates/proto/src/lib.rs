@@ -33,6 +33,7 @@ pub mod store;
 mod streams;
 
 pub use bucket::{Bucket, Durability, Level, Mode};
+pub use causal::Context;
 pub use config::Config;
 pub use event::{Change, Event, Genesis};
 pub use history::{BrokenHistory, History, View};

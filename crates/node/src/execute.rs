@@ -1,0 +1,331 @@
+//! Carries out the machine's storage operations on the engine, in order, and hands outcomes back when they are due.
+//!
+//! Invariant: read, change and write of one slot happen without anything in between; every record that reaches the
+//! engine went through `Record::updated` or `Record::merge`.
+//! Refuses to know why an operation is asked for.
+
+use crate::fence::{Fence, key_hash};
+use crate::roots::Roots;
+use bytes::Bytes;
+use codec::MetaRecord;
+use proto::hash::version_hash;
+use proto::{
+    BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
+    Update,
+};
+use ring::{Grid, NodeId, PartitionId};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use storage::{Batch, Engine, Seq, Space, StorageError};
+
+type Answer = Result<(Seq, StoreOutcome), StoreFailure>;
+
+/// Executes storage operations on an engine.
+pub(crate) struct Executor<E: Engine> {
+    pub(crate) engine: E,
+    grid: Grid,
+    fence: Fence,
+    roots: Roots,
+    /// Outcomes that are due.
+    due: Vec<(Ticket, StoreOutcome)>,
+}
+
+impl<E: Engine> Executor<E> {
+    /// Over an engine whose contents are all on disk.
+    pub(crate) fn new(engine: E, grid: Grid) -> Executor<E> {
+        let fence = Fence::new(engine.applied());
+        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new() }
+    }
+
+    /// Outcomes that are due, to be handed to the machine.
+    pub(crate) fn take_due(&mut self) -> Vec<(Ticket, StoreOutcome)> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Carries out one operation.
+    pub(crate) fn execute(&mut self, ticket: Ticket, op: StoreOp) {
+        let answer = match op {
+            StoreOp::Update { slot, rule, update, sibling_limit, fsync } => {
+                self.update(&ticket, slot, rule, update, sibling_limit, fsync)
+            }
+            StoreOp::Merge { slot, record, fsync } => self.merge(slot, record, fsync),
+            StoreOp::MergeAll { items } => self.merge_all(items),
+            StoreOp::Read { slot } => self.read(&slot),
+            StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
+            StoreOp::Lacking { items } => self.lacking(items),
+            StoreOp::Roots { partitions } => self.roots(&partitions),
+            StoreOp::Drop { partition, keep } => self.drop_partition(partition, &keep),
+            StoreOp::PutHint(hint) => self.put_hint(&hint),
+            StoreOp::ReadHints { target, limit } => self.read_hints(target, limit as usize),
+            StoreOp::DropHints { target, ids } => {
+                let mut batch = Batch::new();
+                ids.iter().for_each(|id| batch.delete(Space::Hints, codec::hint_key(target, *id)));
+                self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
+            }
+            StoreOp::Meta(metas) => self.meta(metas),
+        };
+        let (seq, outcome) = answer.unwrap_or_else(|failure| (Seq(0), StoreOutcome::Failed(failure)));
+        self.due.extend(self.fence.wait(seq, ticket, outcome));
+    }
+
+    /// An fsync has ended.
+    pub(crate) fn synced(&mut self, seq: Seq) {
+        self.due.extend(self.fence.synced(seq));
+    }
+
+    /// No fsync will succeed any more.
+    pub(crate) fn sync_failed(&mut self, why: &str) {
+        self.due.extend(self.fence.failed(why));
+    }
+
+    fn update(
+        &mut self,
+        ticket: &Ticket,
+        slot: Slot,
+        rule: Rule,
+        update: Update,
+        sibling_limit: u32,
+        fsync: bool,
+    ) -> Answer {
+        let key = codec::slot_key(&slot);
+        let before = self.get(&key)?;
+        let before_count = before.as_ref().map_or(0, |record| record.versions().len());
+        let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        let record = Record::updated(before, rule, update);
+        let count = record.versions().len();
+        if count > sibling_limit as usize && count > before_count {
+            return Err(StoreFailure::TooManySiblings(count as u32));
+        }
+        let seq = self.put(&key, &slot, before_hash, &record, fsync)?;
+        self.due.push((ticket.clone(), StoreOutcome::Applied(record)));
+        Ok((if fsync { seq } else { Seq(0) }, StoreOutcome::Done))
+    }
+
+    fn merge(&mut self, slot: Slot, record: Record, fsync: bool) -> Answer {
+        let key = codec::slot_key(&slot);
+        let before = self.get(&key)?;
+        let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        let seq = match before {
+            None => self.put(&key, &slot, before_hash, &record, fsync)?,
+            Some(mut held) => {
+                if held.merge(&record) {
+                    self.put(&key, &slot, before_hash, &held, fsync)?
+                } else {
+                    self.fence.of_write(key_hash(&key))
+                }
+            }
+        };
+        Ok((if fsync { seq } else { Seq(0) }, StoreOutcome::Done))
+    }
+
+    fn merge_all(&mut self, items: Vec<(Slot, Record)>) -> Answer {
+        let mut last = Seq(0);
+        for (slot, record) in items {
+            let (seq, _) = self.merge(slot, record, true)?;
+            last = last.max(seq);
+        }
+        Ok((last, StoreOutcome::Done))
+    }
+
+    fn read(&mut self, slot: &Slot) -> Answer {
+        let key = codec::slot_key(slot);
+        let record = self.get(&key)?;
+        Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Held(record)))
+    }
+
+    fn scan(&mut self, range: &Range, items_max: usize, bytes_max: usize) -> Answer {
+        let (start, end) = codec::range_bounds(self.grid, range);
+        let only = match range {
+            Range::SortKeys { bucket, .. } => Some(*bucket),
+            Range::Partition { bucket, .. } => *bucket,
+        };
+        let mut items: Vec<(BucketId, ItemKey, Record)> = Vec::new();
+        let (mut bytes, mut more, mut damaged, mut wait) = (0, false, None, Seq(0));
+        let fence = &self.fence;
+        let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| {
+            let item = match codec::decode_stored(key, value) {
+                Ok(item) => item,
+                Err(error) => {
+                    damaged = Some(error.to_string());
+                    return ControlFlow::Break(());
+                }
+            };
+            if only.is_some_and(|bucket| bucket != item.0) {
+                return ControlFlow::Continue(());
+            }
+            if items.len() >= items_max || bytes >= bytes_max {
+                more = true;
+                return ControlFlow::Break(());
+            }
+            wait = wait.max(fence.of_read(key_hash(key)));
+            bytes += item.1.len() + item.2.weight();
+            items.push(item);
+            ControlFlow::Continue(())
+        });
+        visited.map_err(failure)?;
+        match damaged {
+            Some(what) => Err(StoreFailure::Corrupt(what)),
+            None => Ok((wait, StoreOutcome::Page { items, more })),
+        }
+    }
+
+    fn lacking(&mut self, items: Vec<Offered>) -> Answer {
+        let mut wanted = Vec::new();
+        for (item, at) in items.into_iter().zip(0u32..) {
+            let slot = Slot::new(self.grid, item.bucket, item.key);
+            let held = self.get(&codec::slot_key(&slot))?;
+            let hash = held.map_or(0, |record| version_hash(slot.bucket, &slot.key, &record));
+            if hash != item.hash {
+                wanted.push(at);
+            }
+        }
+        // What is not wanted must be as durable as what will be pushed, for the sender counts both as handed over.
+        Ok((self.engine.applied(), StoreOutcome::Wanted(wanted)))
+    }
+
+    fn roots(&mut self, partitions: &[(PartitionId, Vec<BucketId>)]) -> Answer {
+        let mut roots = Vec::with_capacity(partitions.len());
+        for (partition, buckets) in partitions {
+            if !self.roots.knows(*partition) {
+                let computed = self.compute_roots(*partition)?;
+                self.roots.learn(*partition, computed);
+            }
+            roots.push((*partition, self.roots.root(*partition, buckets)));
+        }
+        Ok((Seq(0), StoreOutcome::Roots(roots)))
+    }
+
+    fn compute_roots(&self, partition: PartitionId) -> Result<BTreeMap<BucketId, u64>, StoreFailure> {
+        let (start, end) = codec::partition_bounds(partition);
+        let mut buckets: BTreeMap<BucketId, u64> = BTreeMap::new();
+        let mut damaged = None;
+        let visited =
+            self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| match codec::decode_stored(
+                key, value,
+            ) {
+                Ok((bucket, item, record)) => {
+                    *buckets.entry(bucket).or_insert(0) ^= version_hash(bucket, &item, &record);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    damaged = Some(error.to_string());
+                    ControlFlow::Break(())
+                }
+            });
+        visited.map_err(failure)?;
+        damaged.map_or(Ok(buckets), |what| Err(StoreFailure::Corrupt(what)))
+    }
+
+    fn drop_partition(&mut self, partition: PartitionId, keep: &[BucketId]) -> Answer {
+        let (start, end) = codec::partition_bounds(partition);
+        let mut batch = Batch::new();
+        let mut any = false;
+        let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, _| {
+            any = true;
+            match codec::parse_slot_key(key) {
+                _ if keep.is_empty() => return ControlFlow::Break(()),
+                Ok(parsed) if keep.contains(&parsed.bucket) => {}
+                _ => batch.delete(Space::Items, key),
+            }
+            ControlFlow::Continue(())
+        });
+        visited.map_err(failure)?;
+        self.roots.forget(partition);
+        if any && keep.is_empty() {
+            batch.delete_range(Space::Items, start, end);
+        }
+        if batch.is_empty() {
+            return Ok((Seq(0), StoreOutcome::Done));
+        }
+        self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
+    }
+
+    fn put_hint(&mut self, hint: &Hint) -> Answer {
+        let (key, value) = codec::encode_hint(hint);
+        let mut batch = Batch::new();
+        batch.put(Space::Hints, key, value);
+        self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
+    }
+
+    fn read_hints(&mut self, target: NodeId, limit: usize) -> Answer {
+        let (start, end) = codec::hint_bounds(target);
+        let mut hints = Vec::new();
+        let mut damaged: Vec<Vec<u8>> = Vec::new();
+        let visited = self.engine.scan(Space::Hints, &start, end.as_deref(), &mut |key, value| {
+            match codec::decode_hint(key, value) {
+                Ok(hint) => hints.push(hint),
+                Err(_) => damaged.push(key.to_vec()),
+            }
+            if hints.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        visited.map_err(failure)?;
+        if !damaged.is_empty() {
+            // A damaged hint can never be delivered; anti-entropy carries what it held.
+            let mut batch = Batch::new();
+            damaged.into_iter().for_each(|key| batch.delete(Space::Hints, key));
+            self.apply(batch)?;
+        }
+        Ok((Seq(0), StoreOutcome::Hints(hints)))
+    }
+
+    fn meta(&mut self, metas: Vec<Meta>) -> Answer {
+        let mut batch = Batch::new();
+        for meta in metas {
+            match meta {
+                Meta::ForgetAcceptors { below } => {
+                    let (start, end) = codec::acceptor_range(below);
+                    batch.delete_range(Space::Meta, start, Some(end));
+                }
+                meta => {
+                    let (key, value) = codec::encode_meta(&meta_record(meta));
+                    batch.put(Space::Meta, key, value);
+                }
+            }
+        }
+        self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
+        let Some(value) = self.engine.get(Space::Items, key).map_err(failure)? else { return Ok(None) };
+        match codec::decode_stored(key, &value) {
+            Ok((_, _, record)) => Ok(Some(record)),
+            Err(error) => Err(StoreFailure::Corrupt(error.to_string())),
+        }
+    }
+
+    fn put(&mut self, key: &[u8], slot: &Slot, before: u64, record: &Record, fsync: bool) -> Result<Seq, StoreFailure> {
+        let value: Bytes = codec::encode_stored(key, slot, record);
+        let mut batch = Batch::new();
+        batch.put(Space::Items, key, value);
+        let seq = self.apply(batch)?;
+        self.fence.written(key_hash(key), seq, fsync);
+        if self.roots.knows(slot.partition) {
+            let now = version_hash(slot.bucket, &slot.key, record);
+            self.roots.change(slot.partition, slot.bucket, before, now);
+        }
+        Ok(seq)
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<Seq, StoreFailure> {
+        self.engine.apply(batch).map_err(failure)
+    }
+}
+
+/// What is stored for a change of the node's own records; `ForgetAcceptors` is a deletion and has none.
+fn meta_record(meta: Meta) -> MetaRecord {
+    match meta {
+        Meta::Event(event) => MetaRecord::Event(event),
+        Meta::Incarnation(incarnation) => MetaRecord::Incarnation(incarnation),
+        Meta::Acceptor { epoch, state } => MetaRecord::Acceptor { epoch, state },
+        Meta::Progress(progress) => MetaRecord::Progress { progress, stable: progress.settled },
+        Meta::ForgetAcceptors { .. } => unreachable!("a deletion is not stored"),
+    }
+}
+
+pub(crate) fn failure(error: StorageError) -> StoreFailure {
+    match error {
+        StorageError::Full { .. } => StoreFailure::Full,
+        StorageError::Corrupt { .. } => StoreFailure::Corrupt(error.to_string()),
+        other => StoreFailure::Poisoned(other.to_string()),
+    }
+}
