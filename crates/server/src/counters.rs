@@ -1,0 +1,94 @@
+//! What the process has done since it started, as plain numbers for a metrics page.
+//!
+//! Invariant: each number only grows; reading them takes no lock and disturbs nobody.
+//! Refuses to know how they are shown.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proto::Request;
+
+/// A number that only grows.
+#[derive(Default, Debug)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// How far it has come.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+/// Everything that is counted.
+#[derive(Default, Debug)]
+pub struct Counters {
+    /// Reads of one item that clients asked for.
+    pub gets: Counter,
+    /// Writes and deletes that clients asked for.
+    pub puts: Counter,
+    /// Scans that clients asked for.
+    pub scans: Counter,
+    /// Requests about the cluster.
+    pub admins: Counter,
+    /// Requests refused at the door because too much was waiting.
+    pub shed: Counter,
+    /// Requests that went on to another node.
+    pub forwards: Counter,
+    /// Writes that were not acknowledged in time.
+    pub quorum_failures: Counter,
+    /// Replicas that a read brought up to date.
+    pub read_repairs: Counter,
+    /// Hints kept for other nodes.
+    pub hints_kept: Counter,
+    /// Hints that reached their node.
+    pub hints_delivered: Counter,
+    /// Bytes that peers sent.
+    pub peer_bytes_in: Counter,
+    /// Bytes sent to peers.
+    pub peer_bytes_out: Counter,
+    /// Frames that peers sent.
+    pub peer_frames_in: Counter,
+    /// Frames sent to peers.
+    pub peer_frames_out: Counter,
+    /// Messages to peers that were dropped because too many waited.
+    pub peer_drops: Counter,
+    /// Times that the disk was asked to make writes durable.
+    pub fsyncs: Counter,
+}
+
+impl Counters {
+    pub(crate) fn count(&self, request: &Request) {
+        let counter = match request {
+            Request::Get(_) => &self.gets,
+            Request::Put(_) => &self.puts,
+            Request::Scan(_) => &self.scans,
+            Request::Admin(_) => &self.admins,
+        };
+        counter.add(1);
+    }
+
+    /// Every number with its name, in a fixed order.
+    pub fn all(&self) -> [(&'static str, u64); 16] {
+        [
+            ("gets", self.gets.get()),
+            ("puts", self.puts.get()),
+            ("scans", self.scans.get()),
+            ("admins", self.admins.get()),
+            ("shed", self.shed.get()),
+            ("forwards", self.forwards.get()),
+            ("quorum_failures", self.quorum_failures.get()),
+            ("read_repairs", self.read_repairs.get()),
+            ("hints_kept", self.hints_kept.get()),
+            ("hints_delivered", self.hints_delivered.get()),
+            ("peer_bytes_in", self.peer_bytes_in.get()),
+            ("peer_bytes_out", self.peer_bytes_out.get()),
+            ("peer_frames_in", self.peer_frames_in.get()),
+            ("peer_frames_out", self.peer_frames_out.get()),
+            ("peer_drops", self.peer_drops.get()),
+            ("fsyncs", self.fsyncs.get()),
+        ]
+    }
+}

@@ -1,0 +1,216 @@
+//! What the interfaces for clients hold: a cheap, cloneable way to ask the node.
+//!
+//! Invariant: every call is answered, at once if the node is overloaded or ending, else when the machine answers.
+//! Refuses to know how requests came in and how answers are worded.
+
+use std::sync::Arc;
+
+use node::LocalItems;
+use proto::{Refusal, Request, Response};
+use ring::NodeId;
+use stdx::Span;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use crate::config::Limits;
+use crate::counters::Counters;
+use crate::event::{Event, EventSender};
+use crate::phase::{Ended, PhaseCell};
+
+/// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    events: EventSender,
+    shared: Arc<Shared>,
+}
+
+/// What does not change while the process runs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: NodeId,
+    pub(crate) name: String,
+    pub(crate) uri: String,
+    pub(crate) cluster: u128,
+    pub(crate) context_key: [u8; 32],
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) phase: PhaseCell,
+}
+
+impl Handle {
+    pub(crate) fn new(events: EventSender, shared: Shared) -> Handle {
+        Handle { events, shared: Arc::new(shared) }
+    }
+
+    /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
+    pub async fn call(&self, request: Request, within: Option<Span>) -> Response {
+        self.shared.counters.count(&request);
+        if !self.shared.phase.is_running() {
+            return not_ready();
+        }
+        let write = is_write(&request);
+        let (reply, answer) = oneshot::channel();
+        match self.events.try_send(Event::Client { request, within, reply }) {
+            Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
+            Err(TrySendError::Full(_)) => {
+                self.shared.counters.shed.add(1);
+                Response::Refused(Refusal::Overloaded)
+            }
+            Err(TrySendError::Closed(_)) => not_ready(),
+        }
+    }
+
+    /// A view of the items that this node stores, to be read on a thread that may block. `None` if the node is ending.
+    pub async fn items(&self) -> Option<LocalItems> {
+        let (reply, view) = oneshot::channel();
+        self.events.send(Event::Items { reply }).await.ok()?;
+        view.await.ok()
+    }
+
+    /// The node's id.
+    pub fn node_id(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// The node's name as it was when the process started.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// How others reach this node: `http://host:port`.
+    pub fn uri(&self) -> &str {
+        &self.shared.uri
+    }
+
+    /// The cluster's name for itself.
+    pub fn cluster(&self) -> u128 {
+        self.shared.cluster
+    }
+
+    /// The key that authenticates context tokens in this cluster.
+    pub fn context_key(&self) -> [u8; 32] {
+        self.shared.context_key
+    }
+
+    /// Bounds to keep when speaking for clients.
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// What the process has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Asks the process to end; the node stays a member of its cluster.
+    pub fn shutdown(&self) {
+        self.shared.phase.stop(Ended::Stopped);
+    }
+
+    /// Waits until the process takes nothing new any more, and says why: the node has left, the process was asked to
+    /// end, or storage failed. Whoever serves clients then finishes what is under way.
+    pub async fn stopping(&self) -> Ended {
+        self.shared.phase.stopping().await
+    }
+
+    /// Waits until the node has left its cluster and handed everything over. Never, if the process ends otherwise.
+    pub async fn left(&self) {
+        if self.shared.phase.stopping().await != Ended::Left {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until the process has put everything away, and says how it ended.
+    pub async fn ended(&self) -> Ended {
+        self.shared.phase.ended().await
+    }
+
+    pub(crate) fn phase(&self) -> &PhaseCell {
+        &self.shared.phase
+    }
+
+    pub(crate) fn events(&self) -> &EventSender {
+        &self.events
+    }
+
+    pub(crate) fn shared_counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+}
+
+fn not_ready() -> Response {
+    Response::Refused(Refusal::NotReady("this node is ending; ask another one".to_owned()))
+}
+
+fn is_write(request: &Request) -> bool {
+    match request {
+        Request::Get(_) | Request::Scan(_) => false,
+        Request::Put(_) | Request::Admin(_) => true,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Handle, Shared};
+    use crate::config::ServerConfig;
+    use crate::event::{self, EVENTS_MAX, Event};
+    use crate::phase::PhaseCell;
+    use proto::{Admin, Refusal, Request, Response};
+    use ring::NodeId;
+    use tokio::sync::mpsc;
+
+    /// A handle whose events nobody handles but the test.
+    pub(crate) fn handle() -> (Handle, mpsc::Receiver<Event>) {
+        let (events, queue) = event::queue();
+        let shared = Shared {
+            node: NodeId(1),
+            name: "Ted".to_owned(),
+            uri: "http://127.0.0.1:8080".to_owned(),
+            cluster: 7,
+            context_key: [0; 32],
+            limits: ServerConfig::default().limits(),
+            counters: Default::default(),
+            phase: PhaseCell::new(),
+        };
+        (Handle::new(events, shared), queue)
+    }
+
+    fn status() -> Request {
+        Request::Admin(Admin::Status)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let (handle, mut queue) = handle();
+        let waiting: Vec<_> = (0..EVENTS_MAX)
+            .map(|_| {
+                let handle = handle.clone();
+                tokio::spawn(async move { handle.call(status(), None).await })
+            })
+            .collect();
+        while queue.len() < EVENTS_MAX {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(handle.call(status(), None).await, Response::Refused(Refusal::Overloaded));
+        assert_eq!(handle.counters().shed.get(), 1);
+        while let Ok(Event::Client { reply, .. }) = queue.try_recv() {
+            reply.send(Response::History(Vec::new())).unwrap();
+        }
+        for call in waiting {
+            assert_eq!(call.await.unwrap(), Response::History(Vec::new()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_ending_node_says_so() {
+        let (handle, mut queue) = handle();
+        let call = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.call(status(), None).await }
+        });
+        drop(queue.recv().await);
+        assert_eq!(call.await.unwrap(), Response::Refused(Refusal::NoAnswer { write: true }));
+        handle.shutdown();
+        assert!(matches!(handle.call(status(), None).await, Response::Refused(Refusal::NotReady(_))));
+    }
+}

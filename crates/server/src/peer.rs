@@ -1,0 +1,177 @@
+//! The other nodes: who they are, what waits for them, and the connections from and to them.
+//!
+//! Each node sends on the connections that it dialled and receives on those that it accepted: two each way, one per
+//! lane, so that a probe never waits behind data.
+//!
+//! Invariant: connections exist only with members of the cluster, and with guests who want to become one.
+//! Refuses to know what messages say, and whom to believe alive; that is the machine's.
+
+pub(crate) mod connection;
+pub(crate) mod dialer;
+pub(crate) mod directory;
+pub(crate) mod guest;
+pub(crate) mod handshake;
+pub(crate) mod listener;
+pub(crate) mod outbox;
+pub(crate) mod sniff;
+pub(crate) mod weight;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use liveness::{Breaker, BreakerState};
+use proto::Lane;
+use ring::{Member, NodeId};
+use stdx::{Mono, Prng, Span};
+use tokio::sync::Notify;
+
+use crate::address::Address;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::event::EventSender;
+use crate::peer::outbox::{Outbox, OutboxLimits};
+use crate::task::Task;
+
+/// Failures in a row after which both lanes hold back.
+const FAILURES_TO_OPEN: u32 = 6;
+const OPEN_BASE: Span = Span::secs(1);
+const OPEN_MAX: Span = Span::secs(5);
+
+/// Who this node is, as it introduces itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) node: NodeId,
+    pub(crate) cluster: u128,
+    pub(crate) name: String,
+    /// Random; tells this life of the process from earlier ones.
+    pub(crate) incarnation_hint: u64,
+}
+
+/// What every connection needs of the process around it.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) local: Local,
+    pub(crate) clock: Clock,
+    pub(crate) events: EventSender,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// One other node.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: NodeId,
+    pub(crate) name: String,
+    /// As the history has it.
+    pub(crate) uri: String,
+    control: Outbox,
+    data: Outbox,
+    /// The connections accepted from it, by lane; a new one takes the place of the old.
+    incoming: Mutex<[Option<Task>; 2]>,
+    /// Shared by both lanes: what keeps one from connecting mostly keeps the other.
+    breaker: Mutex<Breaker>,
+    /// Given when it shows signs of life, so that nobody waits longer than need be to dial it.
+    pub(crate) alive: Notify,
+    /// When it was last heard of, by our monotonic clock.
+    heard: AtomicU64,
+    /// Which of our connections to it stand, by lane.
+    standing: [AtomicBool; 2],
+}
+
+impl Peer {
+    pub(crate) fn new(member: &Member) -> Peer {
+        Peer {
+            id: member.id,
+            name: member.name.clone(),
+            uri: member.uri.clone(),
+            control: Outbox::new(Lane::Control, OutboxLimits::of(Lane::Control)),
+            data: Outbox::new(Lane::Data, OutboxLimits::of(Lane::Data)),
+            incoming: Mutex::default(),
+            breaker: Mutex::new(Breaker::new(FAILURES_TO_OPEN, OPEN_BASE, OPEN_MAX)),
+            alive: Notify::new(),
+            heard: AtomicU64::new(0),
+            standing: Default::default(),
+        }
+    }
+
+    /// What waits for it on one lane.
+    pub(crate) fn outbox(&self, lane: Lane) -> &Outbox {
+        match lane {
+            Lane::Control => &self.control,
+            Lane::Data => &self.data,
+        }
+    }
+
+    /// Where to dial it; `None` if the history has no address that makes sense.
+    pub(crate) fn address(&self) -> Option<Address> {
+        self.uri.parse().ok()
+    }
+
+    /// Takes a connection it has opened in place of an earlier one.
+    pub(crate) fn accept(&self, lane: Lane, connection: Task) {
+        self.incoming()[place(lane)] = Some(connection);
+        self.alive.notify_waiters();
+    }
+
+    /// Ends the connections that it has opened.
+    pub(crate) fn hang_up(&self) {
+        *self.incoming() = [None, None];
+    }
+
+    pub(crate) fn hear(&self, now: Mono) {
+        self.heard.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn heard(&self) -> Mono {
+        Mono(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Whether it may be dialled now; otherwise, when to ask again.
+    pub(crate) fn may_dial(&self, now: Mono) -> Result<(), Mono> {
+        let mut breaker = self.breaker();
+        if breaker.allow(now) {
+            return Ok(());
+        }
+        match breaker.state() {
+            BreakerState::Open { until } | BreakerState::HalfOpen { until } => Err(until),
+            BreakerState::Closed => Ok(()),
+        }
+    }
+
+    /// Dialling it succeeded: the other lane need not wait any longer.
+    pub(crate) fn dialled(&self, lane: Lane) {
+        self.standing[place(lane)].store(true, Ordering::Relaxed);
+        self.breaker().on_success();
+        self.alive.notify_waiters();
+    }
+
+    /// The connection to it broke; what waits for it is dropped.
+    pub(crate) fn lost(&self, lane: Lane) {
+        self.standing[place(lane)].store(false, Ordering::Relaxed);
+        self.outbox(lane).clear();
+    }
+
+    /// True if nothing waits for it that could be sent now.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let flushed = |lane| !self.standing[place(lane)].load(Ordering::Relaxed) || self.outbox(lane).is_empty();
+        flushed(Lane::Control) && flushed(Lane::Data)
+    }
+
+    pub(crate) fn dial_failed(&self, now: Mono, prng: &mut Prng) {
+        self.breaker().on_failure(now, prng);
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn incoming(&self) -> MutexGuard<'_, [Option<Task>; 2]> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(lane: Lane) -> usize {
+    match lane {
+        Lane::Control => 0,
+        Lane::Data => 1,
+    }
+}

@@ -1,0 +1,181 @@
+//! The two directions of a standing connection: writing what waits for a peer, and reading what a peer says.
+//!
+//! Invariant: whatever waits when a write begins goes into one frame, up to about a mebibyte; bytes that are no frame
+//! end the connection, and nothing after them is read.
+//! Refuses to know messages; frames are `codec`'s.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use codec::{FRAME_BYTES_MAX, FrameDecoder, FrameEncoder, FrameError};
+use proto::{Lane, Message};
+use stdx::Span;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::event::Event;
+use crate::peer::{Peer, Surroundings};
+
+/// Bytes of messages that go into one frame; a larger message has a frame of its own.
+pub(crate) const FRAME_BYTES: usize = 1 << 20;
+
+/// How long the other side may read nothing of what is written to it.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a peer may say nothing at all while it is written to. A machine that is gone without a word, or came
+/// back with another memory, is noticed after this time and not after the many minutes TCP takes.
+const SILENCE: Span = Span::secs(10);
+
+/// Room made for each read.
+const READ_BYTES: usize = 16 << 10;
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The other side closed it.
+    Closed,
+    /// The system failed it.
+    Io(io::Error),
+    /// What came was no frame.
+    Frame(FrameError),
+    /// The other side does not read, or is gone.
+    Stuck,
+    /// Nothing was heard of the peer for too long.
+    Silent,
+    /// This process ends.
+    Ending,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Closed => f.write_str("the other side closed it"),
+            Broken::Io(error) => error.fmt(f),
+            Broken::Frame(error) => error.fmt(f),
+            Broken::Stuck => f.write_str("the other side does not read"),
+            Broken::Silent => f.write_str("nothing was heard of the other side"),
+            Broken::Ending => f.write_str("this node is ending"),
+        }
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Broken {
+        Broken::Io(error)
+    }
+}
+
+/// Writes what waits for `peer` on `lane` until the connection breaks.
+pub(crate) async fn send(mut stream: TcpStream, peer: &Peer, lane: Lane, surroundings: &Surroundings) -> Broken {
+    let since = surroundings.clock.mono();
+    let (mut reading, mut writing) = stream.split();
+    loop {
+        let sent = tokio::select! {
+            messages = peer.outbox(lane).take(FRAME_BYTES) => write_frame(&mut writing, &messages).await,
+            broken = until_closed(&mut reading) => Err(broken),
+        };
+        match sent {
+            Ok(bytes) => {
+                surroundings.counters.peer_bytes_out.add(bytes as u64);
+                surroundings.counters.peer_frames_out.add(1);
+            }
+            Err(broken) => return broken,
+        }
+        if surroundings.clock.mono() - peer.heard().max(since) > SILENCE {
+            return Broken::Silent;
+        }
+    }
+}
+
+/// Writes `messages` together and returns how many bytes that took.
+pub(crate) async fn write_frame<W>(stream: &mut W, messages: &[Message]) -> Result<usize, Broken>
+where
+    W: AsyncWrite + Unpin,
+{
+    let mut encoder = FrameEncoder::default();
+    for message in messages {
+        if let Err(error) = encoder.push(message) {
+            warn!("dropped a message to a peer: {error}");
+        }
+    }
+    let mut frame = encoder.finish();
+    let bytes = frame.len();
+    // Timed piece by piece: a slow network takes a large frame, if only it takes it steadily.
+    while frame.has_remaining() {
+        match timeout(WRITE_TIME, stream.write_buf(&mut frame)).await.map_err(|_| Broken::Stuck)?? {
+            0 => return Err(Broken::Closed),
+            _ => continue,
+        }
+    }
+    Ok(bytes)
+}
+
+/// Nothing is ever said on a connection that was dialled, so the first thing to be read is its end.
+async fn until_closed<R: AsyncRead + Unpin>(stream: &mut R) -> Broken {
+    let mut byte = [0];
+    match stream.read(&mut byte).await {
+        Ok(_) => Broken::Closed,
+        Err(error) => Broken::Io(error),
+    }
+}
+
+/// Reads what `peer` says, starting with what `buffer` holds already, until the connection breaks.
+pub(crate) async fn receive<R>(stream: &mut R, buffer: BytesMut, peer: &Peer, surroundings: &Surroundings) -> Broken
+where
+    R: AsyncRead + Unpin,
+{
+    let mut frames = Frames::new(stream, buffer, FRAME_BYTES_MAX);
+    loop {
+        let messages = match frames.next().await {
+            Ok(messages) => messages,
+            Err(broken) => return broken,
+        };
+        surroundings.counters.peer_bytes_in.add(frames.take_bytes() as u64);
+        surroundings.counters.peer_frames_in.add(1);
+        peer.hear(surroundings.clock.mono());
+        // Waiting here for a busy event loop makes the peer wait too, through TCP.
+        if surroundings.events.send(Event::Peer { from: peer.id, messages }).await.is_err() {
+            return Broken::Ending;
+        }
+    }
+}
+
+/// The frames of one connection.
+pub(crate) struct Frames<'a, R> {
+    stream: &'a mut R,
+    buffer: BytesMut,
+    decoder: FrameDecoder,
+    /// Bytes read since they were last asked for.
+    bytes: usize,
+}
+
+impl<'a, R: AsyncRead + Unpin> Frames<'a, R> {
+    /// Frames that begin in `buffer` and go on in `stream`, each of up to `bytes_max` bytes.
+    pub(crate) fn new(stream: &'a mut R, buffer: BytesMut, bytes_max: usize) -> Frames<'a, R> {
+        let bytes = buffer.len();
+        Frames { stream, buffer, decoder: FrameDecoder::new(bytes_max), bytes }
+    }
+
+    /// Waits for the messages of the next frame.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Message>, Broken> {
+        loop {
+            if let Some(messages) = self.decoder.next(&mut self.buffer).map_err(Broken::Frame)? {
+                return Ok(messages);
+            }
+            self.buffer.reserve(READ_BYTES);
+            match self.stream.read_buf(&mut self.buffer).await? {
+                0 => return Err(Broken::Closed),
+                bytes => self.bytes += bytes,
+            }
+        }
+    }
+
+    /// Bytes read since the last call.
+    pub(crate) fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
+}

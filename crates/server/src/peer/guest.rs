@@ -1,0 +1,126 @@
+//! A connection of a node that is not a member yet: it may ask to come in and how the cluster is, and nothing else.
+//!
+//! Invariant: a guest has one question under way, in a frame of bounded size, and an end if it says nothing for long.
+//! Refuses to decide who may come in; that is the machine's.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codec::GUEST_FRAME_BYTES_MAX;
+use proto::{Admin, Message, OpId, Request};
+use stdx::Span;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::handle::Handle;
+use crate::peer::connection::{Broken, Frames, write_frame};
+
+/// How long a guest may think between two questions.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Why a guest had to go.
+#[derive(Debug)]
+pub(crate) enum Farewell {
+    /// The connection ended.
+    Broken(Broken),
+    /// It said nothing for too long.
+    Idle,
+    /// It asked for what only members may.
+    NotAllowed,
+}
+
+impl fmt::Display for Farewell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Farewell::Broken(broken) => broken.fmt(f),
+            Farewell::Idle => f.write_str("it said nothing for too long"),
+            Farewell::NotAllowed => f.write_str("it asked for what only members may"),
+        }
+    }
+}
+
+impl From<Broken> for Farewell {
+    fn from(broken: Broken) -> Farewell {
+        Farewell::Broken(broken)
+    }
+}
+
+/// Answers a guest's questions until it goes or has to go.
+pub(crate) async fn host(mut stream: TcpStream, buffer: BytesMut, handle: &Handle) -> Farewell {
+    let (mut reading, mut writing) = stream.split();
+    let mut frames = Frames::new(&mut reading, buffer, GUEST_FRAME_BYTES_MAX);
+    loop {
+        let messages = match timeout(IDLE_TIME, frames.next()).await {
+            Ok(Ok(messages)) => messages,
+            Ok(Err(broken)) => return broken.into(),
+            Err(_) => return Farewell::Idle,
+        };
+        for message in messages {
+            let Some((op, request, within)) = question(message) else { return Farewell::NotAllowed };
+            let response = Box::new(handle.call(request, Some(within)).await);
+            if let Err(broken) = write_frame(&mut writing, &[Message::Forwarded { op, response }]).await {
+                return broken.into();
+            }
+        }
+    }
+}
+
+/// What a guest may ask.
+fn question(message: Message) -> Option<(OpId, Request, Span)> {
+    match message {
+        Message::Forward { op, request, within } => {
+            let allowed = matches!(request, Request::Admin(Admin::Join(_) | Admin::Status));
+            allowed.then_some((op, request, within))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Farewell, host};
+    use crate::event::Event;
+    use crate::handle::tests::handle;
+    use crate::peer::connection::{Frames, write_frame};
+    use bytes::BytesMut;
+    use proto::{Admin, ItemKey, Message, OpId, Request, Response};
+    use stdx::Span;
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (dialled, listener.accept().await.unwrap().0)
+    }
+
+    fn forward(op: u64, request: Request) -> Message {
+        Message::Forward { op: OpId(op), request, within: Span::secs(1) }
+    }
+
+    #[tokio::test]
+    async fn a_guest_may_look_but_not_touch() {
+        let (mut guest, server) = pair().await;
+        let (handle, mut queue) = handle();
+        let hosting = tokio::spawn(async move { host(server, BytesMut::new(), &handle).await });
+
+        write_frame(&mut guest, &[forward(9, Request::Admin(Admin::Status))]).await.unwrap();
+        let Some(Event::Client { reply, .. }) = queue.recv().await else { panic!("no question") };
+        reply.send(Response::History(Vec::new())).unwrap();
+        let answer = Frames::new(&mut guest, BytesMut::new(), codec::FRAME_BYTES_MAX).next().await.unwrap();
+        assert_eq!(answer, [Message::Forwarded { op: OpId(9), response: Box::new(Response::History(Vec::new())) }]);
+
+        let get = proto::Get { bucket: "default".to_owned(), key: ItemKey::plain("key_1"), level: None };
+        write_frame(&mut guest, &[forward(10, Request::Get(get))]).await.unwrap();
+        assert!(matches!(hosting.await.unwrap(), Farewell::NotAllowed));
+        assert!(queue.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_guest_may_not_stay_silent() {
+        let (_guest, server) = pair().await;
+        let (handle, _queue) = handle();
+        tokio::time::pause();
+        assert!(matches!(host(server, BytesMut::new(), &handle).await, Farewell::Idle));
+    }
+}

@@ -1,0 +1,155 @@
+//! The first words on a connection between nodes: who are you, and do we speak the same protocol?
+//!
+//! Invariant: a node talks only to nodes of its own cluster; the one exception is a guest, who has none yet. Both sides
+//! of a refusal can tell a person why.
+//! Refuses to know what is said afterwards.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, PROTOCOL_MIN, Role, Welcome};
+use proto::Lane;
+use ring::NodeId;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::peer::directory::Roster;
+use crate::peer::{Local, Peer};
+
+/// How long a handshake may take.
+pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// Why a handshake failed.
+#[derive(Debug)]
+pub(crate) enum HandshakeError {
+    /// The system failed the connection.
+    Io(io::Error),
+    /// The other side went away.
+    Closed,
+    /// What the other side said was no handshake.
+    Malformed(codec::HandshakeError),
+    /// The other side took too long.
+    TooSlow,
+    /// The other side does not want to talk to us.
+    Refused(HandshakeRefusal),
+    /// Another node than the one that was dialled answered.
+    SomebodyElse {
+        /// Who.
+        found: NodeId,
+    },
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandshakeError::Io(error) => error.fmt(f),
+            HandshakeError::Closed => f.write_str("it closed the connection before it had said who it is"),
+            HandshakeError::Malformed(error) => error.fmt(f),
+            HandshakeError::TooSlow => f.write_str("it did not answer in time"),
+            HandshakeError::Refused(refusal) => refusal.fmt(f),
+            HandshakeError::SomebodyElse { found } => {
+                write!(f, "another node, {found}, answers at this address; check the addresses that nodes advertise")
+            }
+        }
+    }
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> HandshakeError {
+        HandshakeError::Io(error)
+    }
+}
+
+/// What an accepted greeting brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Greeted {
+    pub(crate) node: NodeId,
+    pub(crate) cluster: u128,
+}
+
+/// How this version introduces itself.
+pub(crate) fn hello(node: NodeId, cluster: Option<u128>, role: Role, name: &str, incarnation_hint: u64) -> Hello {
+    let name = name.to_owned();
+    Hello { protocol_min: PROTOCOL_MIN, protocol_max: PROTOCOL_MAX, cluster, node, incarnation_hint, role, name }
+}
+
+/// The dialling side: introduces itself and waits for the welcome.
+pub(crate) async fn greet<S>(stream: &mut S, hello: &Hello) -> Result<Greeted, HandshakeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&codec::encode_hello(hello)).await?;
+    let mut buffer = BytesMut::new();
+    loop {
+        match codec::decode_welcome(&mut buffer).map_err(HandshakeError::Malformed)? {
+            Some(Welcome::Accepted { node, cluster, .. }) => return Ok(Greeted { node, cluster }),
+            Some(Welcome::Refused(refusal)) => return Err(HandshakeError::Refused(refusal)),
+            None => read_more(stream, &mut buffer).await?,
+        }
+    }
+}
+
+/// The accepting side: waits for the introduction. What came behind it stays in `buffer`.
+pub(crate) async fn await_hello<S>(stream: &mut S, buffer: &mut BytesMut) -> Result<Hello, HandshakeError>
+where
+    S: AsyncRead + Unpin,
+{
+    loop {
+        match codec::decode_hello(buffer).map_err(HandshakeError::Malformed)? {
+            Some(hello) => return Ok(hello),
+            None => read_more(stream, buffer).await?,
+        }
+    }
+}
+
+/// The accepting side: answers the introduction.
+pub(crate) async fn answer<S>(stream: &mut S, welcome: &Welcome) -> Result<(), HandshakeError>
+where
+    S: AsyncWrite + Unpin,
+{
+    Ok(stream.write_all(&codec::encode_welcome(welcome)).await?)
+}
+
+async fn read_more<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<(), HandshakeError> {
+    match stream.read_buf(buffer).await? {
+        0 => Err(HandshakeError::Closed),
+        _ => Ok(()),
+    }
+}
+
+/// As what somebody is let in.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// A member, on one of its lanes.
+    Peer(Arc<Peer>, Lane),
+    /// Somebody who wants to become a member.
+    Guest,
+}
+
+/// Whether to let somebody in who introduces itself like this, and which protocol to speak.
+pub(crate) fn judge(hello: &Hello, local: &Local, roster: &Roster) -> Result<(Admission, u16), HandshakeRefusal> {
+    let (ours, theirs) = ((PROTOCOL_MIN, PROTOCOL_MAX), (hello.protocol_min, hello.protocol_max));
+    let protocol = codec::agree(ours, theirs).ok_or(HandshakeRefusal::NoCommonProtocol { ours, theirs })?;
+    if let Some(theirs) = hello.cluster.filter(|cluster| *cluster != local.cluster) {
+        return Err(HandshakeRefusal::WrongCluster { ours: local.cluster, theirs });
+    }
+    let lane = match hello.role {
+        Role::Guest => return Ok((Admission::Guest, protocol)),
+        Role::Control => Lane::Control,
+        Role::Data => Lane::Data,
+    };
+    // Whoever names no cluster is a stranger, whatever its id.
+    let peer = hello.cluster.and_then(|_| roster.get(hello.node)).ok_or(HandshakeRefusal::UnknownNode)?;
+    Ok((Admission::Peer(peer, lane), protocol))
+}
+
+/// True if a refusal does not pass by itself: a person has to change something.
+pub(crate) fn is_for_good(refusal: &HandshakeRefusal) -> bool {
+    match refusal {
+        HandshakeRefusal::WrongCluster { .. } | HandshakeRefusal::NoCommonProtocol { .. } => true,
+        // A newcomer is unknown until the history that names it has arrived.
+        HandshakeRefusal::UnknownNode | HandshakeRefusal::NotReady | HandshakeRefusal::Other(_) => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! About how many bytes a message takes, to bound what waits for a peer.
+//!
+//! Invariant: whatever can grow with what clients write or with the cluster is counted; small fixed parts are a round
+//! number.
+//! Refuses to know the encoding: exact lengths would cost an encoding per message.
+
+use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
+use proto::{Sibling, Version};
+
+/// What a message takes beside its parts that grow.
+const BASE: usize = 64;
+
+/// About how many bytes `message` takes, in memory and on the wire.
+pub(crate) fn of(message: &Message) -> usize {
+    BASE + match message {
+        Message::Replicate { key, record, .. } | Message::KeepHint { key, record, .. } => key.len() + record.weight(),
+        Message::Read { key, .. } => key.len(),
+        Message::ReadReply { answer: ReadAnswer::Held(record), .. } => record.as_ref().map_or(0, Record::weight),
+        Message::Scan { range, .. } => of_range(range),
+        Message::ScanReply { answer: ScanAnswer::Held { items, .. }, .. } | Message::Push { items, .. } => {
+            items.iter().map(|(_, key, record)| BASE + key.len() + record.weight()).sum()
+        }
+        Message::Forward { request, .. } => of_request(request),
+        Message::Forwarded { response, .. } => of_response(response),
+        Message::Offer { items, .. } => items.iter().map(|item| BASE + item.key.len()).sum(),
+        Message::Want { items, .. } => items.as_ref().map_or(0, |items| 4 * items.len()),
+        Message::Compare { roots, .. } => 12 * roots.len(),
+        Message::Differ { partitions, .. } => 4 * partitions.len(),
+        Message::Gossip { progress, .. } => 48 * progress.len(),
+        Message::Events { events } => events.iter().map(of_event).sum(),
+        Message::Accept { event, .. } | Message::Promise { accepted: Some((_, event)), .. } => of_event(event),
+        Message::Replicated { .. }
+        | Message::ReadReply { .. }
+        | Message::ScanReply { .. }
+        | Message::Pushed { .. }
+        | Message::PullEvents { .. }
+        | Message::Prepare { .. }
+        | Message::Promise { accepted: None, .. }
+        | Message::Accepted { .. }
+        | Message::Nack { .. }
+        | Message::Ping { .. }
+        | Message::Pong { .. } => 0,
+    }
+}
+
+fn of_range(range: &Range) -> usize {
+    match range {
+        Range::SortKeys { partition_key, from, to, after, .. } => {
+            let bounds = [from, to].into_iter().flatten().map(bytes::Bytes::len).sum::<usize>();
+            partition_key.len() + bounds + after.as_ref().map_or(0, ItemKey::len)
+        }
+        Range::Partition { after, .. } => after.as_ref().map_or(0, |(_, key)| key.len()),
+    }
+}
+
+fn of_request(request: &Request) -> usize {
+    match request {
+        Request::Get(get) => get.key.len(),
+        Request::Put(put) => {
+            let context = put.context.as_ref().map_or(0, |context| 32 * context.len());
+            put.key.len() + put.value.as_ref().map_or(0, |value| value.bytes.len()) + context
+        }
+        Request::Scan(scan) => match &scan.scope {
+            Scope::SortKeys { .. } => of_range(&scan.scope.range(proto::BucketId::DEFAULT)),
+            Scope::Partition { after, .. } => after.as_ref().map_or(0, ItemKey::len),
+        },
+        Request::Admin(_) => 8 * BASE,
+    }
+}
+
+fn of_response(response: &Response) -> usize {
+    match response {
+        Response::Found(found) => found.siblings.iter().map(of_sibling).sum::<usize>() + 32 * found.context.len(),
+        Response::Written(written) => 32 * written.context.len(),
+        Response::Page(Page { items, .. }) => {
+            items.iter().map(|(key, siblings)| key.len() + siblings.iter().map(of_sibling).sum::<usize>()).sum()
+        }
+        Response::Status(status) => {
+            status.members.iter().map(|member| 4 * BASE + 20 * member.member.tokens.len()).sum()
+        }
+        Response::History(events) => events.iter().map(of_event).sum(),
+        Response::Changed { history, progress, .. } => {
+            history.iter().map(of_event).sum::<usize>() + 48 * progress.len()
+        }
+        Response::Plan(plan) => 24 * plan.gains.len(),
+        Response::Refused(_) => BASE,
+    }
+}
+
+fn of_sibling(sibling: &Sibling) -> usize {
+    let Version { value, .. } = &sibling.version;
+    BASE + value.as_ref().map_or(0, |value| value.bytes.len())
+}
+
+fn of_event(event: &Event) -> usize {
+    match &event.change {
+        Change::Add { member, .. } | Change::Remove { member } => 4 * BASE + 20 * member.tokens.len(),
+        Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) => 4 * BASE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{Durability, ItemKey, Message, OpId, Put, Request, Value};
+    use stdx::Span;
+
+    #[test]
+    fn values_and_keys_count() {
+        let put = Put {
+            bucket: "default".to_owned(),
+            key: ItemKey::plain(vec![0; 1_000]),
+            value: Some(Value::plain(vec![0; 10_000])),
+            context: None,
+            level: None,
+            durability: Durability::Fsync,
+            ttl: None,
+        };
+        let message = Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1) };
+        assert!((11_000..12_000).contains(&super::of(&message)));
+        assert!(super::of(&Message::Ping { nonce: 1 }) < 100);
+    }
+}

@@ -1,0 +1,129 @@
+//! From a configuration to a running server: the port, the data directory, the node in it or a new one, the threads
+//! and tasks around it.
+//!
+//! Invariant: the port is bound before anybody is told of this node, and what makes the node itself (its identity and
+//! the history it came in by) is durable before it speaks.
+//! Refuses to know how the configuration was given and how clients are served.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use node::{Node, NodeEffect};
+use stdx::Prng;
+use storage::{DiskEngine, Engine};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::config::ServerConfig;
+use crate::disk_thread::DiskThread;
+use crate::entropy;
+use crate::error::StartError;
+use crate::event;
+use crate::event_loop::EventLoop;
+use crate::handle::{Handle, Shared};
+use crate::origin;
+use crate::peer::directory::{Directory, Roster};
+use crate::peer::listener::{HttpStream, Listener};
+use crate::peer::{Local, Surroundings};
+use crate::phase::{Ended, PhaseCell};
+use crate::readdress;
+use crate::replies::Replies;
+
+/// Clients' connections that may wait to be served.
+const HTTP_WAITING_MAX: usize = 128;
+
+/// A server that runs. It goes on when this is dropped; [`Handle::shutdown`] ends it.
+#[derive(Debug)]
+pub struct Running {
+    /// Asks the node.
+    pub handle: Handle,
+    /// Clients' connections, for whoever serves them. If this is dropped, they are closed as they come.
+    pub http: mpsc::Receiver<HttpStream>,
+    /// Where the server really listens.
+    pub address: SocketAddr,
+}
+
+impl Running {
+    /// Waits until the server has ended and everything is put away. [`Handle::ended`] is the same.
+    pub async fn wait(self) -> Ended {
+        self.handle.ended().await
+    }
+}
+
+/// Starts a server in the current runtime: opens the node that is stored, or else joins a cluster or founds one.
+pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
+    config.check()?;
+    let clock = Clock::start();
+    let (socket, address) = bind(config.listen).await?;
+    let advertised = config.advertised(address)?;
+    let mut prng = Prng::new(entropy::seed().map_err(StartError::Entropy)?);
+    let mut engine = DiskEngine::open(&config.data_dir, &config.disk)?;
+    if Node::identity(&engine)?.is_none() {
+        origin::give(&mut engine, &config, (address, &advertised), clock, &mut prng).await?;
+    }
+    let (node, effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
+    let member = node.member();
+    let (events, queue) = event::queue();
+    let shared = shared(&node, &config, advertised.to_string());
+    let handle = Handle::new(events, shared);
+    let roster = Arc::<Roster>::default();
+    let surroundings = Arc::new(surroundings(&handle, clock, prng.next_u64()));
+    let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
+    let event_loop = event_loop(node, effects, &surroundings, queue, peers, handle.phase().clone())?;
+    let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
+    let listener = Listener { handle: handle.clone(), roster, surroundings, http };
+    tokio::spawn(event_loop.run());
+    tokio::spawn(listener.run(socket));
+    tokio::spawn(readdress::when_changed(handle.clone(), member, config.name));
+    info!("{} ({}) listens on {address} as {}", handle.name(), handle.node_id(), handle.uri());
+    Ok(Running { handle, http: http_streams, address })
+}
+
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse { addr: listen },
+        _ => StartError::Listen { addr: listen, error },
+    };
+    let socket = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok((socket, address))
+}
+
+fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String) -> Shared {
+    Shared {
+        node: node.id(),
+        name: node.member().map_or_else(|| node.id().to_string(), |member| member.name),
+        uri,
+        cluster: node.cluster(),
+        context_key: node.context_key(),
+        limits: config.limits(),
+        counters: Arc::default(),
+        phase: PhaseCell::new(),
+    }
+}
+
+fn surroundings(handle: &Handle, clock: Clock, incarnation_hint: u64) -> Surroundings {
+    let local =
+        Local { node: handle.node_id(), cluster: handle.cluster(), name: handle.name().to_owned(), incarnation_hint };
+    Surroundings { local, clock, events: handle.events().clone(), counters: handle.shared_counters() }
+}
+
+fn event_loop<E: Engine>(
+    node: Node<E>,
+    effects: Vec<NodeEffect>,
+    surroundings: &Surroundings,
+    events: mpsc::Receiver<event::Event>,
+    peers: Directory,
+    phase: PhaseCell,
+) -> Result<EventLoop<E>, StartError> {
+    let counters = Arc::clone(&surroundings.counters);
+    let syncer = node.engine().syncer();
+    let disk = DiskThread::start(syncer, surroundings.events.clone(), Arc::clone(&counters));
+    let disk = disk.map_err(StartError::Thread)?;
+    let clock = surroundings.clock;
+    let replies = Replies::default();
+    Ok(EventLoop { node, clock, events, peers, disk, counters, phase, replies, batch: Vec::new(), effects })
+}
