@@ -4,8 +4,7 @@
 //! zone is represented already while some zone is not; if zones run out, the skipped nodes follow in the order of the
 //! walk. A node without a zone is a zone of its own, so without zones this is the plain list of Dynamo (section 4.3).
 //!
-//! Invariant: a list has no node twice, begins with the owner, and a shorter list is not always a prefix of a longer
-//! one (with two zones and n = 3, the third place goes to the first node skipped).
+//! Invariant: a list has no node twice, begins with the owner, and is a prefix of every longer one.
 //! Refuses to know identities: it works on positions in the ring's member table.
 
 /// The zone of each member, as small numbers.

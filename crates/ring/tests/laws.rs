@@ -119,6 +119,7 @@ proptest! {
             let list = ring.preference_list(partition, n);
             prop_assert_eq!(&list[..], expected_list(&ring, partition, n));
             prop_assert_eq!(list.len(), n.min(ring.len()));
+            prop_assert!(ring.preference_list(partition, n + 1).starts_with(&list));
             prop_assert_eq!(list.first().copied(), ring.owner(partition).filter(|_| n > 0));
             prop_assert_eq!(distinct(list.to_vec()).len(), list.len());
             let order = distinct(clockwise(&ring, &ring.grid().boundary(partition)));
