@@ -25,13 +25,13 @@ The target is max/fair at most 1.05 for equal nodes and for weights, from 3 to 1
 with 16 and more tokens for equal nodes. It is missed in these cases:
 
 - weights 1 : 2 : 4 with fewer than about 12 nodes, where a heavy node has to hold nearly everything (worst at 6 nodes);
-- 4 tokens per node, and 8 tokens now and then: too few to be even;
+- 4 tokens per node, and 8 now and then, as the number of equal nodes or of the lightest: too few to be even;
 - three zones, and equal nodes with few tokens, when nearly all boundaries are taken.
 
 **How many nodes a grid has room for.** In a crowded ring every token costs its node as many partition replicas as
-there are copies, and tokens never move. So loads can be even only while all nodes together have asked for no more tokens than
-there are boundaries: nodes × tokens ≤ partitions. With 4096 partitions that is 256 nodes of 16 tokens or 1,000 nodes of
-4; with 65,536 it is 1,000 nodes of 64. Towards the end newcomers get at most an eighth of the free boundaries each, at
+there are copies, and tokens never move. So loads can be even only while all nodes together have asked for no more
+tokens than there are boundaries: nodes × tokens ≤ partitions. With 4096 partitions that is 256 nodes of 16 tokens or
+1,000 nodes of 4; with 65,536 it is 1,000 nodes of 64. Towards the end newcomers get at most an eighth of the free boundaries each, at
 least one, and with that fewer tokens and less load than is fair; when none is left, a join is refused.
 ";
 
