@@ -1,5 +1,7 @@
 //! What is encoded decodes to the same.
 
+#![allow(clippy::unwrap_used, reason = "helpers of a test")]
+
 mod arbitrary;
 
 use arbitrary::cluster::{hello, meta, welcome};

@@ -1,5 +1,7 @@
 //! Storage keys of items: order, bounds, and that every key fits.
 
+#![allow(clippy::unwrap_used, reason = "helpers of a test")]
+
 use bytes::Bytes;
 use codec::{SLOT_KEY_BYTES_MAX, SORT_KEY_INLINE_MAX, parse_slot_key, partition_bounds, range_bounds, slot_key};
 use proptest::prelude::*;

@@ -1,0 +1,217 @@
+//! The bytes of this version, kept in `testdata/`: a change of a layout shows as a change of a file there.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p codec --test golden` writes them anew. Bytes that were ever released must go on
+//! being readable; see `docs/disk-format.md` and `docs/protocol.md`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of a test")]
+
+use bytes::{Bytes, BytesMut};
+use causal::{Actor, Context, Dot, DvvSet, Stamp};
+use codec::{
+    FrameDecoder, HandshakeRefusal, Hello, MetaRecord, Role, Welcome, decode_hello, decode_hint, decode_meta,
+    decode_stored, decode_welcome, encode_frame, encode_hello, encode_hint, encode_meta, encode_stored, encode_welcome,
+    open_context, seal_context, slot_key, version_hash,
+};
+use proto::paxos::{AcceptorState, Ballot};
+use proto::{
+    Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level, Message, OpId,
+    Progress, Range, Record, Request, Response, Slot, Value, Version,
+};
+use ring::{Grid, Member, NodeId, PartitionId, Token};
+use std::fmt::Write as _;
+use std::{env, fs, path::PathBuf};
+use stdx::{Span, Wall};
+
+const NODE: NodeId = NodeId(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(format!("{name}.hex"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.chunks(32).fold(String::new(), |mut text, line| {
+        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text.push('\n');
+        text
+    })
+}
+
+/// Compares with the file and gives what stands there, for it must be readable.
+fn golden(name: &str, bytes: &[u8]) -> Bytes {
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path(name), hex(bytes)).unwrap();
+    }
+    let text = fs::read_to_string(path(name)).unwrap_or_else(|_| panic!("testdata/{name}.hex is missing"));
+    assert_eq!(hex(bytes), text, "the layout of {name} has changed");
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+fn dot(counter: u64) -> Dot {
+    Dot { actor: Actor { node: NODE.0, incarnation: 3 }, counter }
+}
+
+fn version(value: Option<&'static str>) -> Version {
+    let value = value.map(|text| Value { bytes: text.into(), content_type: Some("text/plain".to_owned()) });
+    Version { stamp: Stamp::new(1_700_000_000_000, 7), expires: Some(Wall(1_800_000_000_000)), value }
+}
+
+fn latest() -> Record {
+    Record::Latest { dot: dot(9), version: version(Some("value")) }
+}
+
+fn siblings() -> Record {
+    let mut set = DvvSet::new();
+    let seen: Context = [(Actor { node: 5, incarnation: 1 }, 4)].into_iter().collect();
+    set.update(&seen, dot(9), version(Some("one")));
+    set.update(&seen, Dot { actor: Actor { node: 6, incarnation: 1 }, counter: 2 }, version(None));
+    Record::Siblings(set)
+}
+
+fn member() -> Member {
+    Member {
+        id: NODE,
+        name: "Quilla".to_owned(),
+        uri: "http://127.0.0.1:3001".to_owned(),
+        tokens: vec![Token::from_bytes([0x10; 20])],
+        weight: 100,
+        zone: Some("west".to_owned()),
+    }
+}
+
+fn event(epoch: u64, change: Change) -> Event {
+    let previous = Digest([epoch as u8; 32]);
+    Event { epoch: Epoch(epoch), previous, at: Wall(1_700_000_000_000), nonce: 0x0102_0304, change }
+}
+
+fn changes() -> Vec<(&'static str, Change)> {
+    let genesis = Genesis { cluster: 0xc1, grid: Grid::default(), n: 3, context_key: [7; 32] };
+    let bucket = Bucket { ttl: Some(Span::secs(60)), r: Level::Count(2), ..Bucket::default_bucket(3) };
+    let (name, uri) = ("Inti".to_owned(), "http://127.0.0.1:3002".to_owned());
+    vec![
+        ("create", Change::Create(genesis)),
+        ("add", Change::Add { member: member(), seed: true }),
+        ("remove", Change::Remove { member: member() }),
+        ("readdress", Change::Readdress { node: NODE, name, uri }),
+        ("bucket", Change::Bucket(bucket)),
+    ]
+}
+
+#[test]
+fn stored_items() {
+    let long = |len: usize| Bytes::from(vec![b'k'; len]);
+    for (name, key, record) in [
+        ("plain", ItemKey::plain("key_2"), latest()),
+        ("sorted", ItemKey::sorted("key_2", "sort"), siblings()),
+        ("long", ItemKey::sorted(long(1_025), "sort"), latest()),
+    ] {
+        let slot = Slot::new(Grid::default(), BucketId(1), key);
+        let storage_key = slot_key(&slot);
+        let key = golden(&format!("item-{name}-key"), &storage_key);
+        let value = golden(&format!("item-{name}-value"), &encode_stored(&storage_key, &slot, &record));
+        assert_eq!(decode_stored(&key, &value), Ok((slot.bucket, slot.key, record)));
+    }
+}
+
+#[test]
+fn records_of_the_node() {
+    let progress = Progress { acked: Epoch(4), synced: Epoch(3), switched: Epoch(2), settled: Epoch(1) };
+    let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
+    let accepted = Some((ballot, event(2, changes().remove(1).1)));
+    let state = AcceptorState { promised: Ballot { counter: 3, ..ballot }, accepted };
+    let mut records = vec![
+        ("node".to_owned(), MetaRecord::Node(NODE)),
+        ("incarnation".to_owned(), MetaRecord::Incarnation(3)),
+        ("acceptor".to_owned(), MetaRecord::Acceptor { epoch: Epoch(2), state }),
+        ("progress".to_owned(), MetaRecord::Progress { progress, stable: Epoch(1) }),
+        ("peers".to_owned(), MetaRecord::Peers(vec![(NODE, progress)])),
+    ];
+    for (epoch, (name, change)) in (1..).zip(changes()) {
+        records.push((format!("event-{name}"), MetaRecord::Event(event(epoch, change))));
+    }
+    for (name, record) in records {
+        let (key, value) = encode_meta(&record);
+        let key = golden(&format!("meta-{name}-key"), &key);
+        let value = golden(&format!("meta-{name}-value"), &value);
+        assert_eq!(decode_meta(&key, &value), Ok(record));
+    }
+}
+
+#[test]
+fn hints() {
+    let key = ItemKey::sorted("key_2", "");
+    let hint = Hint { id: HintId(5), target: NODE, bucket: BucketId(1), key, record: latest() };
+    let (key, value) = encode_hint(&hint);
+    let (key, value) = (golden("hint-key", &key), golden("hint-value", &value));
+    assert_eq!(decode_hint(&key, &value), Ok(hint));
+}
+
+#[test]
+fn messages() {
+    let (op, epoch, bucket, key) = (OpId(1), Epoch(2), BucketId(3), ItemKey::plain("key_2"));
+    let join = Join {
+        node: NODE,
+        name: "Quilla".to_owned(),
+        name_is_fixed: true,
+        uri: "http://127.0.0.1:3001".to_owned(),
+        tokens: vec![],
+        token_count: 16,
+        random_tokens: false,
+        weight: 100,
+        zone: None,
+        seed: false,
+    };
+    let range = Range::Partition { partition: PartitionId(9), bucket: None, after: Some((bucket, key.clone())) };
+    let history = changes().into_iter().zip(1..).map(|((_, change), epoch)| event(epoch, change)).collect();
+    let changed = Response::Changed { history, node: Some(NODE), progress: vec![(NODE, Progress::default())] };
+    let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
+    for (name, message) in [
+        ("replicate", Message::Replicate { op, epoch, bucket, key: key.clone(), record: siblings(), fsync: true }),
+        ("replicated", Message::Replicated { op, ack: proto::Ack::Stale(epoch) }),
+        ("read", Message::Read { op, epoch, bucket, key }),
+        ("scan", Message::Scan { op, epoch, range, limit: 100 }),
+        ("join", Message::Forward { op, request: Request::Admin(Admin::Join(join)), within: Span::secs(5) }),
+        ("changed", Message::Forwarded { op, response: Box::new(changed) }),
+        ("gossip", Message::Gossip { epoch, head: Digest([5; 32]), progress: vec![], answer: true }),
+        ("prepare", Message::Prepare { epoch, ballot }),
+        ("ping", Message::Ping { nonce: 0x0102_0304_0506_0708 }),
+    ] {
+        let bytes = golden(&format!("frame-{name}"), &encode_frame(std::slice::from_ref(&message)));
+        let mut buffer = BytesMut::from(bytes.as_ref());
+        assert_eq!(FrameDecoder::default().next(&mut buffer), Ok(Some(vec![message])));
+    }
+}
+
+#[test]
+fn handshakes() {
+    let hello = Hello {
+        protocol_min: 1,
+        protocol_max: 2,
+        cluster: Some(0xc1),
+        node: NODE,
+        incarnation_hint: 0x0102_0304,
+        role: Role::Data,
+        name: "Quilla".to_owned(),
+    };
+    let bytes = golden("hello", &encode_hello(&hello));
+    assert_eq!(decode_hello(&mut BytesMut::from(bytes.as_ref())), Ok(Some(hello)));
+    let refusal = HandshakeRefusal::NoCommonProtocol { ours: (1, 1), theirs: (2, 3) };
+    for (name, welcome) in [
+        ("welcome", Welcome::Accepted { protocol: 1, node: NODE, cluster: 0xc1 }),
+        ("refused", Welcome::Refused(refusal)),
+    ] {
+        let bytes = golden(name, &encode_welcome(&welcome));
+        assert_eq!(decode_welcome(&mut BytesMut::from(bytes.as_ref())), Ok(Some(welcome)));
+    }
+}
+
+#[test]
+fn context_tokens_and_hashes_of_versions() {
+    let (bucket, key) = (BucketId(1), ItemKey::sorted("key_2", "sort"));
+    let token = seal_context(&[7; 32], bucket, &key, &siblings().context());
+    let token = String::from_utf8(golden("context-token", token.as_bytes()).to_vec()).unwrap();
+    assert_eq!(open_context(&[7; 32], bucket, &key, &token), Ok(siblings().context()));
+    golden("version-hash-latest", &version_hash(bucket, &key, &latest()).to_be_bytes());
+    golden("version-hash-siblings", &version_hash(bucket, &key, &siblings()).to_be_bytes());
+}
