@@ -57,7 +57,7 @@ impl Batch {
         Batch::default()
     }
 
-    /// Sets `key` to `value`.
+    /// Sets `key` to `value`. An engine may keep `value` in memory for long: a slice of a large buffer keeps the buffer.
     pub fn put(&mut self, space: Space, key: impl Into<Vec<u8>>, value: impl Into<Bytes>) {
         self.changes.push(Change::Put { space, key: key.into(), value: value.into() });
     }

@@ -18,7 +18,7 @@ pub enum Space {
 }
 
 impl Space {
-    /// Every space, in the order of [`Space::index`].
+    /// Every space, in the order in which they are declared.
     pub const ALL: [Space; 3] = [Space::Items, Space::Meta, Space::Hints];
 
     /// The name under which the space is kept on disk.
