@@ -1,1 +1,49 @@
-//! Placeholder.
+//! What clients see of a node over HTTP: the reference interface, a small JSON interface for operators, the console
+//! page and SQL over the items of this node.
+//!
+//! The way in is [`router`], which turns a [`Database`] into an HTTP service, and [`serve`], which carries connections
+//! to it. Owns status codes, error texts and their stable types ([`Kind`]).
+//!
+//! Invariant: everything that goes wrong is answered by one problem+json whose `detail` says what to do.
+//! Refuses to decide anything about data or members: it translates requests and responses of `proto`.
+
+pub mod database;
+pub mod problem;
+pub mod span;
+
+mod body;
+mod bucket_names;
+mod buckets;
+mod cluster;
+mod console;
+mod context;
+mod cursor;
+mod events;
+mod fields;
+mod guard;
+mod health;
+mod items;
+mod json;
+mod leave;
+mod node_name;
+mod operation;
+mod options;
+mod refusal;
+mod render;
+mod ring_view;
+mod router;
+mod scan;
+mod serve;
+mod sql;
+mod welcome;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use database::Database;
+pub use options::Options;
+pub use problem::{Kind, Problem};
+pub use router::router;
+pub use serve::serve;

@@ -1,0 +1,110 @@
+//! Reading request bodies whole, within bounds of size, time, and memory held by all of them together.
+//!
+//! Invariant: the bytes of bodies being read or worked on never exceed `bodies_bytes_max` by more than the small ones,
+//! which are not counted.
+
+use crate::Options;
+use crate::problem::{Kind, Problem};
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bodies up to this size are not counted.
+const SMALL: usize = 64 << 10;
+/// Memory is counted in pieces of this size.
+const PIECE: usize = 64 << 10;
+
+/// The memory that bodies may take.
+pub(crate) struct Bodies {
+    pieces: Arc<Semaphore>,
+}
+
+/// A body, and the memory it takes until it is dropped.
+pub(crate) struct Whole {
+    /// The bytes.
+    pub(crate) bytes: Bytes,
+    _held: Option<OwnedSemaphorePermit>,
+}
+
+impl Bodies {
+    /// Memory as the options say.
+    pub(crate) fn new(options: &Options) -> Bodies {
+        Bodies { pieces: Arc::new(Semaphore::new(options.bodies_bytes_max / PIECE)) }
+    }
+
+    /// Reads a body to its end.
+    pub(crate) async fn read(&self, mut body: Body, options: &Options) -> Result<Whole, Problem> {
+        let bytes_max = options.body_bytes_max();
+        let announced = axum::body::HttpBody::size_hint(&body);
+        if announced.lower() > bytes_max as u64 {
+            return Err(too_large(bytes_max));
+        }
+        let mut held = self.hold(None, announced.lower() as usize)?;
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        while let Some(data) = next(&mut body, options).await? {
+            let bytes = first.len() + all.len() + data.len();
+            if bytes > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+            held = self.hold(held, bytes)?;
+            if first.is_empty() && all.is_empty() {
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                all.reserve(bytes.max(announced.lower() as usize));
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
+        }
+        let bytes = if all.is_empty() { first } else { all.freeze() };
+        Ok(Whole { bytes, _held: held })
+    }
+
+    /// Holds memory for `bytes` in all.
+    fn hold(&self, held: Option<OwnedSemaphorePermit>, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        let (have, need) = (held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits), bytes.div_ceil(PIECE));
+        if bytes <= SMALL || need <= have {
+            return Ok(held);
+        }
+        let more = Arc::clone(&self.pieces).try_acquire_many_owned((need - have) as u32).map_err(|_| crowded())?;
+        let Some(mut all) = held else { return Ok(Some(more)) };
+        all.merge(more);
+        Ok(Some(all))
+    }
+}
+
+/// The next bytes of a body; none at its end.
+async fn next(body: &mut Body, options: &Options) -> Result<Option<Bytes>, Problem> {
+    loop {
+        let frame = tokio::time::timeout(options.body_patience.into(), body.frame()).await.map_err(|_| slow())?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(slow()),
+            // Trailers are no part of the body.
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Ok(Some(data)),
+                Err(_) => {}
+            },
+        }
+    }
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    let detail =
+        format!("The body has more than {bytes_max} bytes, the most this node takes; cut it into several requests.");
+    Problem::new(Kind::TooLarge, detail).with("max", bytes_max)
+}
+
+fn crowded() -> Problem {
+    let detail = "Too many large requests are being read at once; try again in a moment, or ask another node.";
+    Problem::new(Kind::TooManyRequests, detail).retry_after(1)
+}
+
+fn slow() -> Problem {
+    Problem::new(Kind::SlowBody, "The rest of the body did not arrive; send the request again.")
+}

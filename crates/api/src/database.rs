@@ -1,0 +1,54 @@
+//! What this crate needs of a node: a seam so narrow that tests put a scripted node behind it.
+//!
+//! Invariant: `call` always answers, at the latest when the request's time is over.
+//! Refuses to know how the node is run.
+
+use node::LocalItems;
+use proto::{Request, Response};
+use ring::NodeId;
+use std::future::Future;
+use std::pin::Pin;
+use stdx::Span;
+
+/// Something to wait for.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A node that answers requests.
+pub trait Database: Send + Sync + 'static {
+    /// Asks the node. `within` is how long the client waits; the configured time if `None`.
+    fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response>;
+
+    /// The node's id.
+    fn node_id(&self) -> NodeId;
+
+    /// Authenticates context tokens in this cluster.
+    fn context_key(&self) -> [u8; 32];
+
+    /// The items this node stores, as a look that may be taken to another thread. `None` if the node is ending.
+    fn items(&self) -> Waiting<'_, Option<LocalItems>>;
+
+    /// Ends the process, keeping the data.
+    fn shutdown(&self);
+}
+
+impl Database for server::Handle {
+    fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response> {
+        Box::pin(server::Handle::call(self, request, within))
+    }
+
+    fn node_id(&self) -> NodeId {
+        server::Handle::node_id(self)
+    }
+
+    fn context_key(&self) -> [u8; 32] {
+        server::Handle::context_key(self)
+    }
+
+    fn items(&self) -> Waiting<'_, Option<LocalItems>> {
+        Box::pin(server::Handle::items(self))
+    }
+
+    fn shutdown(&self) {
+        server::Handle::shutdown(self);
+    }
+}

@@ -1,0 +1,120 @@
+//! A scripted node, for tests of everything around it.
+
+use crate::database::{Database, Waiting};
+use causal::{Actor, Dot, Stamp};
+use node::LocalItems;
+use proto::{
+    Bucket, BucketId, Epoch, ItemKey, MemberStatus, Progress, Record, Refusal, Request, Response, Slot, Status, Value,
+    Version,
+};
+use ring::{Grid, Member, NodeId, Token};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use stdx::Span;
+use storage::{Batch, Engine as _, ModelDisk, ModelEngine, Space};
+
+type Script = dyn Fn(&Request) -> Response + Send + Sync;
+
+/// A node that answers by a script and remembers what it was asked.
+pub(crate) struct Fake {
+    script: Box<Script>,
+    engine: Mutex<ModelEngine>,
+    pub(crate) asked: Mutex<Vec<(Request, Option<Span>)>>,
+    pub(crate) stopped: AtomicBool,
+}
+
+impl Fake {
+    pub(crate) fn new(script: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Fake {
+        let engine = Mutex::new(ModelDisk::new().open().unwrap());
+        Fake { script: Box::new(script), engine, asked: Mutex::default(), stopped: AtomicBool::new(false) }
+    }
+
+    /// Stores an item on this node.
+    pub(crate) fn store(&self, bucket: BucketId, key: ItemKey, value: &[u8]) {
+        let mut engine = self.engine.lock().unwrap();
+        let counter = engine.applied().0 + 1;
+        let version =
+            Version { stamp: Stamp::new(counter, 0), expires: None, value: Some(Value::plain(value.to_vec())) };
+        let record = Record::Latest { dot: Dot { actor: Actor { node: 1, incarnation: 1 }, counter }, version };
+        let slot = Slot::new(Grid::default(), bucket, key);
+        let stored_key = codec::slot_key(&slot);
+        let stored = codec::encode_stored(&stored_key, &slot, &record);
+        let mut batch = Batch::new();
+        batch.put(Space::Items, stored_key, stored);
+        engine.apply(batch).unwrap();
+    }
+
+    /// The items stored on this node.
+    pub(crate) fn local_items(&self) -> LocalItems {
+        LocalItems::new(self.engine.lock().unwrap().reader())
+    }
+
+    /// Refuses everything for one reason.
+    pub(crate) fn refusing(refusal: Refusal) -> Fake {
+        Fake::new(move |_| Response::Refused(refusal.clone()))
+    }
+}
+
+impl Database for Fake {
+    fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response> {
+        let response = (self.script)(&request);
+        self.asked.lock().unwrap().push((request, within));
+        Box::pin(async move { response })
+    }
+
+    fn node_id(&self) -> NodeId {
+        NodeId(1)
+    }
+
+    fn context_key(&self) -> [u8; 32] {
+        [7; 32]
+    }
+
+    fn items(&self) -> Waiting<'_, Option<LocalItems>> {
+        Box::pin(async { Some(self.local_items()) })
+    }
+
+    fn shutdown(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The status of a cluster of nodes of these names; the first one answers.
+pub(crate) fn status(names: &[&str]) -> Status {
+    let members = names.iter().enumerate().map(|(at, name)| member(at as u128 + 1, name)).collect();
+    Status {
+        node: NodeId(1),
+        cluster: 0xa11a,
+        epoch: Epoch(3),
+        stable: Epoch(3),
+        reading: Epoch(3),
+        partitions: 16,
+        members,
+        buckets: vec![Bucket::default_bucket(3)],
+        voters: vec![NodeId(1)],
+        moving: 0,
+        hints: 0,
+        blocked: Vec::new(),
+        leaving: false,
+    }
+}
+
+fn member(id: u128, name: &str) -> MemberStatus {
+    let mut head = [0; 20];
+    head[0] = (id as u8) << 4;
+    MemberStatus {
+        member: Member {
+            id: NodeId(id),
+            name: name.to_owned(),
+            uri: format!("http://127.0.0.1:{}", 8079 + id),
+            tokens: vec![Token::from_bytes(head)],
+            weight: 100,
+            zone: None,
+        },
+        leaving: false,
+        seed: id == 1,
+        condition: liveness::Condition::Up,
+        progress: Progress::default(),
+        copies: 16,
+    }
+}

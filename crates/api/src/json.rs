@@ -1,0 +1,128 @@
+//! JSON answers, and the pieces that are written by hand because they carry keys and values.
+//!
+//! Invariant: bytes that are text appear under their name, all others in base64 under the name with `_base64` added.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// An answer with a JSON body.
+pub(crate) fn answer(status: StatusCode, body: impl Into<Vec<u8>>) -> Response {
+    let mut response = (status, body.into()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer of 200 with a JSON body.
+pub(crate) fn ok(body: &Value) -> Response {
+    answer(StatusCode::OK, body.to_string())
+}
+
+/// A JSON object in the making.
+pub(crate) struct Object {
+    out: Vec<u8>,
+    empty: bool,
+}
+
+impl Object {
+    /// An object for about so many bytes.
+    pub(crate) fn sized(bytes: usize) -> Object {
+        Object::append_to(Vec::with_capacity(bytes))
+    }
+
+    /// An object behind what is already in `out`.
+    pub(crate) fn append_to(mut out: Vec<u8>) -> Object {
+        out.push(b'{');
+        Object { out, empty: true }
+    }
+
+    /// Begins a member; its value must be appended.
+    pub(crate) fn name(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        write_text(&mut self.out, name);
+        self.out.push(b':');
+        &mut self.out
+    }
+
+    /// A member that is a text.
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        write_text(self.name(name), text);
+    }
+
+    /// A member that is a number.
+    pub(crate) fn number(&mut self, name: &str, number: u64) {
+        self.name(name).extend(number.to_string().as_bytes());
+    }
+
+    /// A member that is bytes: as text if they are, otherwise in base64.
+    pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.text(name, text),
+            Err(_) => self.text(&format!("{name}_base64"), &STANDARD.encode(bytes)),
+        }
+    }
+
+    /// A member that is a list; `write` appends each element.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        of: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Vec<u8>, T),
+    ) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (at, element) in of.into_iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write(out, element);
+        }
+        out.push(b']');
+    }
+
+    /// The object's bytes.
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+/// Appends an object to `out`.
+pub(crate) fn write_object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object)) {
+    let mut object = Object::append_to(std::mem::take(out));
+    fill(&mut object);
+    *out = object.end();
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    // Writing a string into a vector fails in no way that serde_json knows.
+    let written = serde_json::to_writer(out, text);
+    debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Object, write_object};
+
+    #[test]
+    fn objects_are_json() {
+        let mut object = Object::sized(16);
+        object.bytes("key", b"quote \" and \n");
+        object.bytes("value", &[0xff, 0]);
+        object.number("n", 3);
+        object.list("list", [1, 2], |out, n| write_object(out, |object| object.number("n", n)));
+        let json: serde_json::Value = serde_json::from_slice(&object.end()).unwrap();
+        let expected = serde_json::json!({
+            "key": "quote \" and \n", "value_base64": "/wA=", "n": 3, "list": [{"n": 1}, {"n": 2}]
+        });
+        assert_eq!(json, expected);
+        assert_eq!(Object::sized(0).end(), b"{}");
+    }
+}

@@ -1,0 +1,318 @@
+//! One request of `POST /`, from the fields of its JSON to what is asked of the node.
+//!
+//! Invariant: an [`Operation`] is within the bounds of the options, and none of its fields was ignored.
+//! Refuses to know buckets: whether one exists, and what its contexts are worth, is settled later.
+
+use crate::Options;
+use crate::cursor::Cursor;
+use crate::fields::{Fields, excerpt, invalid, missing};
+use crate::problem::{Kind, Problem};
+use bytes::Bytes;
+use proto::{Durability, ItemKey, Level, Value};
+use stdx::Span;
+
+/// Items in a page of a scan if the client does not say.
+const LIMIT_DEFAULT: u64 = 100;
+/// Most items in a page of a scan.
+const LIMIT_MAX: u64 = 10_000;
+
+const GET_FIELDS: &[&str] = &["type", "key", "sort", "bucket", "level", "r", "timeout"];
+const PUT_FIELDS: &[&str] =
+    &["type", "key", "value", "sort", "bucket", "context", "level", "w", "durability", "ttl", "timeout"];
+const DELETE_FIELDS: &[&str] = &["type", "key", "sort", "bucket", "context", "level", "w", "durability", "timeout"];
+const SCAN_FIELDS: &[&str] =
+    &["type", "key", "from", "to", "after", "limit", "cursor", "bucket", "level", "r", "timeout"];
+
+/// What a client asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Operation {
+    /// Name of the bucket.
+    pub(crate) bucket: String,
+    /// How long the client waits.
+    pub(crate) within: Option<Span>,
+    /// Replicas asked for.
+    pub(crate) level: Option<Level>,
+    /// What to do.
+    pub(crate) action: Action,
+}
+
+/// What to do.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Action {
+    /// Read one item.
+    Get(ItemKey),
+    /// Write one item, or delete it if there is no value.
+    Put(Write),
+    /// Read a run of items.
+    Scan(Run),
+}
+
+/// One write.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Write {
+    /// The item.
+    pub(crate) key: ItemKey,
+    /// Its new value; none deletes it.
+    pub(crate) value: Option<Value>,
+    /// The sealed context, as the client gave it.
+    pub(crate) context: Option<String>,
+    /// When a replica may count as holding it.
+    pub(crate) durability: Durability,
+    /// How long it lives.
+    pub(crate) ttl: Option<Span>,
+}
+
+/// The run of items that a scan reads.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Run {
+    /// The partition key and bounds, or the whole bucket.
+    pub(crate) bounds: Option<Bounds>,
+    /// Where an earlier page ended.
+    pub(crate) cursor: Option<Cursor>,
+    /// Most items to return.
+    pub(crate) limit: u32,
+}
+
+/// Items of one partition key.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Bounds {
+    /// The partition key.
+    pub(crate) partition_key: Bytes,
+    /// First sort key, inclusive.
+    pub(crate) from: Option<Bytes>,
+    /// End of the sort keys, exclusive.
+    pub(crate) to: Option<Bytes>,
+    /// Continue behind this sort key.
+    pub(crate) after: Option<Bytes>,
+}
+
+impl Operation {
+    /// Reads the body of a request.
+    pub(crate) fn read(body: &Bytes, options: &Options) -> Result<Operation, Problem> {
+        let mut fields = Fields::read(body)?;
+        let kind = fields.text("type")?.ok_or_else(|| unknown_type("it is missing"))?;
+        match &*kind {
+            "GET" => Operation::get(fields, options),
+            "PUT" => Operation::put(fields, options),
+            "DELETE" => Operation::delete(fields, options),
+            "SCAN" => Operation::scan(fields, options),
+            other => Err(unknown_type(&format!("not \"{}\"", excerpt(other.as_bytes())))),
+        }
+    }
+
+    fn get(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let key = item_key(&mut fields, options)?;
+        Operation::with(fields, "r", Action::Get(key), "GET", GET_FIELDS)
+    }
+
+    fn put(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let key = item_key(&mut fields, options)?;
+        let bytes = fields.bytes("value")?.ok_or_else(|| missing("value"))?;
+        if bytes.len() > options.value_bytes_max {
+            return Err(too_large("value", bytes.len(), options.value_bytes_max));
+        }
+        let write = Write {
+            key,
+            value: Some(Value::plain(bytes)),
+            context: fields.text("context")?.map(String::from),
+            durability: durability(&mut fields)?,
+            ttl: fields.span("ttl")?,
+        };
+        Operation::with(fields, "w", Action::Put(write), "PUT", PUT_FIELDS)
+    }
+
+    fn delete(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let write = Write {
+            key: item_key(&mut fields, options)?,
+            value: None,
+            context: fields.text("context")?.map(String::from),
+            durability: durability(&mut fields)?,
+            ttl: None,
+        };
+        Operation::with(fields, "w", Action::Put(write), "DELETE", DELETE_FIELDS)
+    }
+
+    fn scan(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let bounds = bounds(&mut fields, options)?;
+        let cursor = fields.text("cursor")?.map(|text| Cursor::read(&text)).transpose()?;
+        let limit = fields.whole("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as u32;
+        Operation::with(fields, "r", Action::Scan(Run { bounds, cursor, limit }), "SCAN", SCAN_FIELDS)
+    }
+
+    /// Takes what all types have in common, and complains about the rest. `quorum` is the older name of the level.
+    fn with(
+        mut fields: Fields<'_>,
+        quorum: &str,
+        action: Action,
+        what: &str,
+        known: &[&str],
+    ) -> Result<Operation, Problem> {
+        let bucket = fields.text("bucket")?.map_or_else(|| "default".to_owned(), String::from);
+        let within = fields.span("timeout")?;
+        let level = level(&mut fields, quorum)?;
+        fields.finish(what, known)?;
+        Ok(Operation { bucket, within, level, action })
+    }
+}
+
+fn item_key(fields: &mut Fields<'_>, options: &Options) -> Result<ItemKey, Problem> {
+    let partition_key = fields.bytes("key")?.ok_or_else(|| missing("key"))?;
+    let key = ItemKey { partition_key, sort_key: fields.bytes("sort")? };
+    fits("key", key.len(), options)?;
+    Ok(key)
+}
+
+fn bounds(fields: &mut Fields<'_>, options: &Options) -> Result<Option<Bounds>, Problem> {
+    let Some(partition_key) = fields.bytes("key")? else {
+        let stray = ["from", "to", "after"].into_iter().find(|name| fields.has(name));
+        return stray.map_or(Ok(None), |name| Err(invalid(name, "belongs to the scan of one \"key\"; add that key")));
+    };
+    let (from, to, after) = (fields.bytes("from")?, fields.bytes("to")?, fields.bytes("after")?);
+    for (name, sort_key) in [("from", &from), ("to", &to), ("after", &after)] {
+        fits(name, partition_key.len() + sort_key.as_ref().map_or(0, Bytes::len), options)?;
+    }
+    Ok(Some(Bounds { partition_key, from, to, after }))
+}
+
+fn fits(name: &str, bytes: usize, options: &Options) -> Result<(), Problem> {
+    if bytes > options.key_bytes_max { Err(too_large(name, bytes, options.key_bytes_max)) } else { Ok(()) }
+}
+
+fn level(fields: &mut Fields<'_>, quorum: &str) -> Result<Option<Level>, Problem> {
+    if fields.has("level") && fields.has(quorum) {
+        return Err(invalid(quorum, "is another name of \"level\"; give one of them"));
+    }
+    let name = if fields.has("level") { "level" } else { quorum };
+    let Some(text) = fields.text_or_whole(name)? else { return Ok(None) };
+    read_level(name, &text).map(Some)
+}
+
+/// Reads a level given as text.
+pub(crate) fn read_level(name: &str, text: &str) -> Result<Level, Problem> {
+    let must = "must be \"any\", \"one\", \"quorum\", \"all\" or a number from 1 to 255";
+    Level::parse(text).ok_or_else(|| invalid(name, must))
+}
+
+fn durability(fields: &mut Fields<'_>) -> Result<Durability, Problem> {
+    match fields.text("durability")?.as_deref() {
+        None | Some("fsync") => Ok(Durability::Fsync),
+        Some("memory") => Ok(Durability::Memory),
+        Some(_) => Err(invalid("durability", "must be \"fsync\" or \"memory\"")),
+    }
+}
+
+fn too_large(name: &str, bytes: usize, bytes_max: usize) -> Problem {
+    let detail = format!("\"{name}\" has {bytes} bytes and may have {bytes_max}; cut it into several items.");
+    Problem::new(Kind::TooLarge, detail).with("field", name).with("max", bytes_max)
+}
+
+fn unknown_type(what: &str) -> Problem {
+    let detail = format!("\"type\" must be \"GET\", \"PUT\", \"DELETE\" or \"SCAN\"; {what}.");
+    Problem::new(Kind::UnknownType, detail).with("field", "type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Operation};
+    use crate::Options;
+    use crate::problem::{Kind, Problem};
+    use bytes::Bytes;
+    use proto::{Durability, ItemKey, Level, Value};
+    use stdx::Span;
+
+    fn read(body: &str) -> Result<Operation, Problem> {
+        let options = Options { value_bytes_max: 64, key_bytes_max: 16, ..Options::default() };
+        Operation::read(&Bytes::copy_from_slice(body.as_bytes()), &options)
+    }
+
+    fn refused(body: &str) -> (Kind, String) {
+        let problem = read(body).expect_err(body);
+        (problem.kind(), problem.detail().to_owned())
+    }
+
+    #[test]
+    fn the_requests_of_the_reference_are_read() {
+        let get = read(r#"{"type":"GET","key":"9"}"#).unwrap();
+        assert_eq!((get.bucket.as_str(), get.within, get.level), ("default", None, None));
+        assert_eq!(get.action, Action::Get(ItemKey::plain("9")));
+        let Action::Put(put) = read(r#"{"key":"1","value":"uno","type":"PUT"}"#).unwrap().action else { panic!() };
+        assert_eq!((put.key, put.value), (ItemKey::plain("1"), Some(Value::plain("uno"))));
+        assert_eq!((put.context, put.durability, put.ttl), (None, Durability::Fsync, None));
+    }
+
+    #[test]
+    fn optional_fields_are_read() {
+        let put = read(
+            r#"{"type":"PUT","key":"k","sort":"s","value":"","bucket":"b","w":2,"durability":"memory","ttl":"30s",
+                "timeout":0.5,"context":"tok"}"#,
+        )
+        .unwrap();
+        assert_eq!((put.bucket.as_str(), put.level), ("b", Some(Level::Count(2))));
+        assert_eq!(put.within, Some(Span::millis(500)));
+        let Action::Put(write) = put.action else { panic!() };
+        assert_eq!(write.key, ItemKey::sorted("k", "s"));
+        assert_eq!((write.durability, write.ttl), (Durability::Memory, Some(Span::secs(30))));
+        assert_eq!(write.context.as_deref(), Some("tok"));
+        let level = |level: &str| read(&format!(r#"{{"type":"GET","key":"k",{level}}}"#)).unwrap().level;
+        assert_eq!(level(r#""level":"all""#), Some(Level::All));
+        assert_eq!(level(r#""r":"one""#), Some(Level::One));
+        assert_eq!(level(r#""level":"2""#), Some(Level::Count(2)));
+    }
+
+    #[test]
+    fn a_scan_reads_one_key_or_all() {
+        let Action::Scan(run) = read(r#"{"type":"SCAN","key":"k","from":"a","to":"b","limit":7}"#).unwrap().action
+        else {
+            panic!()
+        };
+        let bounds = run.bounds.unwrap();
+        assert_eq!((bounds.from.as_deref(), bounds.to.as_deref()), (Some(&b"a"[..]), Some(&b"b"[..])));
+        assert_eq!(run.limit, 7);
+        let Action::Scan(run) = read(r#"{"type":"SCAN"}"#).unwrap().action else { panic!() };
+        assert_eq!((run.bounds, run.cursor, run.limit), (None, None, 100));
+        assert_eq!(refused(r#"{"type":"SCAN","from":"a"}"#).0, Kind::InvalidField);
+        assert_eq!(refused(r#"{"type":"SCAN","cursor":"nonsense!"}"#).0, Kind::InvalidCursor);
+        assert_eq!(refused(r#"{"type":"SCAN","limit":0}"#).0, Kind::InvalidField);
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        assert_eq!(refused(r#"{"key":"9"}"#).0, Kind::UnknownType);
+        let (kind, detail) = refused(r#"{"type":"POP","key":"9"}"#);
+        assert_eq!(kind, Kind::UnknownType);
+        assert!(detail.contains("not \"POP\""), "{detail}");
+        assert_eq!(
+            refused(r#"{"type":"GET"}"#),
+            (Kind::MissingField, "\"key\" is missing; add it to the JSON object.".into())
+        );
+        assert_eq!(refused(r#"{"type":"PUT","key":"9"}"#).0, Kind::MissingField);
+        let (kind, detail) = refused(r#"{"type":"GET","key":"9","colour":"red"}"#);
+        assert_eq!(kind, Kind::UnknownField);
+        assert!(detail.contains("\"colour\""), "{detail}");
+        assert_eq!(refused(r#"{"type":"GET","key":"9","value":"x"}"#).0, Kind::UnknownField);
+        assert_eq!(refused(r#"{"type":"GET","key":"9","w":1}"#).0, Kind::UnknownField);
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        assert_eq!(refused(r#"{"type":"PUT","key":"9","value":9}"#).0, Kind::InvalidField);
+        assert_eq!(refused(r#"{"type":"GET","key":9}"#).0, Kind::InvalidField);
+        for level in ["\"most\"", "0", "256", "-1", "true"] {
+            assert_eq!(
+                refused(&format!(r#"{{"type":"GET","key":"9","level":{level}}}"#)).0,
+                Kind::InvalidField,
+                "{level}"
+            );
+        }
+        assert_eq!(refused(r#"{"type":"GET","key":"9","level":1,"r":1}"#).0, Kind::InvalidField);
+        assert_eq!(refused(r#"{"type":"PUT","key":"9","value":"x","durability":"disk"}"#).0, Kind::InvalidField);
+        assert_eq!(refused(r#"{"type":"PUT","key":"9","value":"x","ttl":0}"#).0, Kind::InvalidField);
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        assert_eq!(refused(&format!(r#"{{"type":"GET","key":"{}"}}"#, "k".repeat(17))).0, Kind::TooLarge);
+        assert_eq!(refused(&format!(r#"{{"type":"PUT","key":"k","value":"{}"}}"#, "v".repeat(65))).0, Kind::TooLarge);
+        assert!(read(&format!(r#"{{"type":"PUT","key":"{}","value":"{}"}}"#, "k".repeat(16), "v".repeat(64))).is_ok());
+    }
+}

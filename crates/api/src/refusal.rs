@@ -1,0 +1,158 @@
+//! Every reason for which a node refuses a request, as the problem that the client sees. The only place where refusals
+//! meet status codes.
+//!
+//! Invariant: a write that may have been applied says so, in words and as `mayHaveBeenApplied`.
+
+use crate::bucket_names;
+use crate::problem::{Kind, Problem};
+use proto::{Refusal, Response};
+
+/// The problem that a refusal is.
+pub(crate) fn problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::UnknownBucket(name) => bucket_names::unknown(&name),
+        Refusal::LevelImpossible { level, replicas } => level_impossible(&level.to_string(), replicas),
+        Refusal::QuorumUnmet { needed, got, write } => quorum_unmet(needed, got, write),
+        Refusal::NoAnswer { write } => no_answer(write),
+        Refusal::NotReady(why) => Problem::new(Kind::NotReady, sentence(why)).retry_after(1),
+        Refusal::Overloaded => Problem::new(
+            Kind::Overloaded,
+            "Too many requests are waiting on this node; try again in a moment, or ask another node.",
+        )
+        .retry_after(1),
+        Refusal::TooManySiblings { count } => Problem::new(
+            Kind::TooManySiblings,
+            format!("The item has {count} siblings; read it, and write one value with the context of that answer."),
+        )
+        .with("siblings", count),
+        Refusal::ContextUnknown => Problem::new(
+            Kind::InvalidContext,
+            "The context names versions that this cluster never made; read the item and send the context of that answer.",
+        )
+        .with("field", "context"),
+        Refusal::ModeUnsupported(name) => Problem::new(
+            Kind::ModeUnsupported,
+            format!("Bucket \"{name}\" is linearizable, which is not served yet; use an eventual bucket."),
+        ),
+        Refusal::DiskFull => Problem::new(
+            Kind::DiskFull,
+            "The disk of this node is full, so it takes no writes, while reads go on; free space or add nodes.",
+        ),
+        Refusal::StorageFailed(why) => Problem::new(
+            Kind::StorageFailed,
+            format!("The storage of this node failed ({}); ask another node, and look at the log of this one.", why.trim_end_matches('.')),
+        ),
+        Refusal::ChangeRefused(why) => Problem::new(Kind::ChangeRefused, sentence(why)),
+        Refusal::NoMajority { voters, reached } => Problem::new(
+            Kind::NoMajority,
+            format!(
+                "Only {reached} of {voters} voters can be reached, and a change needs a majority; reading and writing \
+                 goes on, try the change again when they are back."
+            ),
+        )
+        .with("voters", voters)
+        .with("reached", reached)
+        .retry_after(5),
+        Refusal::PlanChanged => Problem::new(
+            Kind::PlanChanged,
+            "The cluster has changed since the plan was made; look at a new plan and apply that one.",
+        ),
+        Refusal::Invalid(why) => Problem::new(Kind::InvalidField, sentence(why)),
+    }
+}
+
+/// The problem that a response of the wrong sort is: a refusal, or a fault of ours.
+pub(crate) fn unexpected(response: Response) -> Problem {
+    match response {
+        Response::Refused(refusal) => problem(refusal),
+        other => {
+            tracing::error!(?other, "the node answered with something else than was asked");
+            Problem::new(Kind::Internal, "The node gave an answer that does not fit; please report this as a bug.")
+        }
+    }
+}
+
+fn level_impossible(level: &str, replicas: u8) -> Problem {
+    let detail = match replicas {
+        0 => "There is no replica yet; wait until a node has joined.".to_owned(),
+        1 => format!(
+            "Level \"{level}\" asks for more replicas than the one there is; ask for a lower level or add nodes."
+        ),
+        _ => format!(
+            "Level \"{level}\" asks for more replicas than the {replicas} there are; ask for a lower level or add nodes."
+        ),
+    };
+    Problem::new(Kind::LevelImpossible, detail).with("replicas", replicas)
+}
+
+fn quorum_unmet(needed: u8, got: u8, write: bool) -> Problem {
+    let detail = if write {
+        format!(
+            "Only {got} of the {needed} replicas needed acknowledged in time, and the write may have been applied; try \
+             again, or ask for a lower level."
+        )
+    } else {
+        format!("Only {got} of the {needed} replicas needed answered in time; try again, or ask for a lower level.")
+    };
+    let problem = Problem::new(Kind::QuorumUnmet, detail).with("needed", needed).with("got", got).retry_after(1);
+    problem.with("mayHaveBeenApplied", write)
+}
+
+fn no_answer(write: bool) -> Problem {
+    let detail = if write {
+        "The node in charge of the key did not answer in time, and the write may have been applied; try again."
+    } else {
+        "The node in charge of the key did not answer in time; try again."
+    };
+    Problem::new(Kind::NoAnswer, detail).with("mayHaveBeenApplied", write).retry_after(1)
+}
+
+/// Words of the node as a sentence: a capital at the beginning, a full stop at the end.
+fn sentence(words: String) -> String {
+    let mut chars = words.trim_end_matches('.').chars();
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => "The node gave no reason; look at its log.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problem;
+    use crate::problem::Kind;
+    use proto::{Level, Refusal};
+
+    #[test]
+    fn each_refusal_has_its_kind_and_one_sentence() {
+        let cases = [
+            (Refusal::UnknownBucket("b".into()), Kind::UnknownBucket),
+            (Refusal::LevelImpossible { level: Level::Count(5), replicas: 3 }, Kind::LevelImpossible),
+            (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, Kind::QuorumUnmet),
+            (Refusal::NoAnswer { write: false }, Kind::NoAnswer),
+            (Refusal::NotReady("the node is leaving; ask another".into()), Kind::NotReady),
+            (Refusal::Overloaded, Kind::Overloaded),
+            (Refusal::TooManySiblings { count: 100 }, Kind::TooManySiblings),
+            (Refusal::ContextUnknown, Kind::InvalidContext),
+            (Refusal::ModeUnsupported("b".into()), Kind::ModeUnsupported),
+            (Refusal::DiskFull, Kind::DiskFull),
+            (Refusal::StorageFailed("fsync failed.".into()), Kind::StorageFailed),
+            (Refusal::ChangeRefused("the node holds tokens".into()), Kind::ChangeRefused),
+            (Refusal::NoMajority { voters: 3, reached: 1 }, Kind::NoMajority),
+            (Refusal::PlanChanged, Kind::PlanChanged),
+            (Refusal::Invalid(String::new()), Kind::InvalidField),
+        ];
+        for (refusal, kind) in cases {
+            let problem = problem(refusal);
+            assert_eq!(problem.kind(), kind);
+            assert!(problem.detail().ends_with('.') && !problem.detail().contains(". "), "{}", problem.detail());
+            assert!(problem.detail().starts_with(char::is_uppercase), "{}", problem.detail());
+        }
+    }
+
+    #[test]
+    fn a_write_that_may_have_been_applied_says_so() {
+        let refusal = Refusal::QuorumUnmet { needed: 2, got: 1, write: true };
+        assert!(problem(refusal).detail().contains("may have been applied"));
+        assert!(!problem(Refusal::NoAnswer { write: false }).detail().contains("applied"));
+    }
+}

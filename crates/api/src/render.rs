@@ -1,0 +1,69 @@
+//! What the node found and wrote, as JSON for the reference interface and its extensions.
+//!
+//! Invariant: one value appears as `value`, as in the reference; `values` appears whenever there are several, and always
+//! in a bucket that keeps siblings.
+
+use crate::json::{Object, write_object};
+use proto::{ItemKey, Sibling};
+
+/// The answer to a GET that found something. `context` is there in buckets that keep siblings.
+pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
+    let mut object = Object::sized(key.len() + weight(siblings) + 64);
+    write_item(&mut object, key, siblings, context.is_some());
+    if let Some(context) = context {
+        object.text("context", context);
+    }
+    object.end()
+}
+
+/// The answer to a write.
+pub(crate) fn written(key: &ItemKey, acknowledged: u8, context: Option<&str>) -> Vec<u8> {
+    let mut object = Object::sized(key.len() + 64);
+    write_key(&mut object, key);
+    object.number("acknowledged", u64::from(acknowledged));
+    if let Some(context) = context {
+        object.text("context", context);
+    }
+    object.end()
+}
+
+/// The answer to a scan.
+pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], siblings_kept: bool, cursor: Option<&str>) -> Vec<u8> {
+    let bytes = items.iter().map(|(key, siblings)| key.len() + weight(siblings) + 48).sum::<usize>();
+    let mut object = Object::sized(bytes + 64);
+    object.list("items", items, |out, (key, siblings)| {
+        write_object(out, |object| write_item(object, key, siblings, siblings_kept));
+    });
+    if let Some(cursor) = cursor {
+        object.text("cursor", cursor);
+    }
+    object.end()
+}
+
+fn write_item(object: &mut Object, key: &ItemKey, siblings: &[Sibling], siblings_kept: bool) {
+    write_key(object, key);
+    if let [only] = siblings {
+        write_value(object, only);
+    }
+    if siblings_kept || siblings.len() > 1 {
+        object.list("values", siblings, |out, sibling| write_object(out, |object| write_value(object, sibling)));
+    }
+}
+
+fn write_key(object: &mut Object, key: &ItemKey) {
+    object.bytes("key", &key.partition_key);
+    if let Some(sort) = &key.sort_key {
+        object.bytes("sort", sort);
+    }
+}
+
+fn write_value(object: &mut Object, sibling: &Sibling) {
+    // A sibling is never a tombstone; if one came all the same, an empty value does less harm than no answer.
+    let bytes = sibling.version.value.as_ref().map(|value| value.bytes.as_ref()).unwrap_or_default();
+    object.bytes("value", bytes);
+}
+
+fn weight(siblings: &[Sibling]) -> usize {
+    let value = |sibling: &Sibling| sibling.version.value.as_ref().map_or(0, |value| value.bytes.len());
+    siblings.iter().map(|sibling| value(sibling) + 16).sum()
+}

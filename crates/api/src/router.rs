@@ -1,0 +1,75 @@
+//! Which path leads where, and what all paths have in common.
+//!
+//! Invariant: every answer that is not a success is a problem+json, those for unknown paths and wrong methods too.
+
+use crate::body::Bodies;
+use crate::bucket_names::BucketNames;
+use crate::database::Database;
+use crate::fields::excerpt;
+use crate::problem::{Kind, Problem};
+use crate::{Options, buckets, cluster, console, events, guard, health, items, leave, ring_view, sql, welcome};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use axum::routing::{get, post, put};
+use std::sync::Arc;
+
+/// What handlers share.
+pub(crate) struct Api {
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) options: Options,
+    pub(crate) bodies: Bodies,
+    pub(crate) buckets: BucketNames,
+    pub(crate) queries: sql::Queries,
+}
+
+impl Api {
+    /// The node.
+    pub(crate) fn database(&self) -> &dyn Database {
+        &*self.database
+    }
+}
+
+/// The HTTP service of a node.
+pub fn router(database: Arc<dyn Database>, options: Options) -> Router {
+    let api = Arc::new(Api {
+        database,
+        bodies: Bodies::new(&options),
+        buckets: BucketNames::default(),
+        queries: sql::Queries::new(&options),
+        options,
+    });
+    Router::new()
+        .route("/", get(welcome::welcome).post(items::operate))
+        .route("/events", get(events::events))
+        .route("/shutdown", post(leave::shutdown))
+        .route("/v1/cluster", get(cluster::status))
+        .route("/v1/cluster/plan", post(cluster::plan))
+        .route("/v1/cluster/apply", post(cluster::apply))
+        .route("/v1/ring", get(ring_view::view))
+        .route("/v1/buckets", get(buckets::list))
+        .route("/v1/buckets/{name}", put(buckets::set))
+        .route("/console", get(console::page))
+        .route("/console/sql", post(sql::query))
+        .route("/console/{file}", get(console::file))
+        .route("/problems", get(welcome::problems))
+        .route("/problems/{slug}", get(welcome::problem))
+        .route("/healthz", get(health::health))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
+        .with_state(api)
+}
+
+async fn unknown_path(request: Request) -> Problem {
+    let path = excerpt(request.uri().path().as_bytes());
+    Problem::new(Kind::UnknownPath, format!("There is nothing under {path}; GET / lists the paths."))
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    let (method, path) = (request.method(), excerpt(request.uri().path().as_bytes()));
+    let detail = format!("{path} does not take {method}; the Allow header of this answer lists what it takes.");
+    Problem::new(Kind::WrongMethod, detail)
+}

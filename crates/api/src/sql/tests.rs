@@ -1,0 +1,173 @@
+//! SQL over the items of a model engine: what can be asked, what is refused, and what is cut off.
+
+use super::statement::{self, Bounds};
+use super::table::Source;
+use crate::fake::{self, Fake};
+use crate::problem::{Kind, Problem};
+use crate::tests::ask;
+use axum::http::Method;
+use proto::{BucketId, ItemKey, Response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stdx::Wall;
+
+const CART: BucketId = BucketId(4);
+
+fn node() -> Arc<Fake> {
+    let fake = Fake::new(|_| Response::Status(Box::new(fake::status(&["Ted"]))));
+    for (key, value) in [("key_2", "two"), ("key_3", "three"), ("key_7", "seven"), ("key_20", "twenty")] {
+        fake.store(BucketId::DEFAULT, ItemKey::plain(key), value.as_bytes());
+    }
+    fake.store(CART, ItemKey::sorted("ana", "2024"), &[0xff, 0x00]);
+    Arc::new(fake)
+}
+
+fn query_with(fake: &Arc<Fake>, sql: &str, rows: usize, time: Duration) -> Result<Value, Problem> {
+    let items = Arc::clone(fake);
+    let source = Source {
+        items: Box::new(move || Some(items.local_items())),
+        wall: Wall(1_000_000),
+        buckets: BTreeMap::from([(BucketId::DEFAULT, "default".to_owned()), (CART, "cart".to_owned())]),
+        deadline: Instant::now() + time,
+    };
+    let bytes = statement::run(sql, source, Bounds { rows, time })?;
+    Ok(serde_json::from_slice(&bytes).expect("rows in JSON"))
+}
+
+fn query(sql: &str) -> Result<Value, Problem> {
+    query_with(&node(), sql, 10_000, Duration::from_secs(5))
+}
+
+fn rows(sql: &str) -> Value {
+    query(sql).unwrap_or_else(|problem| panic!("{sql}: {}", problem.detail()))["rows"].clone()
+}
+
+fn refused(sql: &str) -> Problem {
+    query(sql).err().unwrap_or_else(|| panic!("{sql} is allowed"))
+}
+
+#[test]
+fn the_query_of_the_reference_gives_hash_key_value_in_the_order_of_the_ring() {
+    for sql in ["SELECT * FROM ITEM;", "select * from item", " SELECT * FROM Item ; ", "SELECT * FROM item -- all"] {
+        let answer = query(sql).unwrap();
+        assert_eq!(answer["columns"], json!(["hash", "key", "value"]));
+        let items = answer["rows"].as_array().unwrap();
+        assert_eq!(items.len(), 5, "{sql}");
+        assert_eq!(items[0], json!(["07ef8d138b76050981f170dd9dd79cae91ea3ce3", "key_3", "three"]));
+        assert!(items.is_sorted_by_key(|row| row[0].as_str().unwrap().to_owned()));
+        assert!(answer.get("truncated").is_none());
+    }
+}
+
+#[test]
+fn sql_is_sql() {
+    assert_eq!(rows("SELECT value FROM item WHERE key = 'key_7'"), json!([["seven"]]));
+    assert_eq!(rows("SELECT count(*), max(length(key)) FROM item WHERE bucket = 'default'"), json!([[4, 6]]));
+    assert_eq!(rows("SELECT key FROM item WHERE key LIKE 'key_2%' ORDER BY key DESC LIMIT 1"), json!([["key_20"]]));
+    let pairs = rows("SELECT count(*) FROM item a JOIN item b ON a.hash < b.hash");
+    assert_eq!(pairs, json!([[10]]));
+    assert_eq!(
+        rows("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i+1 FROM n WHERE i<3) SELECT i FROM n"),
+        json!([[1], [2], [3]])
+    );
+    assert_eq!(rows("SELECT 1, 2.5, NULL, 'text', 1e999"), json!([[1, 2.5, null, "text", "inf"]]));
+}
+
+#[test]
+fn hidden_columns_and_bytes_are_shown_on_request() {
+    let row = rows("SELECT bucket, sort, key, value, typeof(value) FROM item WHERE sort IS NOT NULL");
+    assert_eq!(row, json!([["cart", "2024", "ana", { "base64": "/wA=" }, "blob"]]));
+}
+
+#[test]
+fn only_reading_is_allowed() {
+    for sql in [
+        "INSERT INTO item(key) VALUES ('x')",
+        "DELETE FROM item",
+        "UPDATE item SET value = 'x'",
+        "CREATE TABLE t(x)",
+        "CREATE TEMP TABLE t(x)",
+        "DROP TABLE item",
+        "ATTACH DATABASE '/tmp/x.db' AS x",
+        "PRAGMA hard_heap_limit=0",
+        "PRAGMA table_info(item)",
+        "SELECT * FROM pragma_database_list",
+        "SELECT load_extension('x')",
+        "VACUUM INTO '/tmp/x.db'",
+        "BEGIN",
+        "SELECT 1; SELECT 2",
+        "EXPLAIN DELETE FROM item",
+    ] {
+        let problem = refused(sql);
+        assert_eq!(problem.kind(), Kind::Sql, "{sql}");
+        assert!(!problem.detail().contains("/tmp"), "{sql}: {}", problem.detail());
+    }
+}
+
+#[test]
+fn mistakes_are_told_in_the_words_of_sqlite() {
+    assert_eq!(refused("SELEKT").detail(), "SQLite says: near \"SELEKT\": syntax error.");
+    assert_eq!(refused("SELECT * FROM items").detail(), "SQLite says: no such table: items.");
+    assert_eq!(refused("SELECT colour FROM item").detail(), "SQLite says: no such column: colour.");
+    for sql in ["", " ; ", "-- nothing"] {
+        assert_eq!(refused(sql).kind(), Kind::Sql, "{sql}");
+    }
+}
+
+#[test]
+fn rows_are_cut_off_and_that_is_said() {
+    let answer = query_with(&node(), "SELECT key FROM item", 3, Duration::from_secs(5)).unwrap();
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["truncated"], true);
+    let whole = query_with(&node(), "SELECT key FROM item", 5, Duration::from_secs(5)).unwrap();
+    assert!(whole.get("truncated").is_none());
+}
+
+#[test]
+fn time_is_bounded() {
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n";
+    let started = Instant::now();
+    let problem = query_with(&node(), endless, 10, Duration::from_millis(100)).unwrap_err();
+    assert_eq!(problem.kind(), Kind::SqlLimit);
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let greedy = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) \
+                  SELECT i, zeroblob(1000000) FROM n ORDER BY 2, 1";
+    let problem = query_with(&node(), greedy, 10, Duration::from_secs(20)).unwrap_err();
+    assert_eq!(problem.kind(), Kind::SqlLimit, "{}", problem.detail());
+    let problem = refused("SELECT length(replace(hex(zeroblob(60000000)), '0', 'xxxxxxxxxx'))");
+    assert!(matches!(problem.kind(), Kind::Sql | Kind::SqlLimit), "{}", problem.detail());
+}
+
+#[test]
+fn many_items_are_streamed() {
+    let fake = node();
+    for n in 0..2_000 {
+        fake.store(BucketId::DEFAULT, ItemKey::plain(format!("many_{n}")), &[b'x'; 1_000]);
+    }
+    let count = query_with(
+        &fake,
+        "SELECT count(*), sum(length(value)) FROM item WHERE key LIKE 'many%'",
+        10,
+        Duration::from_secs(20),
+    );
+    assert_eq!(count.unwrap()["rows"], json!([[2_000, 2_000_000]]));
+    let few = query_with(&fake, "SELECT key FROM item LIMIT 2", 10, Duration::from_secs(5)).unwrap();
+    assert_eq!(few["rows"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_script_can_ask() {
+    let fake = node();
+    let reply =
+        ask(&fake, Method::POST, "/console/sql", r#"{"sql":"SELECT key, bucket FROM item WHERE key='key_2'"}"#).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["rows"]), (200, &json!([["key_2", "default"]])));
+    let reply = ask(&fake, Method::POST, "/console/sql", r#"{"sql":"DROP TABLE item"}"#).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "sql"));
+    assert_eq!(ask(&fake, Method::POST, "/console/sql", "{}").await.problem(), "missing-field");
+}

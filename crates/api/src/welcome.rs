@@ -1,0 +1,55 @@
+//! `GET /`: the console for browsers, a short way in for programs; and `/problems`, the list of what can go wrong.
+
+use crate::console;
+use crate::json;
+use crate::problem::{Kind, Problem};
+use axum::extract::Path;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+/// `GET /`.
+pub(crate) async fn welcome(headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/html") { console::page().await } else { json::ok(&directory()) }
+}
+
+fn directory() -> Value {
+    json!({
+        "name": "alianza",
+        "version": env!("CARGO_PKG_VERSION"),
+        "console": "/console",
+        "paths": {
+            "POST /": "read and write items: {\"type\":\"GET\",\"key\":\"9\"}; also PUT, DELETE and SCAN",
+            "GET /events": "the membership history, oldest first",
+            "POST /shutdown": "this node leaves the cluster and ends",
+            "GET /v1/cluster": "members, buckets, what is moving",
+            "GET /v1/ring": "who owns what",
+            "POST /v1/cluster/plan": "what would move: {\"leave\":\"<name or id>\"}",
+            "POST /v1/cluster/apply": "do it: {\"plan\":\"<id>\",\"leave\":\"<name or id>\"}",
+            "GET /v1/buckets": "buckets and their settings",
+            "PUT /v1/buckets/{name}": "make or change a bucket: {\"n\":3,\"r\":\"quorum\",\"w\":\"quorum\",\"rule\":\"lww\",\"ttl\":null}",
+            "POST /console/sql": "SQL over the items of this node: {\"sql\":\"SELECT * FROM item\"}",
+            "GET /problems": "every kind of error",
+            "GET /healthz, /livez, /readyz": "health checks",
+        },
+    })
+}
+
+/// `GET /problems`.
+pub(crate) async fn problems() -> Response {
+    json::ok(&json!({ "problems": Kind::ALL.iter().map(|kind| describe(*kind)).collect::<Vec<_>>() }))
+}
+
+/// `GET /problems/{slug}`.
+pub(crate) async fn problem(Path(slug): Path<String>) -> Result<Response, Problem> {
+    let kind = Kind::ALL.iter().find(|kind| kind.slug() == slug);
+    match kind {
+        Some(kind) => Ok(json::ok(&describe(*kind))),
+        None => Err(Problem::new(Kind::UnknownPath, "There is no such kind of problem; /problems lists all.")),
+    }
+}
+
+fn describe(kind: Kind) -> Value {
+    json!({ "type": format!("/problems/{}", kind.slug()), "title": kind.title(), "status": kind.status() })
+}
