@@ -28,13 +28,15 @@ pub(crate) struct Executor<E: Engine> {
     roots: Roots,
     /// Outcomes that are due.
     due: Vec<(Ticket, StoreOutcome)>,
+    /// The engine stopped taking writes because the disk was full; later refusals say so, too.
+    full: bool,
 }
 
 impl<E: Engine> Executor<E> {
     /// Over an engine whose contents are all on disk.
     pub(crate) fn new(engine: E, grid: Grid) -> Executor<E> {
         let fence = Fence::new(engine.applied());
-        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new() }
+        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new(), full: false }
     }
 
     /// Outcomes that are due, to be handed to the machine.
@@ -307,7 +309,12 @@ impl<E: Engine> Executor<E> {
     }
 
     fn apply(&mut self, batch: Batch) -> Result<Seq, StoreFailure> {
-        self.engine.apply(batch).map_err(failure)
+        let failure = match self.engine.apply(batch) {
+            Ok(seq) => return Ok(seq),
+            Err(error) => failure(error),
+        };
+        self.full |= failure == StoreFailure::Full;
+        Err(if self.full { StoreFailure::Full } else { failure })
     }
 }
 
