@@ -37,7 +37,7 @@ pub struct Counters {
     pub shed: Counter,
     /// Requests that went on to another node.
     pub forwards: Counter,
-    /// Writes that were not acknowledged in time.
+    /// Requests that too few replicas answered in time.
     pub quorum_failures: Counter,
     /// Replicas that a read brought up to date.
     pub read_repairs: Counter,

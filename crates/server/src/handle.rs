@@ -153,15 +153,20 @@ fn is_write(request: &Request) -> bool {
 pub(crate) mod tests {
     use super::{Handle, Shared};
     use crate::config::ServerConfig;
-    use crate::event::{self, EVENTS_MAX, Event};
+    use crate::event::{self, EVENTS_MAX, Event, EventSender};
     use crate::phase::PhaseCell;
     use proto::{Admin, Refusal, Request, Response};
     use ring::NodeId;
     use tokio::sync::mpsc;
 
-    /// A handle whose events nobody handles but the test.
+    /// A handle of node 1 whose events nobody handles but the test.
     pub(crate) fn handle() -> (Handle, mpsc::Receiver<Event>) {
         let (events, queue) = event::queue();
+        (handle_on(events), queue)
+    }
+
+    /// A handle of node 1 that puts its events there.
+    pub(crate) fn handle_on(events: EventSender) -> Handle {
         let shared = Shared {
             node: NodeId(1),
             name: "Ted".to_owned(),
@@ -172,7 +177,7 @@ pub(crate) mod tests {
             counters: Default::default(),
             phase: PhaseCell::new(),
         };
-        (Handle::new(events, shared), queue)
+        Handle::new(events, shared)
     }
 
     fn status() -> Request {

@@ -42,7 +42,7 @@ pub(crate) fn record(note: &Note, counters: &Counters) {
         Note::Differing(node, partitions) => info!(%node, "{partitions} partitions differ from a peer's; repairing"),
         Note::QuorumUnmet => {
             counters.quorum_failures.add(1);
-            debug!("a write was not acknowledged in time");
+            debug!("too few replicas answered a request in time");
         }
         Note::ClockAhead(millis) => {
             warn!("a peer's clock is {millis} ms ahead of this node's; check that both machines keep time");

@@ -16,6 +16,9 @@ pub(crate) mod outbox;
 pub(crate) mod sniff;
 pub(crate) mod weight;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

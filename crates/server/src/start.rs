@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use node::{Node, NodeEffect};
+use node::{Node, NodeEffect, NodeInput};
 use stdx::Prng;
 use storage::{DiskEngine, Engine};
 use tokio::net::TcpListener;
@@ -64,7 +64,8 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     if Node::identity(&engine)?.is_none() {
         origin::give(&mut engine, &config, (address, &advertised), clock, &mut prng).await?;
     }
-    let (node, effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
+    let (mut node, mut effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
+    awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
     let (events, queue) = event::queue();
     let shared = shared(&node, &config, advertised.to_string());
@@ -74,12 +75,19 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
     let event_loop = event_loop(node, effects, &surroundings, queue, peers, handle.phase().clone())?;
     let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
-    let listener = Listener { handle: handle.clone(), roster, surroundings, http };
+    let listener = Listener { handle: handle.clone(), roster, surroundings, refusals: Arc::default() };
     tokio::spawn(event_loop.run());
-    tokio::spawn(listener.run(socket));
+    tokio::spawn(listener.run(socket, http));
     tokio::spawn(readdress::when_changed(handle.clone(), member, config.name));
     info!("{} ({}) listens on {address} as {}", handle.name(), handle.node_id(), handle.uri());
     Ok(Running { handle, http: http_streams, address })
+}
+
+/// Makes durable what opening wrote, without which a node takes no writes, so that a started server takes them at once.
+fn awaken<E: Engine>(node: &mut Node<E>, clock: Clock, effects: &mut Vec<NodeEffect>) -> Result<(), StartError> {
+    let durable = node.engine().syncer().sync()?;
+    node.handle(clock.now(), NodeInput::Synced(Ok(durable)), effects);
+    Ok(())
 }
 
 async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -179,3 +179,87 @@ impl<'a, R: AsyncRead + Unpin> Frames<'a, R> {
         std::mem::take(&mut self.bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, FRAME_BYTES, Frames, receive, send};
+    use crate::event::Event;
+    use crate::peer::Peer;
+    use crate::peer::tests::{member, pair, surroundings};
+    use bytes::BytesMut;
+    use codec::FRAME_BYTES_MAX;
+    use proto::{BucketId, Epoch, ItemKey, Lane, Message, OpId};
+    use ring::NodeId;
+    use tokio::io::AsyncWriteExt;
+
+    fn read(op: u64, key_bytes: usize) -> Message {
+        let key = ItemKey::plain(vec![b'k'; key_bytes]);
+        Message::Read { op: OpId(op), epoch: Epoch(1), bucket: BucketId::DEFAULT, key }
+    }
+
+    #[tokio::test]
+    async fn what_waits_goes_into_one_frame() {
+        let (surroundings, _queue) = surroundings(1);
+        let peer = Peer::new(&member(2, 9));
+        let (writing, mut reading) = pair().await;
+        let messages: Vec<_> = (0..100).map(|op| read(op, 10)).collect();
+        for message in &messages {
+            peer.outbox(Lane::Data).push(message.clone());
+        }
+        let received = async { Frames::new(&mut reading, BytesMut::new(), FRAME_BYTES_MAX).next().await };
+        tokio::select! {
+            broken = send(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            frame = received => assert_eq!(frame.unwrap(), messages),
+        }
+        assert_eq!(surroundings.counters.peer_frames_out.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn frames_stay_small_unless_a_message_is_large() {
+        let (surroundings, _queue) = surroundings(1);
+        let peer = Peer::new(&member(2, 9));
+        let (writing, mut reading) = pair().await;
+        let sizes = [FRAME_BYTES / 2, FRAME_BYTES / 3, FRAME_BYTES / 3, 3 * FRAME_BYTES, 10];
+        for (op, size) in sizes.into_iter().enumerate() {
+            peer.outbox(Lane::Data).push(read(op as u64, size));
+        }
+        let received = async {
+            let mut frames = Frames::new(&mut reading, BytesMut::new(), FRAME_BYTES_MAX);
+            let mut counts = Vec::new();
+            while counts.iter().sum::<usize>() < sizes.len() {
+                counts.push(frames.next().await.unwrap().len());
+            }
+            counts
+        };
+        tokio::select! {
+            broken = send(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            counts = received => assert_eq!(counts, [2, 1, 1, 1]),
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_are_handed_on_and_damaged_ones_end_the_connection() {
+        let (surroundings, mut queue) = surroundings(1);
+        let peer = Peer::new(&member(2, 9));
+        let (mut writing, mut reading) = pair().await;
+        let mut bytes = codec::encode_frame(&[read(1, 10), read(2, 10)]).to_vec();
+        writing.write_all(&bytes).await.unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        writing.write_all(&bytes).await.unwrap();
+        let broken = receive(&mut reading, BytesMut::new(), &peer, &surroundings).await;
+        assert!(matches!(broken, Broken::Frame(codec::FrameError::Checksum { .. })), "{broken}");
+        let Some(Event::Peer { from, messages }) = queue.recv().await else { panic!("no frame") };
+        assert_eq!((from, messages), (NodeId(2), vec![read(1, 10), read(2, 10)]));
+        assert!(queue.try_recv().is_err());
+        assert_eq!(surroundings.counters.peer_bytes_in.get(), bytes.len() as u64 * 2);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_closes_is_noticed_without_writing() {
+        let (surroundings, _queue) = surroundings(1);
+        let peer = Peer::new(&member(2, 9));
+        let (writing, reading) = pair().await;
+        drop(reading);
+        assert!(matches!(send(writing, &peer, Lane::Control, &surroundings).await, Broken::Closed));
+    }
+}

@@ -24,7 +24,7 @@ impl Roster {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    fn set(&self, peers: BTreeMap<NodeId, Arc<Peer>>) {
+    pub(crate) fn set(&self, peers: BTreeMap<NodeId, Arc<Peer>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = peers;
     }
 }

@@ -83,16 +83,10 @@ mod tests {
     use crate::event::Event;
     use crate::handle::tests::handle;
     use crate::peer::connection::{Frames, write_frame};
+    use crate::peer::tests::pair;
     use bytes::BytesMut;
     use proto::{Admin, ItemKey, Message, OpId, Request, Response};
     use stdx::Span;
-    use tokio::net::{TcpListener, TcpStream};
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (dialled, listener.accept().await.unwrap().0)
-    }
 
     fn forward(op: u64, request: Request) -> Message {
         Message::Forward { op: OpId(op), request, within: Span::secs(1) }

@@ -21,6 +21,9 @@ use crate::peer::{Local, Peer};
 /// How long a handshake may take.
 pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 
+/// Room made for each read; mostly enough for a whole handshake.
+const READ_BYTES: usize = 512;
+
 /// Why a handshake failed.
 #[derive(Debug)]
 pub(crate) enum HandshakeError {
@@ -113,6 +116,7 @@ where
 }
 
 async fn read_more<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<(), HandshakeError> {
+    buffer.reserve(READ_BYTES);
     match stream.read_buf(buffer).await? {
         0 => Err(HandshakeError::Closed),
         _ => Ok(()),
@@ -151,5 +155,73 @@ pub(crate) fn is_for_good(refusal: &HandshakeRefusal) -> bool {
         HandshakeRefusal::WrongCluster { .. } | HandshakeRefusal::NoCommonProtocol { .. } => true,
         // A newcomer is unknown until the history that names it has arrived.
         HandshakeRefusal::UnknownNode | HandshakeRefusal::NotReady | HandshakeRefusal::Other(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Admission, HandshakeError, await_hello, greet, hello, judge};
+    use crate::peer::directory::Roster;
+    use crate::peer::tests::{CLUSTER, local, roster_of};
+    use bytes::BytesMut;
+    use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, Role};
+    use proto::Lane;
+    use ring::NodeId;
+    use tokio::io::AsyncWriteExt;
+
+    fn from_two(cluster: Option<u128>, role: Role) -> Hello {
+        hello(NodeId(2), cluster, role, "Larraine", 5)
+    }
+
+    fn refusal(hello: &Hello, roster: &Roster) -> HandshakeRefusal {
+        judge(hello, &local(1), roster).unwrap_err()
+    }
+
+    #[test]
+    fn members_come_in_on_their_lane() {
+        let roster = roster_of(&[2]);
+        let (admission, protocol) = judge(&from_two(Some(CLUSTER), Role::Data), &local(1), &roster).unwrap();
+        assert!(matches!(admission, Admission::Peer(peer, Lane::Data) if peer.id == NodeId(2)));
+        assert_eq!(protocol, PROTOCOL_MAX);
+    }
+
+    #[test]
+    fn guests_need_no_cluster_but_not_another_one() {
+        let roster = Roster::default();
+        assert!(matches!(judge(&from_two(None, Role::Guest), &local(1), &roster), Ok((Admission::Guest, _))));
+        let refusal = refusal(&from_two(Some(8), Role::Guest), &roster);
+        assert_eq!(refusal, HandshakeRefusal::WrongCluster { ours: CLUSTER, theirs: 8 });
+    }
+
+    #[test]
+    fn strangers_stay_out() {
+        let roster = roster_of(&[2]);
+        assert_eq!(refusal(&from_two(Some(CLUSTER), Role::Data), &roster_of(&[3])), HandshakeRefusal::UnknownNode);
+        assert_eq!(refusal(&from_two(None, Role::Control), &roster), HandshakeRefusal::UnknownNode);
+        let wrong = refusal(&from_two(Some(8), Role::Control), &roster);
+        assert_eq!(wrong, HandshakeRefusal::WrongCluster { ours: CLUSTER, theirs: 8 });
+        let newer = Hello { protocol_min: 100, protocol_max: 101, ..from_two(Some(CLUSTER), Role::Data) };
+        assert!(matches!(refusal(&newer, &roster), HandshakeRefusal::NoCommonProtocol { theirs: (100, 101), .. }));
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_hello_is_kept() {
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let said = from_two(Some(CLUSTER), Role::Data);
+        let mut bytes = codec::encode_hello(&said).to_vec();
+        bytes.extend_from_slice(b"more");
+        theirs.write_all(&bytes).await.unwrap();
+        let mut buffer = BytesMut::new();
+        assert_eq!(await_hello(&mut ours, &mut buffer).await.unwrap(), said);
+        assert_eq!(&buffer[..], b"more");
+    }
+
+    #[tokio::test]
+    async fn whoever_answers_something_else_is_no_node() {
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        theirs.write_all(b"HTTP/1.1 400 Bad Request\r\n").await.unwrap();
+        let error = greet(&mut ours, &from_two(None, Role::Guest)).await.unwrap_err();
+        assert!(matches!(error, HandshakeError::Malformed(codec::HandshakeError::NotAPeer)));
+        drop(theirs);
     }
 }

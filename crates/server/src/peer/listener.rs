@@ -5,17 +5,19 @@
 //! another one's handshake.
 //! Refuses to know HTTP.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::{HandshakeRefusal, Hello, Welcome};
+use ring::NodeId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::event::Event;
 use crate::handle::Handle;
@@ -32,6 +34,9 @@ const STRANGERS_MAX: usize = 1_024;
 /// Between two tries to accept when the system has no room for another connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// Refusals that are remembered so as not to be told again.
+const REFUSALS_KEPT: usize = 32;
+
 /// A client's connection and where it comes from.
 pub type HttpStream = (TcpStream, SocketAddr);
 
@@ -41,25 +46,28 @@ pub(crate) struct Listener {
     pub(crate) handle: Handle,
     pub(crate) roster: Arc<Roster>,
     pub(crate) surroundings: Arc<Surroundings>,
-    pub(crate) http: mpsc::Sender<HttpStream>,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl Listener {
-    /// Accepts connections until the process stops.
-    pub(crate) async fn run(self, socket: TcpListener) {
+    /// Accepts connections until the process stops. Clients' connections go to `http`, which is closed then.
+    pub(crate) async fn run(self, socket: TcpListener, http: mpsc::Sender<HttpStream>) {
         let phase = self.handle.phase().clone();
         tokio::select! {
             _ = phase.stopping() => debug!("no longer listening"),
-            () = self.accept_all(&socket) => {}
+            () = self.accept_all(&socket, &http) => {}
         }
     }
 
-    async fn accept_all(&self, socket: &TcpListener) {
+    async fn accept_all(&self, socket: &TcpListener, http: &mpsc::Sender<HttpStream>) {
         let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
         loop {
             match socket.accept().await {
                 Ok((stream, from)) => match Arc::clone(&strangers).try_acquire_owned() {
-                    Ok(permit) => drop(tokio::spawn(self.clone().take_in(stream, from, permit))),
+                    Ok(permit) => {
+                        // A weak sender, because a stranger who takes his time must not keep the channel open.
+                        tokio::spawn(self.clone().take_in(stream, from, http.downgrade(), permit));
+                    }
                     Err(_) => debug!(%from, "closed a connection because too many have not said who they are"),
                 },
                 Err(error) => {
@@ -70,31 +78,35 @@ impl Listener {
         }
     }
 
-    /// Finds out who opened a connection and hands it on.
-    async fn take_in(self, stream: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+    /// Finds out who opened a connection and hands it on. The permit is given back when the opener is known, and by a
+    /// guest when it goes.
+    async fn take_in(
+        self,
+        stream: TcpStream,
+        from: SocketAddr,
+        http: mpsc::WeakSender<HttpStream>,
+        _permit: OwnedSemaphorePermit,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%from, "lost a connection at once: {error}");
             return;
         }
         match sniff(&stream).await {
-            Some(Opener::Client) => self.hand_on(stream, from),
-            Some(Opener::Peer) => {
-                let greeting = self.shake_hands(stream, from, permit);
-                // Only the handshake is timed; a guest's permit goes on with the guest.
-                greeting.await;
-            }
+            Some(Opener::Client) => self.hand_on(stream, from, &http),
+            Some(Opener::Peer) => self.shake_hands(stream, from).await,
             None => debug!(%from, "closed a connection that said nothing"),
         }
     }
 
-    fn hand_on(&self, stream: TcpStream, from: SocketAddr) {
-        if self.http.try_send((stream, from)).is_err() {
+    fn hand_on(&self, stream: TcpStream, from: SocketAddr, http: &mpsc::WeakSender<HttpStream>) {
+        let handed = http.upgrade().is_some_and(|http| http.try_send((stream, from)).is_ok());
+        if !handed {
             self.surroundings.counters.shed.add(1);
             debug!(%from, "closed a client's connection because too many wait to be served");
         }
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn shake_hands(&self, mut stream: TcpStream, from: SocketAddr) {
         let mut buffer = BytesMut::new();
         let greeting = self.greeted(&mut stream, &mut buffer, from);
         match timeout(HANDSHAKE_TIME, greeting).await.unwrap_or(Err(HandshakeError::TooSlow)) {
@@ -106,7 +118,6 @@ impl Listener {
             Ok(Admission::Guest) => {
                 let farewell = guest::host(stream, buffer, &self.handle).await;
                 debug!(%from, "a guest went: {farewell}");
-                drop(permit);
             }
             Err(error) => debug!(%from, "a handshake failed: {error}"),
         }
@@ -127,7 +138,7 @@ impl Listener {
                 Ok(admission)
             }
             Err(refusal) => {
-                tell_refusal(&hello, &refusal, from);
+                self.refusals.tell(&hello, &refusal, from);
                 handshake::answer(stream, &Welcome::Refused(refusal.clone())).await?;
                 Err(HandshakeError::Refused(refusal))
             }
@@ -147,11 +158,27 @@ async fn receive(mut stream: TcpStream, buffer: BytesMut, peer: Arc<Peer>, surro
     }
 }
 
-fn tell_refusal(hello: &Hello, refusal: &HandshakeRefusal, from: SocketAddr) {
-    let (node, name) = (hello.node, &hello.name);
-    if handshake::is_for_good(refusal) {
-        warn!(%node, "refused {name} from {from}: {refusal}");
-    } else {
-        info!(%node, "refused {name} from {from} for now: {refusal}");
+/// The refusals that were told in the log last: whoever is refused comes again every few seconds.
+#[derive(Default, Debug)]
+pub(crate) struct Refusals(Mutex<VecDeque<(NodeId, HandshakeRefusal)>>);
+
+impl Refusals {
+    fn tell(&self, hello: &Hello, refusal: &HandshakeRefusal, from: SocketAddr) {
+        let (node, name) = (hello.node, &hello.name);
+        if !handshake::is_for_good(refusal) {
+            debug!(%node, "refused {name} from {from} for now: {refusal}");
+        } else if self.is_new(node, refusal) {
+            warn!(%node, "refused {name} from {from}: {refusal}");
+        }
+    }
+
+    fn is_new(&self, node: NodeId, refusal: &HandshakeRefusal) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.iter().any(|(of, why)| *of == node && why == refusal) {
+            return false;
+        }
+        told.truncate(REFUSALS_KEPT - 1);
+        told.push_front((node, refusal.clone()));
+        true
     }
 }

@@ -51,14 +51,8 @@ async fn look(stream: &TcpStream) -> io::Result<Option<Opener>> {
 #[cfg(test)]
 mod tests {
     use super::{Opener, sniff};
+    use crate::peer::tests::pair;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (dialled, listener.accept().await.unwrap().0)
-    }
 
     #[tokio::test]
     async fn clients_are_handed_on_untouched() {
