@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::event::{Change, Event};
 use crate::history::History;
-use crate::ids::{BucketId, ClientId, Epoch, OpId, SessionId};
+use crate::ids::{BucketId, ClientId, Epoch, HintId, OpId, SessionId};
 use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
 use crate::quorum::Group;
@@ -40,11 +40,14 @@ pub(crate) struct Core {
     actor: Option<Actor>,
     dots: u64,
     ids: u64,
+    hints: u64,
 }
 
 impl Core {
     pub(crate) fn new(config: Config, now: Now, node: NodeId, history: History, seed: u64) -> Core {
         let detector = Detector::new(config.liveness, Prng::keyed(seed, "detector", &[]).next_u64());
+        // An answer to an earlier life of this node must not be taken for an answer to this one.
+        let ids = Prng::keyed(seed, "ids", &[]).next_u64();
         Core {
             config,
             now,
@@ -59,7 +62,8 @@ impl Core {
             clock: HybridClock::new(),
             actor: None,
             dots: 0,
-            ids: 0,
+            ids,
+            hints: 0,
         }
     }
 
@@ -81,13 +85,19 @@ impl Core {
     }
 
     pub(crate) fn next_op(&mut self) -> OpId {
-        self.ids += 1;
+        self.ids = self.ids.wrapping_add(1);
         OpId(self.ids)
     }
 
     pub(crate) fn next_session(&mut self) -> SessionId {
-        self.ids += 1;
+        self.ids = self.ids.wrapping_add(1);
         SessionId(self.ids)
+    }
+
+    /// A name for a hint that no earlier life of this node has used: hints outlive it.
+    pub(crate) fn next_hint(&mut self) -> HintId {
+        self.hints += 1;
+        HintId(u64::from(self.incarnation().unwrap_or(0)) << 32 | self.hints)
     }
 
     /// From now on dots carry this incarnation, which is durable.

@@ -1,7 +1,7 @@
 //! The hash that says whether two replicas hold the same versions of a slot.
 //!
-//! Invariant: it covers bucket, key and the causal part of every version (dots, seen counters, stamps), never the value
-//! itself: equal versions have equal values. It is never 0, so that the XOR of one is not the XOR of none.
+//! Invariant: it covers bucket, key and what names every version (its dot; the stamp, too, where it decides; what has
+//! been seen), never the value itself: a dot names one value. It is never 0, so that the XOR of one is not that of none.
 
 use crate::ids::BucketId;
 use crate::item::ItemKey;

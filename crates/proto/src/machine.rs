@@ -333,7 +333,7 @@ impl Machine {
                     self.hints.kept(core, target);
                 }
                 if let Some(Operation::Write(writing)) = self.take_if(id, |op| matches!(op, Operation::Write(_))) {
-                    writing.on_hint(&mut self.ops, &mut self.core, id, kept);
+                    writing.on_hint(&mut self.ops, &mut self.core, id, target, kept);
                 }
             }
             Purpose::StartCompare { with } => compare::on_roots(core, with, outcome),

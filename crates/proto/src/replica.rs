@@ -5,7 +5,7 @@
 
 use crate::coordinator::PAGE_BYTES;
 use crate::core::Core;
-use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
+use crate::ids::{BucketId, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
 use crate::record::Record;
@@ -44,7 +44,7 @@ pub(crate) fn on_replicate(
 }
 
 pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint) {
-    hint.id = HintId(core.next_op().0);
+    hint.id = core.next_hint();
     core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::PutHint(hint));
 }
 

@@ -9,7 +9,7 @@
 use super::{Asker, Operation, Operations};
 use crate::bucket::{Bucket, Durability, Level, Mode};
 use crate::core::Core;
-use crate::ids::{Epoch, HintId, OpId};
+use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Slot};
 use crate::message::{Ack, Message};
@@ -20,6 +20,9 @@ use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use causal::Context;
 use ring::NodeId;
 use stdx::{Mono, Span};
+
+/// Longest sort key: items are in order by all of it, and storage keys have a bound.
+const SORT_KEY_BYTES_MAX: usize = 32 << 10;
 
 /// A write in flight.
 #[derive(Debug)]
@@ -171,7 +174,7 @@ impl Writing {
         }
         self.hinted.push(target);
         let Slot { bucket, key, .. } = self.slot.clone();
-        let hint = Hint { id: HintId(core.next_op().0), target, bucket, key, record };
+        let hint = Hint { id: core.next_hint(), target, bucket, key, record };
         core.store(Purpose::LocalHint(id, target), StoreOp::PutHint(hint));
         core.note(Note::HintKept(target));
     }
@@ -206,17 +209,35 @@ impl Writing {
     }
 
     /// A hint is durable, or could not be kept.
-    pub(crate) fn on_hint(mut self, ops: &mut Operations, core: &mut Core, id: OpId, kept: bool) {
-        if kept && self.any && !self.answered {
-            self.succeed(ops, core, 1);
+    pub(crate) fn on_hint(mut self, ops: &mut Operations, core: &mut Core, id: OpId, target: NodeId, kept: bool) {
+        if self.any && !self.answered {
+            if kept {
+                self.succeed(ops, core, 1);
+            } else {
+                self.ask_others_to_keep(core, id, target);
+            }
         }
         self.keep(ops, core, id);
+    }
+
+    /// Level `any`, and our own disk takes no hint: any other node's will do.
+    fn ask_others_to_keep(&self, core: &mut Core, id: OpId, target: NodeId) {
+        let Some(record) = self.record.clone() else { return };
+        let Slot { bucket, key, .. } = self.slot.clone();
+        let replicas = self.quorum.replicas();
+        let other = |node: &NodeId| *node != core.node && !replicas.contains(node) && core.is_usable(*node);
+        if let Some(keeper) = core.participants().into_iter().find(other) {
+            core.send(keeper, Message::KeepHint { op: id, target, bucket, key, record });
+        }
     }
 
     /// A replica has answered.
     pub(crate) fn on_ack(mut self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, ack: Ack) {
         match ack {
-            Ack::Done => self.quorum.add(from),
+            Ack::Done if self.quorum.replicas().contains(&from) => self.quorum.add(from),
+            // Not a replica: it keeps a hint for one.
+            Ack::Done if self.any && !self.answered => self.succeed(ops, core, 1),
+            Ack::Done => {}
             Ack::Stale(_) | Ack::Full | Ack::Failed => self.lost.push(from),
         }
         self.keep(ops, core, id);
@@ -296,6 +317,10 @@ pub(crate) fn check_key(core: &Core, key: &ItemKey) -> Result<(), Refusal> {
     let max = core.config.key_bytes_max;
     if key.len() > max {
         return Err(Refusal::Invalid(format!("the key has {} bytes; at most {max} are taken", key.len())));
+    }
+    let sort = key.sort_key.as_ref().map_or(0, bytes::Bytes::len);
+    if sort > SORT_KEY_BYTES_MAX {
+        return Err(Refusal::Invalid(format!("the sort key has {sort} bytes; at most {SORT_KEY_BYTES_MAX} are taken")));
     }
     Ok(())
 }
