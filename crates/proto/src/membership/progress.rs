@@ -32,6 +32,10 @@ pub(crate) struct Transition {
 impl Transition {
     /// Takes every step that is possible now.
     pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams) {
+        let epoch = core.epoch();
+        if core.stable() == epoch && core.own_progress().settled == epoch {
+            return;
+        }
         self.settle(core);
         self.start_hand_over(core, streams);
         let wanted = wanted(ops, core, streams);
