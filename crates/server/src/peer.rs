@@ -1,7 +1,9 @@
 //! The other nodes: who they are, what waits for them, and the connections from and to them.
 //!
 //! Each node sends on the connections that it dialled and receives on those that it accepted: two each way, one per
-//! lane, so that a probe never waits behind data.
+//! lane, so that a probe never waits behind data. While a peer cannot be dialled, because it has a new address that
+//! the history does not know yet or something lets connections through one way only, what waits for it goes back on
+//! the connections that it has opened.
 //!
 //! Invariant: connections exist only with members of the cluster, and with guests who want to become one.
 //! Refuses to know what messages say, and whom to believe alive; that is the machine's.
@@ -19,14 +21,14 @@ pub(crate) mod weight;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use liveness::{Breaker, BreakerState};
 use proto::Lane;
 use ring::{Member, NodeId};
 use stdx::{Mono, Prng, Span};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::address::Address;
 use crate::clock::Clock;
@@ -76,8 +78,10 @@ pub(crate) struct Peer {
     pub(crate) alive: Notify,
     /// When it was last heard of, by our monotonic clock.
     heard: AtomicU64,
-    /// Which of our connections to it stand, by lane.
-    standing: [AtomicBool; 2],
+    /// Whether our own connection to it stands, by lane.
+    dialled: [watch::Sender<bool>; 2],
+    /// How many connections that it has opened stand, by lane.
+    ways_back: [AtomicUsize; 2],
 }
 
 impl Peer {
@@ -92,7 +96,8 @@ impl Peer {
             breaker: Mutex::new(Breaker::new(FAILURES_TO_OPEN, OPEN_BASE, OPEN_MAX)),
             alive: Notify::new(),
             heard: AtomicU64::new(0),
-            standing: Default::default(),
+            dialled: [watch::Sender::new(false), watch::Sender::new(false)],
+            ways_back: Default::default(),
         }
     }
 
@@ -141,22 +146,46 @@ impl Peer {
     }
 
     /// Dialling it succeeded: the other lane need not wait any longer.
-    pub(crate) fn dialled(&self, lane: Lane) {
-        self.standing[place(lane)].store(true, Ordering::Relaxed);
+    pub(crate) fn on_dialled(&self, lane: Lane) {
+        self.dialled[place(lane)].send_replace(true);
         self.breaker().on_success();
         self.alive.notify_waiters();
     }
 
-    /// The connection to it broke; what waits for it is dropped.
-    pub(crate) fn lost(&self, lane: Lane) {
-        self.standing[place(lane)].store(false, Ordering::Relaxed);
-        self.outbox(lane).clear();
+    /// Our own connection to it broke.
+    pub(crate) fn on_lost(&self, lane: Lane) {
+        self.dialled[place(lane)].send_replace(false);
+    }
+
+    /// Follows whether our own connection to it stands.
+    pub(crate) fn watch_dialled(&self, lane: Lane) -> watch::Receiver<bool> {
+        self.dialled[place(lane)].subscribe()
+    }
+
+    /// Counts a connection that it has opened for as long as the answer is kept.
+    pub(crate) fn way_back(&self, lane: Lane) -> WayBack<'_> {
+        let count = &self.ways_back[place(lane)];
+        count.fetch_add(1, Ordering::Relaxed);
+        WayBack(count)
+    }
+
+    /// True if a connection stands on which something can be sent to it.
+    pub(crate) fn is_reached(&self, lane: Lane) -> bool {
+        *self.dialled[place(lane)].borrow() || self.ways_back[place(lane)].load(Ordering::Relaxed) > 0
+    }
+
+    /// Drops what waits for it, unless it can still be sent.
+    pub(crate) fn give_up_if_cut_off(&self, lane: Lane) -> bool {
+        let cut_off = !self.is_reached(lane);
+        if cut_off {
+            self.outbox(lane).clear();
+        }
+        cut_off
     }
 
     /// True if nothing waits for it that could be sent now.
     pub(crate) fn is_flushed(&self) -> bool {
-        let flushed = |lane| !self.standing[place(lane)].load(Ordering::Relaxed) || self.outbox(lane).is_empty();
-        flushed(Lane::Control) && flushed(Lane::Data)
+        [Lane::Control, Lane::Data].into_iter().all(|lane| !self.is_reached(lane) || self.outbox(lane).is_empty())
     }
 
     pub(crate) fn dial_failed(&self, now: Mono, prng: &mut Prng) {
@@ -169,6 +198,16 @@ impl Peer {
 
     fn incoming(&self) -> MutexGuard<'_, [Option<Task>; 2]> {
         self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that a peer has opened, as long as it stands.
+#[derive(Debug)]
+pub(crate) struct WayBack<'a>(&'a AtomicUsize);
+
+impl Drop for WayBack<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -72,6 +72,17 @@ async fn settled(server: &Running, members: usize) {
     }
 }
 
+/// Waits until one server knows where another one is.
+async fn known_at(server: &Running, other: &Running) {
+    let uri = other.handle.uri();
+    let known = async {
+        while !status(server).await.members.iter().any(|member| member.member.uri == uri) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, known).await.expect("the history gets the new address");
+}
+
 async fn ended(server: Running) -> Ended {
     timeout(PATIENCE, server.wait()).await.expect("the server ends")
 }
@@ -110,6 +121,27 @@ async fn three_servers_found_join_write_read_and_leave() {
 }
 
 #[tokio::test]
+async fn a_server_that_moved_is_found_again() {
+    let homes = [(); 3].map(|()| TempDir::new().unwrap());
+    let first = start(config(homes[0].path(), &[])).await.unwrap();
+    let second = start(config(homes[1].path(), &[&first])).await.unwrap();
+    let third = start(config(homes[2].path(), &[&first])).await.unwrap();
+    settled(&first, 3).await;
+    third.handle.shutdown();
+    assert_eq!(ended(third).await, Ended::Stopped);
+    let third = start(config(homes[2].path(), &[&first])).await.unwrap();
+    for server in [&first, &second, &third] {
+        known_at(server, &third).await;
+    }
+    put(&third, "key", "value").await;
+    assert_eq!(get(&third, "key").await, [b"value"]);
+    for server in [first, second, third] {
+        server.handle.shutdown();
+        ended(server).await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_comes_back_with_its_data_and_tells_its_new_address() {
     let home = TempDir::new().unwrap();
     let server = start(config(home.path(), &[])).await.unwrap();
@@ -121,16 +153,8 @@ async fn a_server_comes_back_with_its_data_and_tells_its_new_address() {
     let server = start(ServerConfig { name: Some("Larraine".to_owned()), ..config(home.path(), &[]) }).await.unwrap();
     assert_eq!(server.handle.node_id(), node);
     assert_eq!(get(&server, "key").await, [b"value"]);
-    let known = async {
-        loop {
-            let member = status(&server).await.members.remove(0).member;
-            if member.name == "Larraine" && member.uri == server.handle.uri() {
-                return;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, known).await.expect("the history gets the new address");
+    known_at(&server, &server).await;
+    assert_eq!(status(&server).await.members[0].member.name, "Larraine");
     assert_ne!(uri, server.handle.uri());
     server.handle.shutdown();
     ended(server).await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use codec::{FRAME_BYTES_MAX, FrameDecoder, FrameEncoder, FrameError};
 use proto::{Lane, Message};
-use stdx::Span;
+use stdx::{Mono, Span};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -69,26 +69,92 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// Writes what waits for `peer` on `lane` until the connection breaks.
-pub(crate) async fn send(mut stream: TcpStream, peer: &Peer, lane: Lane, surroundings: &Surroundings) -> Broken {
-    let since = surroundings.clock.mono();
+/// Serves a connection that this node dialled until it breaks.
+pub(crate) async fn serve_dialled(
+    mut stream: TcpStream,
+    peer: &Peer,
+    lane: Lane,
+    surroundings: &Surroundings,
+) -> Broken {
     let (mut reading, mut writing) = stream.split();
+    tokio::select! {
+        broken = send(&mut writing, peer, lane, surroundings) => broken,
+        broken = receive(&mut reading, BytesMut::new(), peer, surroundings) => broken,
+    }
+}
+
+/// Serves a connection that `peer` has opened until it breaks. `buffer` holds what has come of it already.
+pub(crate) async fn serve_accepted(
+    mut stream: TcpStream,
+    buffer: BytesMut,
+    peer: &Peer,
+    lane: Lane,
+    surroundings: &Surroundings,
+) -> Broken {
+    let _way_back = peer.way_back(lane);
+    let (mut reading, mut writing) = stream.split();
+    tokio::select! {
+        broken = receive(&mut reading, buffer, peer, surroundings) => broken,
+        broken = send_back(&mut writing, peer, lane, surroundings) => broken,
+    }
+}
+
+/// Writes what waits for `peer` until the connection breaks.
+async fn send<W>(writing: &mut W, peer: &Peer, lane: Lane, surroundings: &Surroundings) -> Broken
+where
+    W: AsyncWrite + Unpin,
+{
+    let since = surroundings.clock.mono();
     loop {
-        let sent = tokio::select! {
-            messages = peer.outbox(lane).take(FRAME_BYTES) => write_frame(&mut writing, &messages).await,
-            broken = until_closed(&mut reading) => Err(broken),
-        };
-        match sent {
-            Ok(bytes) => {
-                surroundings.counters.peer_bytes_out.add(bytes as u64);
-                surroundings.counters.peer_frames_out.add(1);
-            }
-            Err(broken) => return broken,
-        }
-        if surroundings.clock.mono() - peer.heard().max(since) > SILENCE {
-            return Broken::Silent;
+        let messages = peer.outbox(lane).take(FRAME_BYTES).await;
+        if let Err(broken) = write_heard(writing, &messages, peer, since, surroundings).await {
+            return broken;
         }
     }
+}
+
+/// Writes what waits for `peer` whenever this node has no connection of its own to it.
+async fn send_back<W>(writing: &mut W, peer: &Peer, lane: Lane, surroundings: &Surroundings) -> Broken
+where
+    W: AsyncWrite + Unpin,
+{
+    let since = surroundings.clock.mono();
+    let mut dialled = peer.watch_dialled(lane);
+    while dialled.wait_for(|dialled| !dialled).await.is_ok() {
+        if surroundings.events.send(Event::Connected { peer: peer.id }).await.is_err() {
+            break;
+        }
+        loop {
+            let messages = tokio::select! {
+                biased;
+                _ = dialled.wait_for(|dialled| *dialled) => break,
+                messages = peer.outbox(lane).take(FRAME_BYTES) => messages,
+            };
+            // Not inside the select, because half a frame would spoil the connection.
+            if let Err(broken) = write_heard(writing, &messages, peer, since, surroundings).await {
+                return broken;
+            }
+        }
+    }
+    Broken::Ending
+}
+
+/// Writes to a peer on a connection that stands since `since`; an error also if nothing is heard of the peer.
+async fn write_heard<W>(
+    writing: &mut W,
+    messages: &[Message],
+    peer: &Peer,
+    since: Mono,
+    surroundings: &Surroundings,
+) -> Result<(), Broken>
+where
+    W: AsyncWrite + Unpin,
+{
+    let bytes = write_frame(writing, messages).await?;
+    surroundings.counters.peer_bytes_out.add(bytes as u64);
+    surroundings.counters.peer_frames_out.add(1);
+    let silent = surroundings.clock.mono() - peer.heard().max(since) > SILENCE;
+    if silent { Err(Broken::Silent) } else { Ok(()) }
 }
 
 /// Writes `messages` together and returns how many bytes that took.
@@ -114,17 +180,8 @@ where
     Ok(bytes)
 }
 
-/// Nothing is ever said on a connection that was dialled, so the first thing to be read is its end.
-async fn until_closed<R: AsyncRead + Unpin>(stream: &mut R) -> Broken {
-    let mut byte = [0];
-    match stream.read(&mut byte).await {
-        Ok(_) => Broken::Closed,
-        Err(error) => Broken::Io(error),
-    }
-}
-
 /// Reads what `peer` says, starting with what `buffer` holds already, until the connection breaks.
-pub(crate) async fn receive<R>(stream: &mut R, buffer: BytesMut, peer: &Peer, surroundings: &Surroundings) -> Broken
+async fn receive<R>(stream: &mut R, buffer: BytesMut, peer: &Peer, surroundings: &Surroundings) -> Broken
 where
     R: AsyncRead + Unpin,
 {
@@ -182,7 +239,7 @@ impl<'a, R: AsyncRead + Unpin> Frames<'a, R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Broken, FRAME_BYTES, Frames, receive, send};
+    use super::{Broken, FRAME_BYTES, Frames, receive, serve_dialled};
     use crate::event::Event;
     use crate::peer::Peer;
     use crate::peer::tests::{member, pair, surroundings};
@@ -208,7 +265,7 @@ mod tests {
         }
         let received = async { Frames::new(&mut reading, BytesMut::new(), FRAME_BYTES_MAX).next().await };
         tokio::select! {
-            broken = send(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             frame = received => assert_eq!(frame.unwrap(), messages),
         }
         assert_eq!(surroundings.counters.peer_frames_out.get(), 1);
@@ -232,7 +289,7 @@ mod tests {
             counts
         };
         tokio::select! {
-            broken = send(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             counts = received => assert_eq!(counts, [2, 1, 1, 1]),
         }
     }
@@ -260,6 +317,26 @@ mod tests {
         let peer = Peer::new(&member(2, 9));
         let (writing, reading) = pair().await;
         drop(reading);
-        assert!(matches!(send(writing, &peer, Lane::Control, &surroundings).await, Broken::Closed));
+        assert!(matches!(serve_dialled(writing, &peer, Lane::Control, &surroundings).await, Broken::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_never_heard_of_is_given_up() {
+        let (surroundings, _queue) = surroundings(1);
+        let peer = Peer::new(&member(2, 9));
+        let (writing, _reading) = pair().await;
+        tokio::time::pause();
+        let silent = async {
+            loop {
+                peer.outbox(Lane::Control).push(Message::Ping { nonce: 1 });
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        };
+        tokio::select! {
+            broken = serve_dialled(writing, &peer, Lane::Control, &surroundings) => {
+                assert!(matches!(broken, Broken::Silent), "{broken}");
+            }
+            () = silent => {}
+        }
     }
 }

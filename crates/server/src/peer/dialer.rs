@@ -1,8 +1,9 @@
 //! Keeps one lane to one peer connected: dials, introduces the node, writes until the connection breaks, and dials
 //! again after a while.
 //!
-//! Invariant: every connection that stands is reported once, and so is every failure; what waited when it happened is
-//! dropped, because it may be lost or late either way and the sender knows from the report.
+//! Invariant: every connection that stands is reported once, and so is every failure, unless the peer can be reached
+//! on a connection that it has opened; what waited when a failure is reported is dropped, because it would come late
+//! and the sender knows from the report.
 //! Refuses to know what is sent.
 
 use std::sync::Arc;
@@ -53,10 +54,8 @@ impl Dialer {
             self.wait_for_breaker().await;
             match self.connect(&address).await {
                 Ok(stream) => self.serve(stream).await,
-                Err(error) => self.on_failure(&address, &error),
+                Err(error) => self.on_failure(&address, &error).await,
             }
-            self.peer.lost(self.lane);
-            self.report(Event::Unreachable { peer: self.peer.id }).await;
             self.wait().await;
         }
     }
@@ -82,18 +81,29 @@ impl Dialer {
         let (peer, lane) = (&self.peer, self.lane);
         debug!(peer = %peer.id, ?lane, "connected to {}[{}]", peer.name, peer.uri);
         self.told.clear();
-        peer.dialled(lane);
+        peer.on_dialled(lane);
         let since = self.surroundings.clock.mono();
         self.report(Event::Connected { peer: peer.id }).await;
-        let why = connection::send(stream, peer, lane, &self.surroundings).await;
+        let why = connection::serve_dialled(stream, peer, lane, &self.surroundings).await;
         debug!(peer = %peer.id, ?lane, "the connection to {}[{}] broke: {why}", peer.name, peer.uri);
         if self.surroundings.clock.mono() - since >= STEADY {
             self.backoff.reset();
         }
+        // What was under way is lost, even if there is a way back for what comes next.
+        self.report(Event::Unreachable { peer: self.peer.id }).await;
+        self.peer.on_lost(lane);
+        self.peer.give_up_if_cut_off(lane);
     }
 
-    fn on_failure(&mut self, address: &Address, failure: &HandshakeError) {
+    async fn on_failure(&mut self, address: &Address, failure: &HandshakeError) {
         self.peer.dial_failed(self.surroundings.clock.mono(), &mut self.prng);
+        self.tell(address, failure);
+        if self.peer.give_up_if_cut_off(self.lane) {
+            self.report(Event::Unreachable { peer: self.peer.id }).await;
+        }
+    }
+
+    fn tell(&mut self, address: &Address, failure: &HandshakeError) {
         let sentence = failure.to_string();
         if self.told == sentence {
             return;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::{HandshakeRefusal, Hello, Welcome};
+use proto::Lane;
 use ring::NodeId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -112,8 +113,8 @@ impl Listener {
         match timeout(HANDSHAKE_TIME, greeting).await.unwrap_or(Err(HandshakeError::TooSlow)) {
             Ok(Admission::Peer(peer, lane)) => {
                 debug!(peer = %peer.id, ?lane, "{} connected from {from}", peer.name);
-                let receiving = receive(stream, buffer, Arc::clone(&peer), Arc::clone(&self.surroundings));
-                peer.accept(lane, Task::spawn(receiving));
+                let serving = serve(stream, buffer, Arc::clone(&peer), lane, Arc::clone(&self.surroundings));
+                peer.accept(lane, Task::spawn(serving));
             }
             Ok(Admission::Guest) => {
                 let farewell = guest::host(stream, buffer, &self.handle).await;
@@ -146,15 +147,18 @@ impl Listener {
     }
 }
 
-/// Reads what a member says until its connection breaks. Our own connections to it tell whether it can be reached.
-async fn receive(mut stream: TcpStream, buffer: BytesMut, peer: Arc<Peer>, surroundings: Arc<Surroundings>) {
-    let broken = connection::receive(&mut stream, buffer, &peer, &surroundings).await;
-    if let Broken::Frame(error) = &broken {
-        warn!(peer = %peer.id, "closed a connection from {}[{}]: {error}", peer.name, peer.uri);
-        // What it said is lost, as if it could not be reached.
-        let _ = surroundings.events.send(Event::Unreachable { peer: peer.id }).await;
+/// Serves what a member has opened until it breaks.
+async fn serve(stream: TcpStream, buffer: BytesMut, peer: Arc<Peer>, lane: Lane, surroundings: Arc<Surroundings>) {
+    let broken = connection::serve_accepted(stream, buffer, &peer, lane, &surroundings).await;
+    let damaged = matches!(broken, Broken::Frame(_));
+    if damaged {
+        warn!(peer = %peer.id, "closed a connection from {}[{}]: {broken}", peer.name, peer.uri);
     } else {
-        debug!(peer = %peer.id, "a connection from {}[{}] ended: {broken}", peer.name, peer.uri);
+        debug!(peer = %peer.id, ?lane, "a connection from {}[{}] ended: {broken}", peer.name, peer.uri);
+    }
+    // What was in a damaged frame is lost, as if the peer could not be reached.
+    if peer.give_up_if_cut_off(lane) || damaged {
+        let _ = surroundings.events.send(Event::Unreachable { peer: peer.id }).await;
     }
 }
 

@@ -161,6 +161,28 @@ async fn a_peer_that_comes_back_is_connected_to_again() {
 }
 
 #[tokio::test]
+async fn a_peer_at_another_address_than_known_is_answered_where_it_came_from() {
+    let (mut one, mut two) = (Station::anywhere(1).await, Station::anywhere(2).await);
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    one.know(&[&member(2, nowhere.port())]);
+    one.until(|event| matches!(event, Event::Unreachable { .. })).await;
+    let first = one.member();
+    two.know(&[&first]);
+    two.until_connected().await;
+    one.until_connected().await;
+    two.directory.send(NodeId(1), Message::Ping { nonce: 5 });
+    assert_eq!(one.until_said().await, (NodeId(2), vec![Message::Ping { nonce: 5 }]));
+    one.directory.send(NodeId(2), Message::Pong { nonce: 5 });
+    assert_eq!(two.until_said().await, (NodeId(1), vec![Message::Pong { nonce: 5 }]));
+    // Once it is known where the other one is, a connection there takes over.
+    let second = two.member();
+    one.know(&[&second]);
+    one.until_connected().await;
+    one.directory.send(NodeId(2), Message::Pong { nonce: 6 });
+    assert_eq!(two.until_said().await, (NodeId(1), vec![Message::Pong { nonce: 6 }]));
+}
+
+#[tokio::test]
 async fn a_peer_that_is_no_longer_one_loses_its_connections() {
     let (mut one, mut two) = friends().await;
     one.know(&[]);
