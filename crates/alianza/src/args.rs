@@ -1,0 +1,305 @@
+//! The command line: every command, and what it takes. Settings of `start` come from their own table (`settings::list`).
+//!
+//! Refuses to know what commands do.
+
+use crate::exit;
+use crate::settings::Flags;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A masterless distributed key-value database.
+#[derive(Parser, Debug)]
+#[command(name = "alianza", version, about, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a cluster on this machine to try things out; Ctrl-C stops it
+    Dev(Dev),
+    /// Run one node
+    Start(Box<Start>),
+    /// Read an item
+    Get(Get),
+    /// Write an item
+    Put(Put),
+    /// Delete an item
+    Delete(Delete),
+    /// List items, of one key or of a whole bucket
+    Scan(Scan),
+    /// Show the cluster, or plan and apply a change
+    Cluster(Cluster),
+    /// List buckets, or make and change one
+    Bucket(Bucket),
+    /// Show who owns what
+    Ring(Target),
+    /// Measure how evenly the ring spreads data, without a cluster
+    RingReport(RingReport),
+    /// Show the membership history, oldest first
+    Events(Target),
+    /// Let a node leave: its data moves to the others, then its process ends
+    Leave(Leave),
+    /// Write completions for a shell
+    Completions(Completions),
+}
+
+/// Which node to ask, and how to answer.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Target {
+    /// Any node of the cluster
+    #[arg(long, value_name = "URL", env = "ALIANZA_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which item.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Item {
+    /// Its key
+    pub(crate) key: String,
+    /// Its sort key, if several items share the key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sort: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// In which bucket, and with how many replicas.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Place {
+    /// Its bucket
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) bucket: String,
+    /// Replicas that must answer: any, one, quorum, all or a number [default: what the bucket says]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) level: Option<String>,
+    /// How long to wait, like 2s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Dev {
+    /// Number of nodes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=50))]
+    pub(crate) nodes: u16,
+    /// Port of the first node; the others follow. 0 takes any free ports
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where to keep the data [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What the nodes write to their logs, like debug or info,server=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Start {
+    /// Read settings from this file (TOML); environment and flags go over it
+    #[arg(long, value_name = "FILE", env = "ALIANZA_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print every setting, its value and where it came from, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// With --print-config, print JSON
+    #[arg(long, requires = "print_config")]
+    pub(crate) json: bool,
+    /// End when standard input does, so that a node never outlives the process that started it
+    #[arg(long, hide = true)]
+    pub(crate) while_stdin: bool,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) item: Item,
+    /// Print the bytes of the value and nothing else, not even the end of the line
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// What both kinds of writes take.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Writing {
+    /// What was read before and is superseded by this, from the answer to a get
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) context: Option<String>,
+    /// When a replica may count as holding it: fsync or memory
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) durability: Option<String>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Put {
+    #[command(flatten)]
+    pub(crate) item: Item,
+    /// Its value; - reads it from standard input
+    #[arg(required_unless_present = "file", conflicts_with = "file", allow_hyphen_values = true)]
+    pub(crate) value: Option<String>,
+    /// Read the value from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    /// How long it lives, like 30s or 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ttl: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) item: Item,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Scan {
+    /// Only items of this key, by sort key
+    pub(crate) key: Option<String>,
+    /// First sort key
+    #[arg(long, value_name = "KEY", requires = "key")]
+    pub(crate) from: Option<String>,
+    /// End of the sort keys, not included
+    #[arg(long, value_name = "KEY", requires = "key")]
+    pub(crate) to: Option<String>,
+    /// Continue behind this sort key
+    #[arg(long, value_name = "KEY", requires = "key")]
+    pub(crate) after: Option<String>,
+    /// Most items to print
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Cluster {
+    #[command(subcommand)]
+    pub(crate) command: ClusterCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ClusterCommand {
+    /// Members, what is moving, what blocks it
+    Status(Target),
+    /// Show what a change would move, without doing it
+    Plan {
+        /// The node that would leave: its name or id
+        #[arg(long, value_name = "NODE")]
+        leave: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Do what a plan showed
+    Apply {
+        /// The plan's id, from `alianza cluster plan`
+        plan: String,
+        /// The node that leaves: its name or id
+        #[arg(long, value_name = "NODE")]
+        leave: String,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Bucket {
+    #[command(subcommand)]
+    pub(crate) command: BucketCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum BucketCommand {
+    /// List the buckets and their settings
+    List(Target),
+    /// Make a bucket, or change settings of one
+    Set(BucketSet),
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct BucketSet {
+    /// Its name: 1 to 64 of a-z, 0-9, '-', '_' and '.'
+    pub(crate) name: String,
+    /// Copies of each item
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) n: Option<u8>,
+    /// Level of reads if a request names none
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) r: Option<String>,
+    /// Level of writes if a request names none
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) w: Option<String>,
+    /// How concurrent writes are settled, fixed when the bucket is made: lww or siblings
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// How long values live if a request does not say, like 7d; none lets them live forever
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ttl: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct RingReport {
+    /// Binary logarithm of the number of partitions
+    #[arg(long, value_name = "BITS", default_value_t = 12, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub(crate) partitions_bits: u8,
+    /// Copies of each item
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) copies: u8,
+    /// Tokens of each node, or several to compare
+    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "16,32,64")]
+    pub(crate) tokens: Vec<u16>,
+    /// Cluster sizes to take note at, ascending
+    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "3,5,10,30,100")]
+    pub(crate) sizes: Vec<u16>,
+    /// Seeds every random choice
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Leave {
+    /// The node that leaves: its name or id [default: the node that is asked]
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Completions {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,103 @@
+//! One node of a local cluster, as a child process.
+//!
+//! Invariant: the child ends when its standard input does; dropping this kills it.
+
+use crate::exit::Failure;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use tokio::process::{ChildStdin, Command};
+
+/// Characters of the log shown when a node has ended by itself.
+const LAST_WORDS: usize = 300;
+
+/// A node.
+pub(super) struct Child {
+    /// Its name, as soon as it is known.
+    pub(super) name: String,
+    /// Its port.
+    pub(super) port: u16,
+    place: PathBuf,
+    process: tokio::process::Child,
+    /// Held apart from the process, because waiting for that would close it, and so stop the node.
+    stdin: Option<ChildStdin>,
+}
+
+impl Child {
+    /// Starts node `number` below `root`; with a seed, it joins that one's cluster.
+    pub(super) fn start(number: usize, port: u16, seed: Option<u16>, root: &Path, log: &str) -> Result<Child, Failure> {
+        let place = root.join(format!("node-{number}"));
+        let cannot = |error: std::io::Error| Failure::error(format!("cannot start node {number}: {error}"));
+        let words = File::create(place.with_extension("log")).map_err(cannot)?;
+        let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+        command.args(["start", "--while-stdin", "--port", &port.to_string(), "--listen", "127.0.0.1"]);
+        command.args(["--advertise", &url(port), "--log", log, "--data-dir"]).arg(&place);
+        if let Some(seed) = seed {
+            command.args(["--seeds", &url(seed)]);
+        }
+        // Settings of the shell are for one node, not for each of several.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ALIANZA_")) {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(words).kill_on_drop(true);
+        // In a group of its own, so that Ctrl-C reaches this process only, which then stops all in an orderly way.
+        command.process_group(0);
+        let mut process = command.spawn().map_err(cannot)?;
+        let stdin = process.stdin.take();
+        Ok(Child { name: format!("node {number}"), port, place, process, stdin })
+    }
+
+    /// Its address.
+    pub(super) fn url(&self) -> String {
+        url(self.port)
+    }
+
+    /// Its data directory.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Its log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.place.with_extension("log")
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Asks it to stop without leaving.
+    pub(super) fn ask_to_stop(&mut self) {
+        drop(self.stdin.take());
+    }
+
+    /// Waits until it has ended, and says how.
+    pub(super) async fn ended(&mut self) -> String {
+        let status = self.process.wait().await;
+        self.describe(status.ok())
+    }
+
+    fn describe(&self, status: Option<ExitStatus>) -> String {
+        let who = format!("{} (port {})", self.name, self.port);
+        let how = match status {
+            Some(status) if status.success() => return format!("{who} has ended"),
+            Some(status) => status.to_string(),
+            None => "nobody knows how".to_owned(),
+        };
+        match self.last_words() {
+            Some(words) => format!("{who} ended: {how}; its last words: {words}"),
+            None => format!("{who} ended: {how}; its log is {}", self.log().display()),
+        }
+    }
+
+    fn last_words(&self) -> Option<String> {
+        let log = std::fs::read_to_string(self.log()).ok()?;
+        let line = log.lines().rev().find(|line| !line.trim().is_empty())?;
+        Some(line.chars().take(LAST_WORDS).collect())
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}

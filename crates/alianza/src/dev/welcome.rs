@@ -1,0 +1,50 @@
+//! What `alianza dev` says when the cluster is up: addresses, and lines to copy and paste.
+
+use super::child::Child;
+use crate::exit::Failure;
+use crate::output;
+use crate::table;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Says it, for people or for a script.
+pub(super) fn print(nodes: &[Child], place: &Path, temporary: bool, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return output::print_json(&in_json(nodes, place));
+    }
+    output::print(&in_words(nodes, place, temporary))
+}
+
+fn in_json(nodes: &[Child], place: &Path) -> Value {
+    let node = |node: &Child| {
+        json!({
+            "name": node.name,
+            "url": node.url(),
+            "console": format!("{}/console", node.url()),
+            "pid": node.pid(),
+            "dataDir": node.place(),
+            "log": node.log(),
+        })
+    };
+    json!({ "dataDir": place, "nodes": nodes.iter().map(node).collect::<Vec<_>>() })
+}
+
+fn in_words(nodes: &[Child], place: &Path, temporary: bool) -> String {
+    let row = |node: &Child| vec![node.name.clone(), node.url(), format!("{}/console", node.url())];
+    let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
+    let first = nodes.first().map(Child::url).unwrap_or_default();
+    let last = nodes.last().map(Child::url).unwrap_or_default();
+    let data = match temporary {
+        true => "and goes when this ends",
+        false => "and stays for the next time",
+    };
+    format!(
+        "The cluster is ready.\n\n{}\nWrite through one node, read through another:\n\n  \
+         curl -d '{{\"type\":\"PUT\",\"key\":\"key_1\",\"value\":\"one\"}}' {first}/\n  \
+         curl -d '{{\"type\":\"GET\",\"key\":\"key_1\"}}' {last}/\n  \
+         alianza ring --url {first}\n\n\
+         Data is in {}, {data}. Ctrl-C stops all nodes.\n",
+        table::lay_out(&["NODE", "ADDRESS", "CONSOLE"], &rows),
+        place.display()
+    )
+}

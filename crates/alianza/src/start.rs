@@ -1,0 +1,106 @@
+//! `alianza start`: one node, from its settings to its end.
+//!
+//! Invariant: a signal stops the process without leaving the cluster; requests under way are answered first.
+
+use crate::args::Start;
+use crate::exit::{Code, Failure};
+use crate::settings::{self, Settings};
+use crate::signals::Signals;
+use crate::{logs, output};
+use server::{Ended, Running, StartError};
+use std::io::Read as _;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tracing::info;
+
+/// Threads for SQL and for resolving names; nothing else blocks.
+const BLOCKING_THREADS: usize = 8;
+
+/// Runs a node until it ends.
+pub(crate) fn run(args: Start) -> Result<(), Failure> {
+    let merged = settings::gather(args.config.as_deref(), args.flags)?;
+    let settings = Settings::read(&merged)?;
+    if args.print_config {
+        return output::print(&settings::show(&merged, args.json));
+    }
+    logs::start(&settings.log, settings.log_format)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(serve(settings, args.while_stdin));
+    // A statement of SQL may still be running and must not hold the process up.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
+    let mut end = End { signals: Signals::listen()?, stdin: while_stdin.then(stdin_closed).transpose()? };
+    let started = tokio::select! {
+        started = server::start(settings.server) => started.map_err(|error| not_started(&error))?,
+        () = end.wanted() => return Ok(()),
+    };
+    let Running { handle, http, .. } = started;
+    let connections_max = settings.http.connections_max;
+    let router = api::router(Arc::new(handle.clone()), settings.http);
+    let serving = tokio::spawn(api::serve(http, router, connections_max));
+    let ended = tokio::select! {
+        ended = handle.ended() => ended,
+        () = end.wanted() => {
+            info!("stopping; the node stays a member");
+            handle.shutdown();
+            tokio::select! {
+                ended = handle.ended() => ended,
+                () = end.wanted() => return Err(Failure::error("stopped at once, because a second signal asked for it")),
+            }
+        }
+    };
+    // Answers that are being written are the last thing a client hears of this process.
+    let _ = serving.await;
+    match ended {
+        Ended::Left => info!("the node has left the cluster and handed its data over"),
+        Ended::Stopped => info!("stopped"),
+        Ended::Failed(why) => return Err(Failure::error(format!("the node stopped serving: {why}"))),
+    }
+    Ok(())
+}
+
+/// What may ask the process to end.
+struct End {
+    signals: Signals,
+    stdin: Option<oneshot::Receiver<()>>,
+}
+
+impl End {
+    async fn wanted(&mut self) {
+        let Some(stdin) = &mut self.stdin else { return self.signals.next().await };
+        tokio::select! {
+            () = self.signals.next() => {}
+            _ = stdin => self.stdin = None,
+        }
+    }
+}
+
+/// Tells when standard input ends.
+fn stdin_closed() -> Result<oneshot::Receiver<()>, Failure> {
+    let (closed, when_closed) = oneshot::channel();
+    let watch = move || {
+        let mut ignored = [0; 64];
+        while std::io::stdin().read(&mut ignored).is_ok_and(|bytes| bytes > 0) {}
+        // The process may have ended for another reason by now.
+        let _ = closed.send(());
+    };
+    let thread = std::thread::Builder::new().name("stdin".to_owned()).spawn(watch);
+    thread.map(|_| when_closed).map_err(|error| Failure::error(format!("cannot start a thread: {error}")))
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let code = match error {
+        StartError::Config(_) | StartError::Insecure { .. } => Code::Usage,
+        StartError::SeedsUnreachable { .. } => Code::Unavailable,
+        StartError::JoinRefused { .. } => Code::Conflict,
+        _ => Code::Error,
+    };
+    Failure::new(code, error.to_string())
+}
