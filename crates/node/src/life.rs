@@ -135,6 +135,17 @@ impl<E: Engine> Node<E> {
         recovery::identity(engine)
     }
 
+    /// The id that an empty engine keeps for the node it is to become, if it does.
+    pub fn reserved(engine: &E) -> Result<Option<NodeId>, OpenError> {
+        recovery::reserved(engine)
+    }
+
+    /// Keeps an id for the node this engine is to become. Sync before the id is told to anybody: a node that asks to
+    /// join, crashes and asks again must be the same node, or the first one stays a member that nobody is.
+    pub fn reserve(engine: &mut E, node: NodeId) -> Result<(), OpenError> {
+        engine.apply(recovery::reserve(node)).map(|_| ()).map_err(OpenError::Storage)
+    }
+
     /// Writes the first two events of a new cluster into an empty engine. Not durable yet: sync before opening.
     pub fn found(engine: &mut E, founding: Founding, seed: u64, now: Now) -> Result<(), OpenError> {
         let batch = recovery::found(founding, seed, now)?;

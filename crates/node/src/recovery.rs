@@ -26,16 +26,28 @@ struct Found {
 /// Who is stored, if anybody.
 pub(crate) fn identity(reader: &impl Reader) -> Result<Option<Identity>, OpenError> {
     let found = read_meta(reader)?;
-    let Some(node) = found.node else { return Ok(None) };
+    let Some(node) = found.node.filter(|_| !found.events.is_empty()) else { return Ok(None) };
     let history = fold(found.events)?;
     let member = history.views().rev().find_map(|view| view.ring.member(&node).cloned());
     Ok(Some(Identity { node, cluster: history.genesis().cluster, member }))
 }
 
+/// The id that an empty engine keeps for the node it is to become.
+pub(crate) fn reserved(reader: &impl Reader) -> Result<Option<NodeId>, OpenError> {
+    Ok(read_meta(reader)?.node)
+}
+
+/// The record that keeps an id.
+pub(crate) fn reserve(node: NodeId) -> Batch {
+    let mut batch = Batch::new();
+    put(&mut batch, &MetaRecord::Node(node));
+    batch
+}
+
 /// What the machine starts with.
 pub(crate) fn boot(reader: &impl Reader) -> Result<Boot, OpenError> {
     let found = read_meta(reader)?;
-    let Some(node) = found.node else { return Err(OpenError::Empty) };
+    let Some(node) = found.node.filter(|_| !found.events.is_empty()) else { return Err(OpenError::Empty) };
     let mut progress = found.progress;
     progress.insert(node, found.own_progress);
     Ok(Boot {

@@ -34,7 +34,7 @@ pub(crate) async fn give<E: Engine>(
     let all = seeds.len();
     seeds.retain(|seed| !seed.is_same(advertised) && !seed.is_local(listening));
     let is_seed = seeds.len() < all || seeds.is_empty();
-    let id = entropy::node_id().map_err(StartError::Entropy)?;
+    let id = own_id(engine)?;
     let newcomer = newcomer(config, id, advertised, is_seed, prng);
     if seeds.is_empty() {
         let genesis = genesis(config)?;
@@ -48,6 +48,17 @@ pub(crate) async fn give<E: Engine>(
     }
     engine.syncer().sync()?;
     Ok(())
+}
+
+/// The id this directory keeps for its node, durable before it is told to anybody.
+fn own_id<E: Engine>(engine: &mut E) -> Result<NodeId, StartError> {
+    if let Some(id) = Node::reserved(engine)? {
+        return Ok(id);
+    }
+    let id = entropy::node_id().map_err(StartError::Entropy)?;
+    Node::reserve(engine, id)?;
+    engine.syncer().sync()?;
+    Ok(id)
 }
 
 fn newcomer(config: &ServerConfig, node: NodeId, advertised: &Address, seed: bool, prng: &mut Prng) -> Join {
