@@ -1,0 +1,30 @@
+//! What must hold, one file for each property. Checkers see everything: all stores, all messages, all requests.
+//!
+//! Invariant: a checker never changes the run. A failure is a sentence that names the property and the evidence.
+
+pub(crate) mod convergence;
+pub(crate) mod dots;
+pub(crate) mod durability;
+pub(crate) mod epochs;
+pub(crate) mod placement;
+pub(crate) mod reads;
+
+use crate::time::Time;
+use std::fmt;
+
+/// Something that must not be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// When it was noticed.
+    pub at: Time,
+    /// The property that does not hold.
+    pub property: &'static str,
+    /// The evidence.
+    pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.property, self.at, self.what)
+    }
+}

@@ -1,0 +1,101 @@
+//! After the faults have ended, the cluster comes to rest: one history, nothing under way, and all replicas of each
+//! partition hold identical records.
+//!
+//! Says what is still missing, so that a run that never comes to rest explains itself.
+
+use crate::fault::HostId;
+use bytes::Bytes;
+use codec::{decode_stored, parse_slot_key};
+use node::proto::{History, Status};
+use node::storage::{Reader, Space};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// One running node as the checker sees it.
+pub(crate) struct Resident<'a> {
+    pub(crate) host: HostId,
+    pub(crate) history: &'a History,
+    pub(crate) is_quiet: bool,
+    pub(crate) status: Status,
+    pub(crate) reader: &'a dyn Reader,
+}
+
+/// What each running node stores: storage key, and by host the stored bytes.
+pub(crate) type Stores = BTreeMap<Vec<u8>, BTreeMap<HostId, Bytes>>;
+
+/// What keeps the nodes from being at rest, stores aside.
+pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
+    let mut missing = Vec::new();
+    let Some(newest) = residents.iter().map(|resident| resident.history.epoch()).max() else {
+        return vec!["no node runs".to_owned()];
+    };
+    for resident in residents {
+        let (host, history) = (resident.host, resident.history);
+        if history.epoch() < newest {
+            missing.push(format!("{host} knows epoch {} of {newest}", history.epoch()));
+        } else if !resident.is_quiet {
+            let status = &resident.status;
+            missing.push(format!(
+                "{host} is not quiet: stable {}, reading {}, {} partitions to hand over, hints for {} nodes{}{}",
+                status.stable,
+                status.reading,
+                status.moving,
+                status.hints,
+                if status.blocked.is_empty() { "" } else { "; " },
+                status.blocked.join("; ")
+            ));
+        } else if history.current().ring.member(&node_id(host)).is_none() {
+            missing.push(format!("{host} has left and still runs"));
+        }
+    }
+    missing
+}
+
+/// Reads all stores.
+pub(crate) fn stores(residents: &[Resident<'_>]) -> Result<Stores, String> {
+    let mut stores = Stores::new();
+    for resident in residents {
+        let mut visit = |key: &[u8], value: &Bytes| {
+            stores.entry(key.to_vec()).or_default().insert(resident.host, value.clone());
+            ControlFlow::Continue(())
+        };
+        let scanned = resident.reader.scan(Space::Items, &[], None, &mut visit);
+        scanned.map_err(|error| format!("the store of {} cannot be read: {error}", resident.host))?;
+    }
+    Ok(stores)
+}
+
+/// Items whose copies differ, as far as they are where they should be.
+pub(crate) fn differences(stores: &Stores) -> Vec<String> {
+    let differ = |copies: &&BTreeMap<HostId, Bytes>| {
+        let mut copies = copies.values();
+        let first = copies.next();
+        copies.any(|copy| Some(copy) != first)
+    };
+    let of = |(key, copies): (&Vec<u8>, &BTreeMap<HostId, Bytes>)| {
+        let held: Vec<String> = copies.iter().map(|(host, copy)| format!("{host} {}", stored(key, copy))).collect();
+        format!("copies of {} differ: {}", item(key), held.join(", "))
+    };
+    stores.iter().filter(|(_, copies)| differ(copies)).map(of).collect()
+}
+
+/// An item's name, from its storage key.
+pub(crate) fn item(storage_key: &[u8]) -> String {
+    match parse_slot_key(storage_key) {
+        Ok(slot) => {
+            let key = slot.key.as_ref().map(crate::describe::key).unwrap_or_default();
+            format!("{}/{key} in {:?}", slot.bucket.0, slot.partition)
+        }
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+fn stored(key: &[u8], value: &Bytes) -> String {
+    decode_stored(key, value)
+        .map_or_else(|error| format!("{error:?}"), |(_, _, record)| crate::describe::record(&record))
+}
+
+/// The id of the node that a host runs.
+pub(crate) fn node_id(host: HostId) -> ring::NodeId {
+    ring::NodeId(host.0 as u128 + 1)
+}

@@ -1,0 +1,265 @@
+//! Clients: each asks one thing at a time, of a node it picks at random, thinks for a while, and asks the next.
+//!
+//! Invariant: every request ends exactly once, and no later than its deadline and a little more, as long as its node
+//! runs. A client keeps the contexts that it was given, to write with fresh ones and with stale ones.
+
+use crate::describe;
+use crate::fault::HostId;
+use crate::history::{Asker, Operation, Outcome, Seen};
+use crate::host::Stage;
+use crate::plan::Plan;
+use crate::workload::Chooser;
+use crate::world::{Event, World};
+use node::NodeInput;
+use node::proto::{ClientId, Refusal, Request, Response};
+use std::rc::Rc;
+use stdx::{Prng, Span};
+
+/// What a client's connection takes each way, at most.
+const WAY_MAX_MICROS: u64 = 1_500;
+/// How much later than its deadline a node may answer.
+const SLACK: Span = Span::secs(1);
+
+/// One client.
+pub(crate) struct Client {
+    pub(crate) chooser: Chooser,
+    prng: Prng,
+    /// Requests it still has to make in the last phase, all of which must succeed.
+    pub(crate) to_prove: u32,
+    is_busy: bool,
+}
+
+impl Client {
+    /// All clients of a plan.
+    pub(crate) fn all(plan: &Plan) -> Vec<Client> {
+        let of = |number: usize| Client {
+            chooser: Chooser::new(plan, number),
+            prng: Prng::keyed(plan.seed, "client", &[number as u64]),
+            to_prove: 0,
+            is_busy: false,
+        };
+        (0..plan.workload.clients).map(of).collect()
+    }
+}
+
+impl World {
+    /// All clients begin.
+    pub(crate) fn wake_clients(&mut self) {
+        self.is_quiet_time = false;
+        for client in 0..self.clients.len() {
+            self.after(Span::millis(client as u64 + 1), Event::ClientTurn { client });
+        }
+    }
+
+    /// From now on every request must succeed; each client makes this many.
+    pub(crate) fn prove(&mut self, requests: u32) {
+        self.proving_since = Some(self.now);
+        self.clients.iter_mut().for_each(|client| client.to_prove = requests);
+        self.wake_clients();
+    }
+
+    /// Requests that have not ended.
+    pub(crate) fn pending(&self) -> usize {
+        self.history.iter().filter(|operation| operation.outcome == Outcome::Pending).count()
+    }
+
+    /// True if every client has made its last requests.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.clients.iter().all(|client| client.to_prove == 0 && !client.is_busy)
+    }
+
+    /// A client asks the next thing.
+    pub(crate) fn client_turn(&mut self, client: usize) {
+        let proving = self.proving_since.is_some();
+        let rests = self.is_quiet_time || (proving && self.clients[client].to_prove == 0);
+        if rests || self.clients[client].is_busy {
+            return;
+        }
+        // Clients know everybody who was ever in and has not been seen to leave.
+        let known: Vec<HostId> = self
+            .hosts
+            .iter()
+            .filter(|host| matches!(host.stage, Stage::Up | Stage::Down))
+            .map(|host| host.id)
+            .collect();
+        let this = &mut self.clients[client];
+        let Some(host) = this.prng.pick(&known).copied() else { return };
+        if proving {
+            this.to_prove -= 1;
+        }
+        this.is_busy = true;
+        let within =
+            if !proving && this.prng.below(4) == 0 { Some(Span::millis(this.prng.between(200, 5_000))) } else { None };
+        let (request, seen) = this.chooser.next(self.history.len());
+        self.ask(Asker::Client(client), host, request, seen, within);
+    }
+
+    /// Sends a request to a host.
+    pub(crate) fn ask(&mut self, asker: Asker, host: HostId, request: Request, seen: Seen, within: Option<Span>) {
+        let number = self.history.len();
+        let now = self.now;
+        self.trace.event(now, host, "ask", number as u64);
+        self.trace.line(now, host, || format!("is asked #{number}: {} within {within:?}", describe::request(&request)));
+        self.history.push(Operation {
+            asker,
+            host,
+            life: 0,
+            request,
+            seen,
+            within,
+            started: now,
+            ended: now,
+            outcome: Outcome::Pending,
+            replied: false,
+            paused_before: Span::ZERO,
+        });
+        let way = self.way(number, 0);
+        self.after(way, Event::Request { operation: number });
+    }
+
+    fn way(&self, operation: usize, back: u64) -> Span {
+        Span(Prng::keyed(self.plan.seed, "way", &[operation as u64, back]).between(50, WAY_MAX_MICROS))
+    }
+
+    /// A request reaches its host.
+    pub(crate) fn request_arrives(&mut self, number: usize) {
+        let host = self.history[number].host;
+        let (life, is_up, paused) = {
+            let this = self.host(host);
+            (this.life, this.is_up(), this.paused)
+        };
+        if !is_up {
+            return self.after(Span::millis(1), Event::NoAnswer { operation: number, taken: false });
+        }
+        let operation = &mut self.history[number];
+        operation.life = life;
+        operation.paused_before = paused;
+        let (request, within) = (operation.request.clone(), operation.within);
+        let patience = within.unwrap_or(self.plan.config.request_time);
+        self.after(late(patience), Event::Overdue { operation: number });
+        self.feed(host, NodeInput::Client { client: ClientId(number as u64), request, within });
+    }
+
+    /// A node answers.
+    pub(crate) fn reply(&mut self, host: HostId, client: ClientId, response: Response) {
+        let now = self.now;
+        let life = self.host(host).life;
+        self.trace.event(now, host, "reply", client.0);
+        self.trace.line(now, host, || format!("answers #{}: {}", client.0, describe::response(&response)));
+        let number = client.0 as usize;
+        match self.history.get_mut(number) {
+            Some(operation) if operation.host == host && operation.life == life && !operation.replied => {
+                operation.replied = true;
+                let way = self.way(number, 1);
+                self.after(way, Event::Answer { operation: number, response: Box::new(response) });
+            }
+            _ => self
+                .fail("one answer", format!("{host} answers request {number}, which it was not asked or has answered")),
+        }
+    }
+
+    /// An answer reaches whoever asked.
+    pub(crate) fn answer_arrives(&mut self, number: usize, response: Box<Response>) {
+        self.conclude(number, Outcome::Answered(response));
+    }
+
+    /// Whoever asked learns that there will be no answer.
+    pub(crate) fn no_answer(&mut self, number: usize, taken: bool) {
+        self.conclude(number, if taken { Outcome::Lost } else { Outcome::NotTaken });
+    }
+
+    fn conclude(&mut self, number: usize, outcome: Outcome) {
+        let now = self.now;
+        let operation = &mut self.history[number];
+        operation.ended = now;
+        operation.outcome = outcome;
+        let operation = operation.clone();
+        let buckets = &self.buckets;
+        let bucket = |name: &str| buckets.get(name).map(|(id, rule)| (*id, *rule == node::proto::Rule::Siblings));
+        if let Err(what) = self.reads.ended(&operation, &self.dots, bucket) {
+            self.fail("reads never go backwards", format!("request {number} at {}: {what}", operation.host));
+        }
+        match operation.asker {
+            Asker::Operator(task) => self.operator_hears(task, &operation.outcome),
+            Asker::Client(client) => self.client_hears(client, number, &operation),
+        }
+    }
+
+    fn client_hears(&mut self, client: usize, number: usize, operation: &Operation) {
+        let kind = kind_of(operation);
+        self.counts.requests[kind] += 1;
+        if kind != 0 && self.proving_since.is_some_and(|since| operation.started >= since) && !is_fair(operation) {
+            let what = format!(
+                "request {number} ({}) at {} ended with {:?}",
+                describe::request(&operation.request),
+                operation.host,
+                operation.outcome
+            );
+            self.fail("everything works after healing", what);
+        }
+        let think = self.plan.workload.think;
+        let this = &mut self.clients[client];
+        this.is_busy = false;
+        this.chooser.learn(operation);
+        let pause = Span(this.prng.below(think.0.max(2)));
+        self.after(pause, Event::ClientTurn { client });
+    }
+
+    /// By now the node must have answered, unless it stood still.
+    pub(crate) fn overdue(&mut self, number: usize) {
+        let operation = &self.history[number];
+        let host = operation.host;
+        if operation.replied || !self.hosts[host.0].lives(operation.life) {
+            return;
+        }
+        let stood_still = Span(self.hosts[host.0].paused.0 - operation.paused_before.0);
+        if stood_still > Span::ZERO {
+            let paused = self.hosts[host.0].paused;
+            self.history[number].paused_before = paused;
+            return self.after(Span(stood_still.0 + SLACK.0), Event::Overdue { operation: number });
+        }
+        let what = format!("{host} has not answered request {number} ({})", describe::request(&operation.request));
+        self.fail("one answer", what);
+    }
+}
+
+/// When a node must have answered, by clocks that run up to a fiftieth too slow.
+fn late(patience: Span) -> Span {
+    Span(patience.0 + patience.0 / 20 + SLACK.0)
+}
+
+/// Done, refused, or unknown.
+fn kind_of(operation: &Operation) -> usize {
+    match &operation.outcome {
+        Outcome::Answered(response) => match response.as_ref() {
+            Response::Refused(Refusal::QuorumUnmet { write: true, .. } | Refusal::NoAnswer { write: true }) => 2,
+            Response::Refused(_) => 1,
+            _ => 0,
+        },
+        Outcome::NotTaken => 1,
+        Outcome::Lost | Outcome::Pending => 2,
+    }
+}
+
+/// A refusal that a client has deserved.
+fn is_fair(operation: &Operation) -> bool {
+    let Outcome::Answered(response) = &operation.outcome else { return false };
+    matches!(response.as_ref(), Response::Refused(Refusal::TooManySiblings { .. }))
+}
+
+/// What a client keeps of an answer: the context, and what it was shown with it.
+pub(crate) fn seen_in(operation: &Operation) -> Option<Seen> {
+    let Outcome::Answered(response) = &operation.outcome else { return None };
+    match response.as_ref() {
+        Response::Found(found) => {
+            let dots: Rc<[_]> = found.siblings.iter().map(|sibling| sibling.dot).collect();
+            Some(Seen { context: found.context.clone(), dots })
+        }
+        Response::Written(written) => {
+            let own = operation.written();
+            let dots: Rc<[_]> = operation.seen.dots.iter().copied().chain(own).collect();
+            Some(Seen { context: written.context.clone(), dots })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,227 @@
+//! The lives of hosts: founding, opening, crashing, ending.
+//!
+//! Invariant: a crash takes from the disk what the plan says and nothing that an fsync had covered; a node is opened on
+//! what is left, under a new seed.
+
+use crate::clock::HostClock;
+use crate::disk::{Watch, WatchedEngine};
+use crate::fault::{HostId, Loss};
+use crate::history::Outcome;
+use crate::host::Stage;
+use crate::time::Time;
+use crate::world::{Event, World};
+use node::proto::{Event as Membership, Genesis, Join, Progress};
+use node::storage::{CrashLoss, Engine, ModelDisk};
+use node::{Founding, Node, NodeEffect, NodeInput, OpenError};
+use ring::{Grid, NodeId};
+use stdx::{Prng, Span};
+
+impl World {
+    /// The first host founds the cluster and runs.
+    pub(crate) fn found(&mut self) {
+        let host = HostId(0);
+        let mut prng = Prng::keyed(self.plan.seed, "found", &[]);
+        let genesis = Genesis {
+            cluster: prng.next_u128(),
+            grid: Grid::new(self.plan.grid_bits).unwrap_or_default(),
+            n: self.plan.n,
+            context_key: [7; 32],
+        };
+        let founding = Founding { genesis, join: self.join_of(host) };
+        let now = self.hosts[host.0].now(self.now);
+        let seed = prng.next_u64();
+        self.write_origin(host, |engine| Node::found(engine, founding, seed, now));
+        self.open(host);
+    }
+
+    /// A host that was taken in writes down what it was told, and runs.
+    pub(crate) fn adopt(&mut self, host: HostId, history: &[Membership], progress: &[(NodeId, Progress)]) {
+        let node = self.host(host).node_id();
+        self.write_origin(host, |engine| Node::adopt(engine, node, history, progress));
+        self.open(host);
+    }
+
+    fn write_origin(&mut self, host: HostId, write: impl FnOnce(&mut WatchedEngine) -> Result<(), OpenError>) {
+        let disk = self.host(host).disk.clone();
+        let watch = self.host(host).watch.clone();
+        if let Err(error) = with_engine(&disk, watch, write) {
+            self.fail("origin", format!("{host} could not become a node: {error}"));
+        }
+    }
+
+    /// What a host says when it asks to be taken in.
+    pub(crate) fn join_of(&self, host: HostId) -> Join {
+        Join {
+            node: self.hosts[host.0].node_id(),
+            name: format!("{host}"),
+            name_is_fixed: false,
+            uri: format!("http://{host}:8080"),
+            tokens: Vec::new(),
+            token_count: self.plan.tokens,
+            random_tokens: false,
+            weight: 100,
+            zone: None,
+            seed: host.0 < 3,
+        }
+    }
+
+    /// Starts the node that is stored on a host.
+    pub(crate) fn open(&mut self, host: HostId) {
+        if !self.failures.is_empty() {
+            return;
+        }
+        let (plan_seed, error, config) = (self.plan.seed, self.plan.clock(host), self.plan.config.clone());
+        let mutant = self.plan.mutant;
+        let now = self.now;
+        let this = self.host(host);
+        this.life += 1;
+        let life = this.life;
+        let mut prng = Prng::keyed(plan_seed, "life", &[host.0 as u64, u64::from(life)]);
+        let clock = HostClock::new(error, prng.below(1 << 40));
+        let engine = match this.disk.open() {
+            Ok(engine) => WatchedEngine::new(engine, this.watch.clone(), mutant),
+            Err(error) => return self.fail("open", format!("the disk of {host} could not be opened: {error}")),
+        };
+        match Node::open(engine, config, prng.next_u64(), clock.now(now)) {
+            Err(error) => self.fail("open", format!("{host} could not start: {error}")),
+            Ok((node, effects)) => {
+                this.begin_life(node, clock);
+                self.trace.event(now, host, "open", u64::from(life));
+                self.trace.line(now, host, || format!("starts, life {life}"));
+                self.look_at_stores(host);
+                self.carry_out_all(host, effects);
+                self.plan_tick(host);
+            }
+        }
+    }
+
+    /// Gives a node an input and does what it wants done.
+    pub(crate) fn feed(&mut self, host: HostId, input: NodeInput) {
+        let mut effects: Vec<NodeEffect> = std::mem::take(&mut self.effects);
+        let now = self.now;
+        let this = self.host(host);
+        let clock = this.clock;
+        let Some(node) = this.node.as_mut() else { return };
+        node.handle(clock.now(now), input, &mut effects);
+        self.look_at_stores(host);
+        self.carry_out_all(host, effects);
+        self.plan_tick(host);
+    }
+
+    /// The process dies. It starts again after `down`.
+    pub(crate) fn crash(&mut self, host: HostId, down: Span, loss: Loss) {
+        let now = self.now;
+        let seed = self.plan.seed;
+        let this = self.host(host);
+        if !this.is_up() {
+            return;
+        }
+        let life = this.life;
+        let seed = Prng::keyed(seed, "crash", &[host.0 as u64, u64::from(life)]).next_u64();
+        let lost = this.disk.crash(match loss {
+            Loss::Nothing => CrashLoss::Nothing,
+            Loss::Some => CrashLoss::Suffix { seed },
+            Loss::All => CrashLoss::Unsynced,
+        });
+        this.end_life(Stage::Down);
+        this.watch.borrow_mut().clear();
+        self.counts.lost_batches += lost as u64;
+        self.trace.event(now, host, "crash", lost as u64);
+        self.trace.line(now, host, || format!("CRASHES and loses {lost} batches; down for {down:?}"));
+        self.forget_process(host, life);
+        self.after(down, Event::Restart { host, life });
+    }
+
+    /// The process of a node that has left ends.
+    pub(crate) fn end(&mut self, host: HostId, life: u32) {
+        if !self.host(host).lives(life) {
+            return;
+        }
+        let now = self.now;
+        self.host(host).end_life(Stage::Gone);
+        self.trace.event(now, host, "end", 0);
+        self.trace.line(now, host, || "ends: it has left the cluster".to_owned());
+        self.forget_process(host, life);
+    }
+
+    /// Whoever was connected to a process, or waited for an answer of it, will notice that it died.
+    fn forget_process(&mut self, host: HostId, life: u32) {
+        let lost: Vec<usize> = (0..self.history.len())
+            .filter(|number| {
+                let operation = &self.history[*number];
+                operation.host == host
+                    && operation.life == life
+                    && operation.outcome == Outcome::Pending
+                    && !operation.replied
+            })
+            .collect();
+        for operation in lost {
+            self.history[operation].replied = true;
+            self.after(Span::millis(1), Event::NoAnswer { operation, taken: true });
+        }
+        let mut prng = Prng::keyed(self.plan.seed, "resets", &[host.0 as u64, u64::from(life)]);
+        for peer in 0..self.hosts.len() {
+            if self.hosts[peer].is_up() && self.hosts[peer].connections.stands(host) {
+                let after = Span::micros(prng.between(200, 100_000));
+                let life = self.hosts[peer].life;
+                self.after(after, Event::Break { host: HostId(peer), life, peer: host, for_sure: true });
+            }
+        }
+    }
+
+    /// A process that died is started again.
+    pub(crate) fn restart(&mut self, host: HostId, life: u32) {
+        let this = self.host(host);
+        if this.stage == Stage::Down && this.life == life {
+            self.open(host);
+        }
+    }
+
+    /// A node's deadline has come, or what looked like it.
+    pub(crate) fn tick(&mut self, host: HostId, life: u32) {
+        let now = self.now;
+        let this = self.host(host);
+        if !this.lives(life) || this.tick_at.is_none_or(|at| at > now) {
+            return;
+        }
+        this.tick_at = None;
+        let due = this.node.as_ref().and_then(Node::next_deadline).is_some_and(|at| at <= this.now(now).mono);
+        if !due {
+            return self.plan_tick(host);
+        }
+        this.ticks = if now.since(this.ticks_since) < Span::millis(1) { this.ticks + 1 } else { 0 };
+        if this.ticks == 0 {
+            this.ticks_since = now;
+        }
+        if this.ticks > 500 {
+            self.fail("sleep", format!("{host} wants to be woken again and again without end"));
+        }
+        self.trace.event(now, host, "tick", 0);
+        self.feed(host, NodeInput::Tick);
+    }
+
+    /// Plans the next tick, unless one is planned early enough.
+    pub(crate) fn plan_tick(&mut self, host: HostId) {
+        let now = self.now;
+        let this = self.host(host);
+        let Some(deadline) = this.node.as_ref().and_then(Node::next_deadline) else { return };
+        let at = this.clock.time_of(deadline).max(Time(now.0 + 1));
+        if this.tick_at.is_none_or(|planned| planned > at) {
+            this.tick_at = Some(at);
+            let life = this.life;
+            self.queue.add(at, Event::Tick { host, life });
+        }
+    }
+}
+
+/// Opens a disk, lets somebody write to it, and makes that durable.
+fn with_engine(
+    disk: &ModelDisk,
+    watch: Watch,
+    write: impl FnOnce(&mut WatchedEngine) -> Result<(), OpenError>,
+) -> Result<(), OpenError> {
+    let engine = disk.open().map_err(OpenError::Storage)?;
+    let mut engine = WatchedEngine::new(engine, watch, crate::mutant::Mutant::None);
+    write(&mut engine)?;
+    disk.mark_durable(engine.applied()).map_err(OpenError::Storage).map(|_| ())
+}

@@ -1,0 +1,92 @@
+//! Every request of the run and what became of it, as its asker saw it.
+//!
+//! Invariant: a request ends once: with the one response it got, or because its node died first, or because nobody took
+//! it. Numbers are places in the list and the client ids that nodes see.
+
+use crate::fault::HostId;
+use crate::time::Time;
+use causal::{Context, Dot};
+use node::proto::{Durability, Level, Put, Request, Response};
+use std::rc::Rc;
+use stdx::Span;
+
+/// Who asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asker {
+    /// A client, by its number.
+    Client(usize),
+    /// An operator's task, by its number.
+    Operator(usize),
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// Nothing yet.
+    Pending,
+    /// The node answered.
+    Answered(Box<Response>),
+    /// The node died before it answered: it may have been done.
+    Lost,
+    /// The node was not running: it was not done.
+    NotTaken,
+}
+
+/// What a client knew of an item when it wrote: the context it gives, and the versions it was really shown with it.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Seen {
+    pub(crate) context: Context,
+    pub(crate) dots: Rc<[Dot]>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) asker: Asker,
+    pub(crate) host: HostId,
+    /// The life of the host that took it.
+    pub(crate) life: u32,
+    pub(crate) request: Request,
+    pub(crate) seen: Seen,
+    pub(crate) within: Option<Span>,
+    pub(crate) started: Time,
+    pub(crate) ended: Time,
+    pub(crate) outcome: Outcome,
+    /// The node has answered; the answer may still be on its way.
+    pub(crate) replied: bool,
+    /// How long the host had stood still when it took the request.
+    pub(crate) paused_before: Span,
+}
+
+impl Operation {
+    /// The put, if it is one.
+    pub(crate) fn put(&self) -> Option<&Put> {
+        match &self.request {
+            Request::Put(put) => Some(put),
+            _ => None,
+        }
+    }
+
+    /// The dot of an acknowledged write: the one that the answer knows and the request did not.
+    pub(crate) fn written(&self) -> Option<Dot> {
+        let Outcome::Answered(response) = &self.outcome else { return None };
+        let Response::Written(written) = response.as_ref() else { return None };
+        let news = |(actor, counter): &(causal::Actor, u64)| *counter > self.seen.context.get(actor);
+        written.context.iter().find(news).map(|(actor, counter)| Dot { actor, counter })
+    }
+
+    /// An acknowledged write that no loss of power may take back.
+    pub(crate) fn is_durable_write(&self) -> bool {
+        self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.written().is_some()
+    }
+
+    /// An acknowledged durable write that every later quorum read must see.
+    pub(crate) fn is_quorum_write(&self) -> bool {
+        self.is_durable_write() && self.put().is_some_and(|put| is_quorum(put.level))
+    }
+}
+
+/// True if a level makes reads and writes meet; both buckets have quorum as their default.
+pub(crate) fn is_quorum(level: Option<Level>) -> bool {
+    matches!(level, None | Some(Level::Quorum | Level::All))
+}

@@ -1,0 +1,202 @@
+//! Messages between hosts, and the connections they travel on.
+//!
+//! Invariant: a message reaches whatever life of its receiver runs when it arrives; one that finds nobody is lost.
+
+use crate::checker::Failure;
+use crate::describe;
+use crate::fault::HostId;
+use crate::mutant::Mutant;
+use crate::network::{Fate, Packet};
+use crate::world::{Event, World};
+use bytes::BytesMut;
+use codec::{FrameDecoder, FrameEncoder};
+use node::NodeInput;
+use node::proto::{Message, ReadAnswer};
+use stdx::{Prng, Span};
+
+const DIAL_FIRST: Span = Span::millis(5);
+const DIAL_AGAIN: Span = Span::secs(1);
+
+impl World {
+    /// A node says something to a peer.
+    pub(crate) fn say(&mut self, host: HostId, to: HostId, message: Message) {
+        let now = self.now;
+        if to.0 >= self.plan.hosts || !self.hosts[host.0].connections.is_peer(to) {
+            let lost = describe::name_of(&message).0;
+            return self.trace.line(now, host, || format!("-> {to} is no peer: {lost}"));
+        }
+        self.see_message(&message);
+        let connections = &mut self.hosts[host.0].connections;
+        if self.network.needs_connection() && !connections.stands(to) {
+            return connections.wait(to, message);
+        }
+        self.send(host, to, message);
+    }
+
+    fn send(&mut self, from: HostId, to: HostId, message: Message) {
+        let now = self.now;
+        let message = if self.plan.through_codec { self.recoded(message) } else { message };
+        self.counts.messages[0] += 1;
+        let (kind, number) = describe::name_of(&message);
+        self.trace.event(now, from, kind, number);
+        let fate = self.network.fate(from, to);
+        self.trace.line(now, from, || {
+            let fate = match fate {
+                Fate::Lost => " LOST",
+                Fate::Held => " held",
+                Fate::Arrives(_) => "",
+                Fate::Twice(..) => " twice",
+            };
+            format!("-> {to}{fate} {}", describe::message(&message))
+        });
+        let packet = Packet { from, to, message };
+        match fate {
+            Fate::Lost => self.counts.messages[1] += 1,
+            Fate::Held => {
+                self.counts.messages[3] += 1;
+                self.network.hold(packet);
+            }
+            Fate::Arrives(after) => self.after(after, Event::Arrive(Box::new(packet))),
+            Fate::Twice(after, again) => {
+                self.counts.messages[2] += 1;
+                self.after(after, Event::Arrive(Box::new(packet.clone())));
+                self.after(again, Event::Arrive(Box::new(packet)));
+            }
+        }
+    }
+
+    /// The message as its receiver gets it from the wire.
+    fn recoded(&mut self, message: Message) -> Message {
+        let mut encoder = FrameEncoder::default();
+        let pushed = encoder.push(&message);
+        let mut bytes = BytesMut::from(encoder.finish().as_ref());
+        let decoded = FrameDecoder::default().next(&mut bytes);
+        match decoded {
+            Ok(Some(messages)) if messages.len() == 1 && messages.first() == Some(&message) => message,
+            other => {
+                let what = format!("{message:?} became {other:?} ({pushed:?})");
+                self.failures.push(Failure { at: self.now, property: "codec", what });
+                message
+            }
+        }
+    }
+
+    /// Shows the checkers what records travel.
+    fn see_message(&mut self, message: &Message) {
+        let seen = match message {
+            Message::Replicate { bucket, key, record, .. } | Message::KeepHint { bucket, key, record, .. } => {
+                self.dots.see(self.now, *bucket, key, record)
+            }
+            Message::Push { items, .. } => {
+                items.iter().try_for_each(|(bucket, key, record)| self.dots.see(self.now, *bucket, key, record))
+            }
+            _ => Ok(()),
+        };
+        if let Err(what) = seen {
+            self.fail("no dot reuse", format!("in a message: {what}"));
+        }
+    }
+
+    /// A message arrives.
+    pub(crate) fn arrive(&mut self, packet: Packet) {
+        let Packet { from, to, message } = packet;
+        if !self.host(to).is_up() {
+            return;
+        }
+        let (kind, number) = describe::name_of(&message);
+        let now = self.now;
+        self.trace.event(now, to, kind, number);
+        self.trace.line(now, to, || format!("<- {from} {}", describe::message(&message)));
+        let message = self.bugged(from, to, message);
+        let from = self.host(from).node_id();
+        self.feed(to, NodeInput::Peer { from, message });
+    }
+
+    /// What a planted bug makes of a message.
+    fn bugged(&mut self, from: HostId, to: HostId, message: Message) -> Message {
+        match message {
+            Message::Replicated { .. } if self.plan.mutant.is(Mutant::ForgedAck) => {
+                let other = (0..self.plan.hosts).find(|host| *host != from.0 && *host != to.0);
+                if let Some(other) = other {
+                    let from = self.host(HostId(other)).node_id();
+                    self.feed(to, NodeInput::Peer { from, message: message.clone() });
+                }
+                message
+            }
+            Message::ReadReply { op, .. } if self.plan.mutant.is(Mutant::EmptyReads) && op.0 % 2 == 0 => {
+                Message::ReadReply { op, answer: ReadAnswer::Held(None) }
+            }
+            message => message,
+        }
+    }
+
+    /// A node names its peers: whoever is new is dialled.
+    pub(crate) fn meet(&mut self, host: HostId, peers: &[HostId]) {
+        let this = self.host(host);
+        let life = this.life;
+        let new = this.connections.replace(peers);
+        for peer in new {
+            let after = self.dial_pause(host, peer, DIAL_FIRST);
+            self.after(after, Event::Dial { host, life, peer });
+        }
+    }
+
+    fn dial_pause(&self, host: HostId, peer: HostId, around: Span) -> Span {
+        let ids = [host.0 as u64, peer.0 as u64, self.now.0];
+        Span(around.0 / 4 + Prng::keyed(self.plan.seed, "dial", &ids).below(around.0))
+    }
+
+    /// A host tries to connect to a peer.
+    pub(crate) fn dial(&mut self, host: HostId, life: u32, peer: HostId) {
+        let this = &self.hosts[host.0];
+        if !this.lives(life) || !this.connections.is_peer(peer) || this.connections.stands(peer) {
+            return;
+        }
+        let other = &self.hosts[peer.0];
+        let answers = other.is_up() && other.paused_until <= self.now && other.connections.is_peer(host);
+        if answers && self.network.is_open(host, peer) {
+            self.connected(host, peer);
+        } else {
+            self.broken(host, peer);
+            let after = self.dial_pause(host, peer, DIAL_AGAIN);
+            self.after(after, Event::Dial { host, life, peer });
+        }
+    }
+
+    fn connected(&mut self, host: HostId, peer: HostId) {
+        let now = self.now;
+        let Some(waiting) = self.host(host).connections.made(peer) else { return };
+        self.trace.event(now, host, "connected", peer.0 as u64);
+        self.trace.line(now, host, || format!("is connected to {peer}"));
+        for message in waiting {
+            self.send(host, peer, message);
+        }
+        let peer = self.host(peer).node_id();
+        self.feed(host, NodeInput::Connected { peer });
+    }
+
+    fn broken(&mut self, host: HostId, peer: HostId) {
+        let now = self.now;
+        if !self.host(host).connections.broke(peer) {
+            return;
+        }
+        self.trace.event(now, host, "unreachable", peer.0 as u64);
+        self.trace.line(now, host, || format!("cannot reach {peer}"));
+        let peer = self.host(peer).node_id();
+        self.feed(host, NodeInput::Unreachable { peer });
+    }
+
+    /// A connection breaks: for sure, or only if its link still carries nothing.
+    pub(crate) fn break_connection(&mut self, host: HostId, life: u32, peer: HostId, for_sure: bool) {
+        let this = &self.hosts[host.0];
+        if !this.lives(life) || !this.connections.stands(peer) {
+            return;
+        }
+        let silent = !self.network.carries(host, peer) || !self.network.carries(peer, host);
+        if for_sure || silent {
+            self.broken(host, peer);
+            let after = self.dial_pause(host, peer, DIAL_AGAIN);
+            self.after(after, Event::Dial { host, life, peer });
+        }
+    }
+}

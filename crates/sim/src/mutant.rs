@@ -1,0 +1,29 @@
+//! Planted bugs in the shell around the node, to show that the checkers can fail. Switched on by a plan, and only in
+//! builds with the feature `mutants`.
+
+/// A planted bug.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mutant {
+    /// None.
+    #[default]
+    None,
+    /// The shell says that batches are durable before they are.
+    EarlySynced,
+    /// A replica's acknowledgement arrives a second time, as if from another node.
+    ForgedAck,
+    /// The write of a node's incarnation never gets to the disk.
+    LostIncarnation,
+    /// The disk loses batches that an fsync had covered.
+    LyingDisk,
+    /// Every other answer of a replica to a read says that it holds nothing.
+    EmptyReads,
+    /// What a node promised and accepted about membership never gets to the disk.
+    ForgottenPromises,
+}
+
+impl Mutant {
+    /// True if this is the plan's bug, in a build that has bugs.
+    pub(crate) fn is(self, other: Mutant) -> bool {
+        cfg!(feature = "mutants") && self == other
+    }
+}

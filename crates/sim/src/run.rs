@@ -1,0 +1,214 @@
+//! One run from its first event to its verdict: the cluster is formed, things go wrong under load, all faults end, the
+//! cluster comes to rest, every client shows that everything works, and the stores are judged.
+//!
+//! Invariant: the report depends on the plan alone.
+
+use crate::checker::convergence::{Resident, Stores, differences, stores, unrest};
+use crate::checker::durability::{Evidence, Finally};
+use crate::checker::{Failure, placement};
+use crate::fault::HostId;
+use crate::host::{Host, Stage};
+use crate::operator::Work;
+use crate::plan::Plan;
+use crate::time::Time;
+use crate::trace::Sink;
+use crate::world::{Counts, Event, World};
+use node::proto::Record;
+use std::collections::BTreeMap;
+use stdx::Span;
+
+/// How long forming the cluster may take.
+const FORMING_MAX: Span = Span::secs(120);
+/// How long the cluster may take to come to rest when all faults are over.
+const REST_MAX: Span = Span::secs(120);
+/// Requests each client makes at the end.
+const PROOFS: u32 = 8;
+/// How long they may take together.
+const PROVING_MAX: Span = Span::secs(60);
+
+/// What came of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The plan's seed.
+    pub seed: u64,
+    /// What must not be and was; empty if all is well.
+    pub failures: Vec<Failure>,
+    /// Simulated time.
+    pub time: Time,
+    /// Events of the trace.
+    pub events: u64,
+    /// Hash over all of them.
+    pub hash: u64,
+    /// What was counted.
+    pub counts: Counts,
+    /// Coverage marks that were hit.
+    pub marks: BTreeMap<&'static str, u64>,
+    /// Reads that were checked against something, versions seen, membership events.
+    pub checked: [u64; 3],
+}
+
+impl Report {
+    /// True if nothing failed.
+    pub fn is_ok(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Carries a plan out.
+pub fn run(plan: Plan) -> Report {
+    run_with(plan, None)
+}
+
+/// Carries a plan out and writes a trace.
+pub fn run_with(plan: Plan, sink: Option<Sink>) -> Report {
+    stdx::marks::start();
+    let seed = plan.seed;
+    let mut world = World::new(plan, sink);
+    world.live();
+    Report {
+        seed,
+        time: world.now,
+        events: world.trace.events(),
+        hash: world.trace.hash(),
+        marks: stdx::marks::stop(),
+        checked: [world.reads.checked(), world.dots.len() as u64, world.epochs.len() as u64],
+        counts: world.counts,
+        failures: world.failures,
+    }
+}
+
+impl World {
+    fn live(&mut self) {
+        self.form();
+        self.storm();
+        self.heal();
+        self.come_to_rest("convergence");
+        self.prove(PROOFS);
+        if !self.run_while(PROVING_MAX, World::is_proven) {
+            self.fail("everything works after healing", "the clients did not get through in time".to_owned());
+        }
+        self.come_to_rest("convergence after the last requests");
+        self.judge();
+    }
+
+    /// The founders come together and make the sibling bucket.
+    fn form(&mut self) {
+        self.found();
+        self.employ(Work::SetBucket(self.sibling_bucket(self.plan.sibling_copies)), HostId(0));
+        for host in (1..self.plan.founders).map(HostId) {
+            self.employ(Work::Join(host), HostId(0));
+        }
+        let formed =
+            self.run_while(FORMING_MAX, |world| world.tasks.iter().all(|task| task.is_over) && world.is_at_peace());
+        if !formed {
+            let unrest = self.unrest().join("; ");
+            self.fail("forming", format!("the cluster did not form: {unrest}"));
+        }
+    }
+
+    fn storm(&mut self) {
+        for number in 0..self.plan.faults.len() {
+            let at = self.plan.faults[number].at;
+            self.after(at, Event::Fault { number });
+        }
+        self.trace.line(self.now, "----", || "the cluster stands".to_owned());
+        self.wake_clients();
+        self.run_until(self.now.after(self.plan.storm));
+        self.is_quiet_time = true;
+    }
+
+    fn come_to_rest(&mut self, property: &'static str) {
+        let rests = |world: &World| world.pending() == 0 && world.is_at_peace() && world.stores_unrest().is_empty();
+        if self.run_while(REST_MAX, rests) {
+            return;
+        }
+        let mut missing = self.unrest();
+        if missing.is_empty() {
+            missing = self.stores_unrest();
+        }
+        missing.truncate(6);
+        self.fail(property, missing.join("; "));
+    }
+
+    /// Copies that differ, lack or are in the wrong place.
+    fn stores_unrest(&self) -> Vec<String> {
+        let found = match self.look() {
+            Ok(found) => found,
+            Err(what) => return vec![what],
+        };
+        let running: Vec<HostId> = self.hosts.iter().filter(|host| host.is_up()).map(|host| host.id).collect();
+        let Some(view) = self.residents().first().map(|resident| resident.history.current().clone()) else {
+            return vec!["no node runs".to_owned()];
+        };
+        let mut wrong = placement::misplaced(&found, &view, &running);
+        wrong.extend(differences(&found));
+        wrong
+    }
+
+    /// True if everybody runs, all operators are done, and no node has anything under way.
+    fn is_at_peace(&self) -> bool {
+        self.tasks.iter().all(|task| task.is_over)
+            && self.hosts.iter().all(|host| host.stage != Stage::Down)
+            && self.hosts.iter().filter_map(|host| host.node.as_ref()).all(|node| node.machine().is_quiet())
+            && unrest(&self.residents()).is_empty()
+    }
+
+    fn unrest(&self) -> Vec<String> {
+        let mut missing: Vec<String> =
+            self.tasks.iter().filter(|task| !task.is_over).map(|task| format!("{task:?}")).collect();
+        missing.extend(unrest(&self.residents()));
+        missing
+    }
+
+    fn residents(&self) -> Vec<Resident<'_>> {
+        self.hosts.iter().filter_map(resident).collect()
+    }
+
+    fn look(&self) -> Result<Stores, String> {
+        stores(&self.residents())
+    }
+
+    /// The verdict on what the cluster holds at the end.
+    fn judge(&mut self) {
+        if !self.failures.is_empty() {
+            return;
+        }
+        let found = match self.look() {
+            Ok(found) => found,
+            Err(what) => return self.fail("storage", what),
+        };
+        let finally = finally(&found);
+        let evidence = Evidence { history: &self.history, dots: &self.dots, finally: &finally };
+        for what in evidence.lost(|name| self.buckets.get(name).copied()) {
+            self.fail("durability", what);
+        }
+    }
+}
+
+/// What the cluster holds of each item; all copies are the same by now.
+fn finally(stores: &Stores) -> Finally {
+    let mut finally = Finally::new();
+    for (key, copies) in stores {
+        for value in copies.values() {
+            if let Ok((bucket, item, record)) = codec::decode_stored(key, value) {
+                let merged = Record::merged(finally.remove(&(bucket, item.clone())), Some(&record));
+                if let Some(merged) = merged {
+                    finally.insert((bucket, item), merged);
+                }
+            }
+        }
+    }
+    finally
+}
+
+fn resident(host: &Host) -> Option<Resident<'_>> {
+    let node = host.node.as_ref()?;
+    let machine = node.machine();
+    Some(Resident {
+        host: host.id,
+        history: machine.history(),
+        is_quiet: machine.is_quiet(),
+        status: machine.status(),
+        reader: node.engine(),
+    })
+}

@@ -1,0 +1,1 @@
+//! The checkers can fail: each planted bug is found within a few seeds.
