@@ -5,16 +5,21 @@
 
 use crate::Options;
 use crate::problem::{Kind, Problem};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use axum::http::header;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bodies up to this size are not counted.
 const SMALL: usize = 64 << 10;
 /// Memory is counted in pieces of this size.
 const PIECE: usize = 64 << 10;
+/// How long to read on after a request was refused.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The memory that bodies may take.
 pub(crate) struct Bodies {
@@ -34,17 +39,31 @@ impl Bodies {
         Bodies { pieces: Arc::new(Semaphore::new(options.bodies_bytes_max / PIECE)) }
     }
 
-    /// Reads a body to its end.
-    pub(crate) async fn read(&self, mut body: Body, options: &Options) -> Result<Whole, Problem> {
-        let bytes_max = options.body_bytes_max();
-        let announced = axum::body::HttpBody::size_hint(&body);
-        if announced.lower() > bytes_max as u64 {
-            return Err(too_large(bytes_max));
+    /// Reads the body of a request to its end.
+    pub(crate) async fn read(&self, request: Request, options: &Options) -> Result<Whole, Problem> {
+        let waits = request.headers().contains_key(header::EXPECT);
+        let mut body = request.into_body();
+        let announced = body.size_hint().lower();
+        if announced > options.body_bytes_max() as u64 {
+            // A client that waits for our consent has not sent its body yet, and now never will.
+            if !waits {
+                drain(&mut body, options).await;
+            }
+            return Err(too_large(options.body_bytes_max()));
         }
-        let mut held = self.hold(None, announced.lower() as usize)?;
+        let whole = self.collect(&mut body, announced as usize, options).await;
+        if whole.as_ref().is_err_and(|problem| problem.kind() != Kind::SlowBody) {
+            drain(&mut body, options).await;
+        }
+        whole
+    }
+
+    async fn collect(&self, body: &mut Body, announced: usize, options: &Options) -> Result<Whole, Problem> {
+        let bytes_max = options.body_bytes_max();
+        let mut held = self.hold(None, announced)?;
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
-        while let Some(data) = next(&mut body, options).await? {
+        while let Some(data) = next(body, options).await? {
             let bytes = first.len() + all.len() + data.len();
             if bytes > bytes_max {
                 return Err(too_large(bytes_max));
@@ -55,7 +74,7 @@ impl Bodies {
                 continue;
             }
             if all.is_empty() {
-                all.reserve(bytes.max(announced.lower() as usize));
+                all.reserve(bytes.max(announced));
                 all.extend_from_slice(&std::mem::take(&mut first));
             }
             all.extend_from_slice(&data);
@@ -75,6 +94,22 @@ impl Bodies {
         all.merge(more);
         Ok(Some(all))
     }
+}
+
+/// Reads on and forgets, because most clients send all of a body before they look for an answer, and would otherwise see
+/// a broken connection instead of it.
+async fn drain(body: &mut Body, options: &Options) {
+    let (bytes_max, mut bytes) = (4 * options.body_bytes_max(), 0);
+    let forget = async {
+        while let Ok(Some(data)) = next(body, options).await {
+            bytes += data.len();
+            if bytes > bytes_max {
+                break;
+            }
+        }
+    };
+    // If that is not the end of it, the client must make do with the broken connection.
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, forget).await;
 }
 
 /// The next bytes of a body; none at its end.

@@ -10,8 +10,7 @@ use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
 use crate::span;
-use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{self, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{Admin, Bucket, BucketId, Change, Event, Mode, Request, Rule, Status};
@@ -43,14 +42,14 @@ pub(crate) fn bucket_json(bucket: &Bucket) -> Value {
 pub(crate) async fn set(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
-    body: Body,
+    request: extract::Request,
 ) -> Result<Response, Problem> {
     if !Bucket::name_is_valid(&name) {
         let shown = excerpt(name.as_bytes());
         let detail = format!("\"{shown}\" cannot name a bucket; use 1 to 64 of a-z, 0-9, '-', '_' and '.'.");
         return Err(Problem::new(Kind::InvalidField, detail).with("field", "name"));
     }
-    let body = api.bodies.read(body, &api.options).await?;
+    let body = api.bodies.read(request, &api.options).await?;
     let status = bucket_names::status(api.database()).await?;
     let existing = status.buckets.iter().find(|bucket| bucket.name == name);
     let (before, code) = match existing {

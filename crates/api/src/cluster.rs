@@ -11,8 +11,7 @@ use crate::node_name;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use liveness::Condition;
@@ -77,8 +76,8 @@ fn condition(member: &MemberStatus, status: &Status) -> &'static str {
 }
 
 /// `POST /v1/cluster/plan`.
-pub(crate) async fn plan(State(api): State<Arc<Api>>, body: Body) -> Result<Response, Problem> {
-    let body = api.bodies.read(body, &api.options).await?;
+pub(crate) async fn plan(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let leave = fields.text_needed("leave")?;
     fields.finish("a plan", &["leave"])?;
@@ -104,8 +103,8 @@ fn plan_json(plan: &Plan, status: &Status) -> Value {
 }
 
 /// `POST /v1/cluster/apply`.
-pub(crate) async fn apply(State(api): State<Arc<Api>>, body: Body) -> Result<Response, Problem> {
-    let body = api.bodies.read(body, &api.options).await?;
+pub(crate) async fn apply(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let plan = fields.text_needed("plan")?;
     let plan = read_digest(&plan).ok_or_else(|| invalid("plan", "must be the 64 hex digits that the plan showed"))?;

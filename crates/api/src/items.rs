@@ -9,16 +9,15 @@ use crate::refusal;
 use crate::render;
 use crate::router::Api;
 use crate::scan;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{BucketId, Get, ItemKey, Put, Request, Rule};
 use std::sync::Arc;
 
 /// Carries out one operation.
-pub(crate) async fn operate(State(api): State<Arc<Api>>, body: Body) -> Result<Response, Problem> {
-    let body = api.bodies.read(body, &api.options).await?;
+pub(crate) async fn operate(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let body = api.bodies.read(request, &api.options).await?;
     let operation = Operation::read(&body.bytes, &api.options)?;
     let (bucket, rule) = api.buckets.find(api.database(), &operation.bucket).await?;
     let scope = Scope { bucket, rule, operation: &operation };

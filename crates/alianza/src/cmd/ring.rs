@@ -1,4 +1,5 @@
-//! `alianza ring`: the ring as rows of coloured blocks, one block for a run of partitions, and a table of shares.
+//! `alianza ring`: the ring as rows of coloured blocks, one block for a run of partitions, and a table of shares: what a node owns
+//! is where it comes first, what it holds are its copies of the data.
 //!
 //! Invariant: without colours each node has a letter, so that the picture says the same.
 
@@ -68,17 +69,16 @@ fn mark(owner: usize, coloured: bool) -> String {
 }
 
 fn shares(members: &[Value], partitions: u64, coloured: bool) -> String {
-    let share = |member: &Value| {
-        let primaries = member["primaries"].as_u64().unwrap_or(0);
-        format!("{:.1} %", 100.0 * primaries as f64 / partitions.max(1) as f64)
-    };
+    let number = |member: &Value, name: &str| member[name].as_u64().unwrap_or(0);
+    let percent = |part: u64, whole: u64| format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64);
+    let copies: u64 = members.iter().map(|member| number(member, "copies")).sum();
     let row = |(at, member): (usize, &Value)| {
         let tokens = member["tokens"].as_array().map_or(0, Vec::len).to_string();
         vec![
             mark(at, false),
             text(member, "name"),
-            share(member),
-            text(member, "copies"),
+            percent(number(member, "primaries"), partitions),
+            percent(number(member, "copies"), copies),
             tokens,
             text(member, "weight"),
             text(member, "zone"),
@@ -86,7 +86,7 @@ fn shares(members: &[Value], partitions: u64, coloured: bool) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = members.iter().enumerate().map(row).collect();
-    let plain = table::lay_out(&["", "NAME", "SHARE", "COPIES", "TOKENS", "WEIGHT", "ZONE", "URI"], &rows);
+    let plain = table::lay_out(&["", "NAME", "OWNS", "HOLDS", "TOKENS", "WEIGHT", "ZONE", "URI"], &rows);
     if !coloured {
         return plain;
     }
@@ -118,7 +118,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[2], "A".repeat(64));
         assert_eq!(lines[3], format!("{}{}", "B".repeat(32), "A".repeat(32)));
-        assert!(text.contains("A  Ted   75.0 %     256       2     100        http://127.0.0.1:8080"), "{text}");
+        assert!(text.contains("A  Ted   75.0 %  50.0 %       2     100        http://127.0.0.1:8080"), "{text}");
         assert!(!text.contains('\x1b'));
     }
 

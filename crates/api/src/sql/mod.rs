@@ -14,8 +14,7 @@ use crate::fields::Fields;
 use crate::json;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::BucketId;
@@ -50,8 +49,8 @@ impl Queries {
 }
 
 /// Runs one statement.
-pub(crate) async fn query(State(api): State<Arc<Api>>, body: Body) -> Result<Response, Problem> {
-    let body = api.bodies.read(body, &api.options).await?;
+pub(crate) async fn query(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let sql = fields.text_needed("sql")?.into_owned();
     fields.finish("a query", &["sql"])?;

@@ -1,7 +1,7 @@
 // The tables of members and of events, and the sentence on how the cluster is.
 
 import { byId, colour, count, dot, make } from "./dom.js";
-import { light, share } from "./ring.js";
+import { holds, light, share } from "./ring.js";
 
 /** Events shown; the newest ones. */
 const EVENTS_MAX = 200;
@@ -21,7 +21,7 @@ function row(member, onRing, place) {
     make("td", { class: "plain" }, dot(place === undefined ? "#888" : colour(place)), name(member)),
     state(member),
     make("td", { class: "number plain" }, onRing ? share(onRing) : "–"),
-    make("td", { class: "number" }, member.copies.toLocaleString("en")),
+    make("td", { class: "number plain" }, onRing ? holds(onRing) : "–"),
     make("td", { class: "number" }, member.tokens),
     make("td", { class: "plain" }, member.zone ?? ""),
     make("td", { class: "plain" }, member.uri));

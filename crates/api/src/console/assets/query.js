@@ -9,6 +9,8 @@ const CHEAP_MS = 250;
 const AGAIN_MS = 5_000;
 /** Characters of one cell. */
 const CELL_MAX = 2_000;
+/** Cells up to this long, such as hashes, are not broken over lines. */
+const WHOLE = 40;
 
 let last = { sql: undefined, took: 0, at: 0 };
 let running = false;
@@ -68,7 +70,8 @@ function show({ columns, rows, truncated }) {
 function cell(value) {
   if (value === null) return make("td", { class: "code null" }, "null");
   if (typeof value === "object") return make("td", { class: "code null" }, `base64 ${short(value.base64)}`);
-  return make("td", { class: "code" }, short(String(value)));
+  const text = String(value);
+  return make("td", { class: text.length <= WHOLE ? "code whole" : "code" }, short(text));
 }
 
 const short = (text) => (text.length > CELL_MAX ? `${text.slice(0, CELL_MAX)}…` : text);

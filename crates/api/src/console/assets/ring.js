@@ -59,6 +59,12 @@ export function share(member) {
   return `${((100 * member.primaries) / ring.partitions).toFixed(1)} %`;
 }
 
+/** How much of all copies a member has. */
+export function holds(member) {
+  const copies = ring.members.reduce((sum, other) => sum + other.copies, 0);
+  return `${((100 * member.copies) / Math.max(copies, 1)).toFixed(1)} %`;
+}
+
 function inWords() {
   if (ring.members.length > 12) return `A ring of ${ring.members.length} nodes; the table of members lists their shares.`;
   return `Shares of the ring: ${ring.members.map((m) => `${m.name} ${share(m)}`).join(", ")}.`;
@@ -72,6 +78,6 @@ export function light(nodeId) {
     element.classList.toggle("lit", nodeId !== undefined && element.dataset.node === nodeId);
   }
   const member = ring.members.find((m) => m.nodeId === nodeId);
-  const note = member && `${member.name} owns ${share(member)} and keeps ${count(member.copies, "copy", "copies")} of partitions.`;
+  const note = member && `${member.name} owns ${share(member)} of the ring and holds ${holds(member)} of all copies.`;
   byId("ring-note").replaceChildren(note ?? make("span", {}, "Point at an arc or a member to see what it owns."));
 }
