@@ -5,17 +5,15 @@
 //! Refuses to know what the fields mean.
 
 use crate::problem::{Kind, Problem};
+use crate::scalar::{Members, Scalar};
 use crate::span;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use stdx::Span;
 
-/// Fields one request may have; a request with more is certainly wrong.
-const FIELDS_MAX: usize = 64;
 /// Texts shorter than this are copied, so that a short key does not keep a long body in memory.
 const COPY_BELOW: usize = 4_096;
 
@@ -24,30 +22,6 @@ const COPY_BELOW: usize = 4_096;
 pub(crate) struct Fields<'a> {
     body: &'a Bytes,
     left: Vec<(Cow<'a, str>, Scalar<'a>)>,
-}
-
-#[derive(Debug)]
-enum Scalar<'a> {
-    Text(Cow<'a, str>),
-    Whole(u64),
-    Number(f64),
-    Bool,
-    Null,
-    List,
-    Object,
-}
-
-impl Scalar<'_> {
-    fn noun(&self) -> &'static str {
-        match self {
-            Scalar::Text(_) => "a string",
-            Scalar::Whole(_) | Scalar::Number(_) => "a number",
-            Scalar::Bool => "true or false",
-            Scalar::Null => "null",
-            Scalar::List => "a list",
-            Scalar::Object => "an object",
-        }
-    }
 }
 
 impl<'a> Fields<'a> {
@@ -206,105 +180,6 @@ fn not_json(error: &serde_json::Error) -> Problem {
         _ => format!("The body is not JSON: {reason} ({place}); send one JSON object."),
     };
     Problem::new(Kind::InvalidJson, detail)
-}
-
-struct Members<'a>(Vec<(Cow<'a, str>, Scalar<'a>)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object like {\"type\":\"GET\",\"key\":\"9\"}")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Scalar<'de>)> = Vec::with_capacity(8);
-        while let Some(Text(name)) = map.next_key()? {
-            if members.len() == FIELDS_MAX {
-                return Err(de::Error::custom(format!("The object has more than {FIELDS_MAX} fields")));
-            }
-            if members.iter().any(|(other, _)| *other == name) {
-                let name = excerpt(name.as_bytes());
-                return Err(de::Error::custom(format!("\"{name}\" is given twice; give it once")));
-            }
-            members.push((name, map.next_value()?));
-        }
-        Ok(Members(members))
-    }
-}
-
-/// A string, borrowed from the body where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Scalar::deserialize(from)? {
-            Scalar::Text(text) => Ok(Text(text)),
-            other => Err(de::Error::custom(format!("A name is {}, not a string", other.noun()))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Scalar::Whole(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(number as f64))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(number))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Bool)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::List)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Object)
-    }
 }
 
 #[cfg(test)]

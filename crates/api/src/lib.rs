@@ -32,6 +32,7 @@ mod refusal;
 mod render;
 mod ring_view;
 mod router;
+mod scalar;
 mod scan;
 mod serve;
 mod sql;

@@ -179,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_all() {
+        let page = include_str!("../../../docs/http-api.md");
+        for kind in Kind::ALL {
+            let row = format!("| `/problems/{}` | {} | {} |", kind.slug(), kind.status(), kind.title());
+            assert!(page.contains(&row), "docs/http-api.md lacks: {row}");
+        }
+    }
+
+    #[test]
     fn a_problem_carries_its_members() {
         let json = Problem::new(Kind::QuorumUnmet, "Try again.").with("needed", 2).to_json();
         assert_eq!(json["type"], "/problems/quorum-unmet");

@@ -85,7 +85,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{SETTINGS, Setting};
+    use super::{SETTINGS, Setting, Takes};
+
+    #[test]
+    fn the_documentation_lists_all() {
+        let page = include_str!("../../../../docs/command-line.md");
+        for setting in SETTINGS {
+            let takes = match setting.takes {
+                Takes::One(what) | Takes::Many(what) => what,
+                Takes::Switch => "true or false",
+            };
+            let row = format!("| `{}` | {takes} | {} | {} |", setting.name, setting.default, setting.help);
+            assert!(page.contains(&row), "docs/command-line.md lacks: {row}");
+        }
+        for line in crate::exit::HELP.lines().filter(|line| line.starts_with("  ")) {
+            let (code, meaning) = line.trim().split_once("  ").unwrap_or_default();
+            assert!(page.contains(&format!("| {code} | {meaning} |")), "docs/command-line.md lacks: {line}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_plain() {
