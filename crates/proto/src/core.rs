@@ -118,6 +118,13 @@ impl Core {
         Some(Dot { actor, counter: self.dots })
     }
 
+    /// A dot for a version made by a node that keeps no record of the slot. Its actor is used for this dot alone: a record
+    /// that names a later dot of an actor without its earlier ones would make replicas drop them.
+    pub(crate) fn lone_dot(&mut self) -> Option<Dot> {
+        self.actor?;
+        Some(Dot { actor: Actor { node: self.prng.next_u128(), incarnation: 0 }, counter: 1 })
+    }
+
     /// A stamp later than all before.
     pub(crate) fn next_stamp(&mut self) -> Stamp {
         self.clock.tick(self.now.wall.0)

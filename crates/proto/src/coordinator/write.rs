@@ -40,7 +40,8 @@ pub(crate) struct Writing {
     fsync: bool,
     /// The record to send; none until the local replica has made it.
     record: Option<Record>,
-    /// What the client has seen once this is written.
+    /// What the client has seen. Its own dot is added only if nothing else is left beside its version: a context that
+    /// names a dot claims to have seen every earlier dot of that actor for this key.
     context: Context,
     answered: bool,
     hint_at: Mono,
@@ -62,7 +63,7 @@ impl Writing {
                     let op = StoreOp::Update { slot, rule, update, sibling_limit, fsync };
                     core.store(Purpose::Local(id), op);
                 } else {
-                    writing.record = Some(Record::updated(None, bucket.rule, update));
+                    writing.made(Record::updated(None, bucket.rule, update));
                     writing.send_all(core, id);
                 }
                 writing.keep(ops, core, id);
@@ -125,7 +126,9 @@ impl Writing {
         let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
         let groups = core.write_groups(slot.partition, slot.bucket, level);
         let groups = groups.map_err(|replicas| impossible(level, replicas))?;
-        let Some(dot) = core.next_dot() else {
+        let dot =
+            if core.is_replica(core.node, slot.partition, slot.bucket) { core.next_dot() } else { core.lone_dot() };
+        let Some(dot) = dot else {
             return Err(Refusal::NotReady("this node is starting; try again in a moment".to_owned()));
         };
         let context = put.context.unwrap_or_default();
@@ -135,12 +138,18 @@ impl Writing {
         let ttl = if put.value.is_some() { put.ttl.or(bucket.ttl) } else { None };
         let version =
             Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| core.now.wall.plus(ttl)), value: put.value };
-        let mut seen = context.clone();
-        seen.include(dot);
-        let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, seen);
+        let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, context.clone());
         writing.any = level == Level::Any;
         writing.fsync = put.durability == Durability::Fsync;
         Ok((writing, Update { dot, context, version }))
+    }
+
+    /// The version is made; this is the whole record.
+    fn made(&mut self, record: Record) {
+        if record.versions().len() == 1 {
+            self.context = record.context();
+        }
+        self.record = Some(record);
     }
 
     /// Sends the record to every replica that has not acknowledged; those known to be down get a hint at once.
@@ -183,7 +192,7 @@ impl Writing {
     pub(crate) fn on_stored(mut self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
         match outcome {
             StoreOutcome::Applied(record) => {
-                self.record = Some(record);
+                self.made(record);
                 let own = core.node;
                 let others: Vec<NodeId> = self.quorum.silent().into_iter().filter(|node| *node != own).collect();
                 for node in others {
@@ -295,10 +304,12 @@ impl Writing {
         ops.write_ends(self.epoch);
     }
 
-    fn refuse(mut self, ops: &mut Operations, core: &mut Core, refusal: Refusal) {
-        self.answered = true;
-        ops.refuse(core, &self.asker, refusal);
-        ops.write_ends(self.epoch);
+    fn refuse(self, ops: &mut Operations, core: &mut Core, refusal: Refusal) {
+        // It may have been given up already, before storage said that nothing was written.
+        if !self.answered {
+            ops.refuse(core, &self.asker, refusal);
+            ops.write_ends(self.epoch);
+        }
     }
 }
 
