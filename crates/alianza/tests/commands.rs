@@ -101,12 +101,9 @@ fn the_ring_and_the_status_are_shown() {
 
 #[test]
 fn dev_runs_a_cluster_until_it_is_interrupted() {
-    let mut dev = alianza()
-        .args(["dev", "--json", "--port", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
+    let child = alianza().args(["dev", "--json", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut guard = Guard(child.expect("the binary runs"));
+    let dev = &mut guard.0;
     let mut shown = BufReader::new(dev.stdout.take().expect("its output is ours"));
     let mut ready = String::new();
     while serde_json::from_str::<Value>(&ready).is_err() {
@@ -133,5 +130,15 @@ fn dev_runs_a_cluster_until_it_is_interrupted() {
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     for uri in uris {
         assert_eq!(ask(&["get", "k", "--url", &uri]).0, 5, "no node is left");
+    }
+}
+
+/// Ends the process when the test fails. The nodes of `dev` end with it.
+struct Guard(std::process::Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
