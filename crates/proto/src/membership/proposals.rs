@@ -43,6 +43,8 @@ struct Attempt {
 pub(crate) struct Proposals {
     current: Option<Proposal>,
     waiting: VecDeque<Proposal>,
+    /// The highest ballot of this life: none is used for two changes.
+    used: Ballot,
 }
 
 impl Proposals {
@@ -78,7 +80,8 @@ impl Proposals {
             Ok(None) => self.end(ops, core, proposal, Ok(())),
             Ok(Some(event)) => {
                 let voters = core.history.current().voters();
-                let proposer = Proposer::new(voters, core.node, incarnation, event.clone());
+                let proposer = Proposer::new(voters, core.node, incarnation, self.used, event.clone());
+                self.used = proposer.ballot();
                 proposal.attempt = Some(Attempt { epoch: event.epoch, event, proposer, again_at: attempt_end(core) });
                 self.current = Some(proposal);
                 self.prepare(core);
@@ -166,10 +169,12 @@ impl Proposals {
     pub(crate) fn next_deadline(&self) -> Option<Mono> {
         let current = self.current.as_ref()?;
         let attempt = current.attempt.as_ref().map_or(current.deadline, |attempt| attempt.again_at);
-        Some(attempt.min(current.deadline))
+        let waiting = self.waiting.iter().map(|proposal| proposal.deadline);
+        Some(waiting.fold(attempt.min(current.deadline), Mono::min))
     }
 
     pub(crate) fn on_time(&mut self, ops: &mut Operations, core: &mut Core) {
+        self.give_up_waiting(ops, core);
         let Some(current) = &mut self.current else { return };
         if core.now.mono >= current.deadline {
             let (voters, reached) = current
@@ -186,7 +191,22 @@ impl Proposals {
         if let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.again_at <= core.now.mono) {
             attempt.proposer.again();
             attempt.again_at = end;
+            let ballot = attempt.proposer.ballot();
+            self.used = ballot;
             self.prepare(core);
+        }
+    }
+
+    /// Refuses changes whose time is over before their turn came.
+    fn give_up_waiting(&mut self, ops: &mut Operations, core: &mut Core) {
+        let now = core.now.mono;
+        for proposal in std::mem::take(&mut self.waiting) {
+            if proposal.deadline > now {
+                self.waiting.push_back(proposal);
+            } else {
+                let why = "an earlier change is still being decided; try again".to_owned();
+                ops.refuse(core, &proposal.asker, Refusal::NotReady(why));
+            }
         }
     }
 }

@@ -40,9 +40,10 @@ pub enum Step<V> {
 }
 
 impl<V: Clone> Proposer<V> {
-    /// Begins: ask every acceptor to promise [`Proposer::ballot`].
-    pub fn new(acceptors: Vec<NodeId>, node: NodeId, incarnation: u32, own: V) -> Proposer<V> {
-        let ballot = Ballot::default().above(node, incarnation);
+    /// Begins: ask every acceptor to promise [`Proposer::ballot`], which is above `used`: whatever this node has tried
+    /// before in this life must be below, or two values would go out under one ballot.
+    pub fn new(acceptors: Vec<NodeId>, node: NodeId, incarnation: u32, used: Ballot, own: V) -> Proposer<V> {
+        let ballot = used.above(node, incarnation);
         let phase = Phase::Preparing { promised: BTreeSet::new(), best: None };
         Proposer { acceptors, ballot, highest_seen: ballot, own, phase }
     }
@@ -150,7 +151,7 @@ mod tests {
             let mut world = World {
                 acceptors: ids.iter().map(|id| (*id, AcceptorState::default())).collect(),
                 proposers: (0..proposers)
-                    .map(|i| Proposer::new(ids.clone(), NodeId(100 + u128::from(i)), 1, i))
+                    .map(|i| Proposer::new(ids.clone(), NodeId(100 + u128::from(i)), 1, Ballot::default(), i))
                     .collect(),
                 packets: Vec::new(),
                 decided: Vec::new(),
