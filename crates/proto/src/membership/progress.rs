@@ -58,9 +58,10 @@ impl Transition {
     fn settle(&mut self, core: &mut Core) {
         let all_switched = core.least(|progress| progress.switched);
         let told = core.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
-        let stable = all_switched.max(told).min(core.epoch());
-        // Our own switch must be durable and told, or our reads may still use the older view.
-        if stable <= core.stable() || core.own_progress().switched < stable {
+        // Our own switch must be durable and told, or our reads may still use the older view. Whoever is far behind
+        // goes as far as that allows: in the views that are left it may have nothing to hand over any more.
+        let stable = all_switched.max(told).min(core.epoch()).min(core.own_progress().switched);
+        if stable <= core.stable() {
             return;
         }
         let held: Vec<(PartitionId, Vec<BucketId>)> = held(core);
