@@ -197,7 +197,10 @@ impl Reading {
     /// Tells everybody who answered and is behind, without waiting.
     fn repair_late(&mut self, ops: &mut Operations, core: &mut Core) {
         let Some(record) = merged(&self.answers) else { return };
-        let differing = behind(Some(&record), &self.answers);
+        let mut differing = behind(Some(&record), &self.answers);
+        // The ring may have changed since this read asked: whoever gave the partition up has dropped it, we perhaps
+        // among them, and must not get it back.
+        differing.retain(|node| core.is_replica(*node, self.slot.partition, self.slot.bucket));
         if differing.is_empty() {
             return;
         }
