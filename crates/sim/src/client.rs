@@ -10,6 +10,7 @@ use crate::host::Stage;
 use crate::plan::Plan;
 use crate::workload::Chooser;
 use crate::world::{Event, World};
+use causal::Dot;
 use node::NodeInput;
 use node::proto::{ClientId, Refusal, Request, Response};
 use std::rc::Rc;
@@ -198,9 +199,10 @@ impl World {
             self.fail("everything works after healing", what);
         }
         let think = self.plan.workload.think;
+        let own = self.dots.of_write(operation);
         let this = &mut self.clients[client];
         this.is_busy = false;
-        this.chooser.learn(operation);
+        this.chooser.learn(operation, own);
         let pause = Span(this.prng.below(think.0.max(2)));
         self.after(pause, Event::ClientTurn { client });
     }
@@ -248,7 +250,7 @@ fn is_fair(operation: &Operation) -> bool {
 }
 
 /// What a client keeps of an answer: the context, and what it was shown with it.
-pub(crate) fn seen_in(operation: &Operation) -> Option<Seen> {
+pub(crate) fn seen_in(operation: &Operation, own: Option<Dot>) -> Option<Seen> {
     let Outcome::Answered(response) = &operation.outcome else { return None };
     match response.as_ref() {
         Response::Found(found) => {
@@ -256,7 +258,8 @@ pub(crate) fn seen_in(operation: &Operation) -> Option<Seen> {
             Some(Seen { context: found.context.clone(), dots })
         }
         Response::Written(written) => {
-            let own = operation.written();
+            // If the answer leaves the new dot out, the client does not know it.
+            let own = own.filter(|dot| written.context.covers(dot));
             let dots: Rc<[_]> = operation.seen.dots.iter().copied().chain(own).collect();
             Some(Seen { context: written.context.clone(), dots })
         }

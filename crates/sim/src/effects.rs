@@ -142,7 +142,7 @@ impl World {
         let watch = self.host(host).watch.clone();
         for stored in watch.borrow_mut().drain(..) {
             let seen = match stored.space {
-                Space::Items => self.see_item(&stored),
+                Space::Items => self.see_item(host, &stored),
                 Space::Meta => self.see_meta(&stored),
                 Space::Hints => Ok(()),
             };
@@ -152,10 +152,12 @@ impl World {
         }
     }
 
-    fn see_item(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {
+    fn see_item(&mut self, host: HostId, stored: &Stored) -> Result<(), (&'static str, String)> {
         let (bucket, key, record) = codec::decode_stored(&stored.key, &stored.value)
             .map_err(|error| ("storage format", format!("{error:?} in {:?}", stored.key)))?;
-        self.dots.see(self.now, bucket, &key, &record).map_err(|what| ("no dot reuse", what))
+        let now = self.now;
+        self.trace.line(now, host, || format!("stores {}/{}{}", bucket.0, describe::key(&key), describe::record(&record)));
+        self.dots.see(now, bucket, &key, &record).map_err(|what| ("no dot reuse", what))
     }
 
     fn see_meta(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {

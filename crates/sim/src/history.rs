@@ -67,17 +67,22 @@ impl Operation {
         }
     }
 
-    /// The dot of an acknowledged write: the one that the answer knows and the request did not.
-    pub(crate) fn written(&self) -> Option<Dot> {
-        let Outcome::Answered(response) = &self.outcome else { return None };
-        let Response::Written(written) = response.as_ref() else { return None };
+    /// True if it is a write and was acknowledged.
+    pub(crate) fn is_written(&self) -> bool {
+        matches!(&self.outcome, Outcome::Answered(response) if matches!(response.as_ref(), Response::Written(_)))
+    }
+
+    /// Dots that the answer to a write knows and the request did not; its own among them, unless it is left out.
+    pub(crate) fn news(&self) -> Vec<Dot> {
+        let Outcome::Answered(response) = &self.outcome else { return Vec::new() };
+        let Response::Written(written) = response.as_ref() else { return Vec::new() };
         let news = |(actor, counter): &(causal::Actor, u64)| *counter > self.seen.context.get(actor);
-        written.context.iter().find(news).map(|(actor, counter)| Dot { actor, counter })
+        written.context.iter().filter(news).map(|(actor, counter)| Dot { actor, counter }).collect()
     }
 
     /// An acknowledged write that no loss of power may take back.
     pub(crate) fn is_durable_write(&self) -> bool {
-        self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.written().is_some()
+        self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.is_written()
     }
 
     /// An acknowledged durable write that every later quorum read must see.

@@ -8,6 +8,7 @@ use crate::client::seen_in;
 use crate::history::{Operation, Seen};
 use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
+use causal::Dot;
 use node::proto::{Durability, Get, ItemKey, Level, Put, Request, Scan, Scope, Value};
 use ring::PartitionId;
 use std::collections::BTreeMap;
@@ -52,14 +53,14 @@ impl Chooser {
         }
     }
 
-    /// An answer has come.
-    pub(crate) fn learn(&mut self, operation: &Operation) {
+    /// An answer has come; if it is to a write, with the write's own dot.
+    pub(crate) fn learn(&mut self, operation: &Operation, own: Option<Dot>) {
         let item = match &operation.request {
             Request::Get(get) => (get.bucket.clone(), get.key.clone()),
             Request::Put(put) => (put.bucket.clone(), put.key.clone()),
             _ => return,
         };
-        if let Some(seen) = seen_in(operation) {
+        if let Some(seen) = seen_in(operation, own) {
             let known = self.seen.entry(item).or_default();
             known.push(seen);
             if known.len() > REMEMBERED_MAX {

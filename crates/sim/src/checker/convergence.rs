@@ -90,7 +90,8 @@ pub(crate) fn item(storage_key: &[u8]) -> String {
     }
 }
 
-fn stored(key: &[u8], value: &Bytes) -> String {
+/// What is stored under a key, in words.
+pub(crate) fn stored(key: &[u8], value: &Bytes) -> String {
     decode_stored(key, value)
         .map_or_else(|error| format!("{error:?}"), |(_, _, record)| crate::describe::record(&record))
 }

@@ -4,6 +4,7 @@
 //! the other checkers look up.
 
 use crate::describe;
+use crate::history::Operation;
 use crate::time::Time;
 use bytes::Bytes;
 use causal::{Dot, Stamp};
@@ -75,6 +76,24 @@ impl Dots {
     /// Dots under which a value was written; several if its request was handed on twice.
     pub(crate) fn of_value(&self, value: &Bytes) -> &[Dot] {
         self.by_value.get(value).map_or(&[], Vec::as_slice)
+    }
+
+    /// The dot of an acknowledged write. The answer to a write does not say which of the dots it knows is the write's
+    /// own, and may leave that out: the value tells. Of a delete whose dot cannot be told, nothing can be said.
+    pub(crate) fn of_write(&self, operation: &Operation) -> Option<Dot> {
+        let put = operation.put().filter(|_| operation.is_written())?;
+        let candidates = match &put.value {
+            Some(value) => self.of_value(&value.bytes).to_vec(),
+            None => operation.news(),
+        };
+        let own = |dot: &Dot| {
+            let fact = self.fact(dot)?;
+            let same =
+                fact.item.1 == put.key && fact.version.value == put.value && fact.first_seen >= operation.started;
+            same.then_some(*dot)
+        };
+        let mut own = candidates.iter().filter_map(own);
+        own.next().filter(|_| own.next().is_none())
     }
 
     /// Dots of an item's tombstones.

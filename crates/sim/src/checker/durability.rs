@@ -36,7 +36,7 @@ impl Evidence<'_> {
         let mut lost = Vec::new();
         let mut reached: BTreeMap<Item, BTreeSet<Dot>> = BTreeMap::new();
         for (number, operation) in self.history.iter().enumerate().filter(|(_, o)| o.is_durable_write()) {
-            let (Some(put), Some(dot)) = (operation.put(), operation.written()) else { continue };
+            let (Some(put), Some(dot)) = (operation.put(), self.dots.of_write(operation)) else { continue };
             let Some((id, rule)) = bucket(&put.bucket) else { continue };
             let item = (id, put.key.clone());
             let survives = match rule {
@@ -95,9 +95,9 @@ impl Evidence<'_> {
         for operation in self.history {
             let Some(put) = operation.put().filter(|put| put.key == item.1) else { continue };
             let write = || Write { context: &operation.seen.context, shown: &operation.seen.dots };
-            let dots: Vec<Dot> = match (&operation.written(), &put.value) {
+            let dots: Vec<Dot> = match (self.dots.of_write(operation), &put.value) {
                 (_, Some(value)) => self.dots.of_value(&value.bytes).to_vec(),
-                (Some(dot), None) => vec![*dot],
+                (Some(dot), None) => vec![dot],
                 // A delete that nobody acknowledged: any tombstone that came up later may be its.
                 (None, None) => {
                     let later = |dot: &&Dot| self.fact(dot).is_some_and(|fact| fact.first_seen >= operation.started);

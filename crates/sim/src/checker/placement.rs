@@ -1,6 +1,6 @@
 //! At rest, each item sits on exactly the nodes that the newest ring names for it, and nowhere else.
 
-use super::convergence::{Stores, item, node_id};
+use super::convergence::{Stores, item, node_id, stored};
 use crate::fault::HostId;
 use codec::parse_slot_key;
 use node::proto::View;
@@ -18,7 +18,10 @@ pub(crate) fn misplaced(stores: &Stores, view: &View, running: &[HostId]) -> Vec
             let (owns, holds) = (owners.contains(&node_id(*host)), copies.contains_key(host));
             match (owns, holds) {
                 (true, false) => wrong.push(format!("{host} owns {} and does not hold it", item(key))),
-                (false, true) => wrong.push(format!("{host} holds {} and does not own it", item(key))),
+                (false, true) => {
+                    let held = copies.get(host).map(|copy| stored(key, copy)).unwrap_or_default();
+                    wrong.push(format!("{host} holds {} and does not own it: {held}", item(key)));
+                }
                 _ => {}
             }
         }

@@ -39,7 +39,7 @@ impl Reads {
         match (&operation.request, response.as_ref()) {
             (Request::Put(put), Response::Written(_)) if operation.is_quorum_write() => {
                 let Some((id, siblings)) = bucket(&put.bucket) else { return Ok(()) };
-                let Some(dot) = operation.written() else { return Ok(()) };
+                let Some(dot) = dots.of_write(operation) else { return Ok(()) };
                 self.raise(
                     (id, put.key.clone()),
                     operation.ended,

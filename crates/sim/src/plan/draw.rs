@@ -68,7 +68,7 @@ fn clocks(seed: u64, hosts: usize) -> Vec<ClockError> {
 fn config(prng: &mut Prng) -> Config {
     let mut config = Config::default();
     if prng.chance(QUARTER) {
-        config.compare_every = Span::secs(prng.between(2, 6));
+        config.compare_every = Span::secs(prng.between(2, 4));
     }
     if prng.chance(HALF) {
         config.stream_page_bytes = prng.between(200, 4_000) as usize;
@@ -83,7 +83,8 @@ fn config(prng: &mut Prng) -> Config {
         config.siblings_max = prng.between(4, 20) as u32;
     }
     if prng.chance(QUARTER) {
-        config.compare_partitions = prng.between(1, 16) as usize;
+        // Not so few that a round over all partitions takes longer than a run waits for rest.
+        config.compare_partitions = prng.between(8, 32) as usize;
     }
     config
 }
