@@ -42,9 +42,8 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
         () = end.wanted() => return Ok(()),
     };
     let Running { handle, http, .. } = started;
-    let connections_max = settings.http.connections_max;
-    let router = api::router(Arc::new(handle.clone()), settings.http);
-    let serving = tokio::spawn(api::serve(http, router, connections_max));
+    let service = api::Service::new(Arc::new(handle.clone()), settings.http);
+    let serving = tokio::spawn(api::serve(http, service));
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = end.wanted() => {

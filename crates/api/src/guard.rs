@@ -5,22 +5,17 @@
 
 use crate::Options;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, Request, header};
 use std::net::IpAddr;
-use std::sync::Arc;
 
-/// Refuses requests that a foreign page sent.
-pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+/// Refuses a request that a foreign page sent.
+pub(crate) fn check<B>(request: &Request<B>, options: &Options) -> Result<(), Problem> {
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if harmless || is_own(request.headers(), &api.options) {
-        return next.run(request).await;
+    if harmless || is_own(request.headers(), options) {
+        return Ok(());
     }
     let detail = "The request came from a page of another web site; use the console of this node, or a program.";
-    Problem::new(Kind::CrossSite, detail).into_response()
+    Err(Problem::new(Kind::CrossSite, detail))
 }
 
 fn is_own(headers: &HeaderMap, options: &Options) -> bool {

@@ -1,8 +1,8 @@
 //! What clients see of a node over HTTP: the reference interface, a small JSON interface for operators, the console
 //! page and SQL over the items of this node.
 //!
-//! The way in is [`router`], which turns a [`Database`] into an HTTP service, and [`serve`], which carries connections
-//! to it. Owns status codes, error texts and their stable types ([`Kind`]).
+//! The way in is [`Service`], which answers requests by asking a [`Database`], and [`serve`], which carries connections to
+//! it. Owns status codes, error texts and their stable types ([`Kind`]).
 //!
 //! Invariant: everything that goes wrong is answered by one problem+json whose `detail` says what to do.
 //! Refuses to decide anything about data or members: it translates requests and responses of `proto`.
@@ -35,6 +35,7 @@ mod router;
 mod scalar;
 mod scan;
 mod serve;
+mod service;
 mod sql;
 mod welcome;
 
@@ -46,5 +47,5 @@ mod tests;
 pub use database::Database;
 pub use options::Options;
 pub use problem::{Kind, Problem};
-pub use router::router;
 pub use serve::serve;
+pub use service::Service;

@@ -1,4 +1,4 @@
-//! Which path leads where, and what all paths have in common.
+//! Which path leads where, and what all handlers share.
 //!
 //! Invariant: every answer that is not a success is a problem+json, those for unknown paths and wrong methods too.
 
@@ -7,10 +7,9 @@ use crate::bucket_names::BucketNames;
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
-use crate::{Options, buckets, cluster, console, events, guard, health, items, leave, ring_view, sql, welcome};
+use crate::{Options, buckets, cluster, console, events, health, items, leave, ring_view, sql, welcome};
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware;
 use axum::routing::{get, post, put};
 use std::sync::Arc;
 
@@ -24,21 +23,25 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// For a node.
+    pub(crate) fn new(database: Arc<dyn Database>, options: Options) -> Api {
+        Api {
+            database,
+            bodies: Bodies::new(&options),
+            buckets: BucketNames::default(),
+            queries: sql::Queries::new(&options),
+            options,
+        }
+    }
+
     /// The node.
     pub(crate) fn database(&self) -> &dyn Database {
         &*self.database
     }
 }
 
-/// The HTTP service of a node.
-pub fn router(database: Arc<dyn Database>, options: Options) -> Router {
-    let api = Arc::new(Api {
-        database,
-        bodies: Bodies::new(&options),
-        buckets: BucketNames::default(),
-        queries: sql::Queries::new(&options),
-        options,
-    });
+/// All paths.
+pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/", get(welcome::welcome).post(items::operate))
         .route("/events", get(events::events))
@@ -59,7 +62,6 @@ pub fn router(database: Arc<dyn Database>, options: Options) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
         .with_state(api)
 }
 

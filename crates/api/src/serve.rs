@@ -1,12 +1,11 @@
-//! Carrying connections to the router: HTTP/1.1 with keep-alive and pipelining, until no more connections come.
+//! Carrying connections to the service: HTTP/1.1 with keep-alive and pipelining, until no more connections come.
 //!
 //! Invariant: when it returns, every request that had been read was answered, or the patience for that was over.
 //! Refuses to know who accepts connections, and what is asked on them.
 
-use axum::Router;
+use crate::Service;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -19,18 +18,21 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests that are under way at the end may still take.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Serves the connections that come out of `streams`, at most `connections_max` at once, until it is closed.
-pub async fn serve(mut streams: mpsc::Receiver<(TcpStream, SocketAddr)>, router: Router, connections_max: usize) {
+/// A connection, and where it comes from.
+type Stream = (TcpStream, SocketAddr);
+
+/// Serves the connections that come out of `streams` until it is closed.
+pub async fn serve(mut streams: mpsc::Receiver<Stream>, service: Service) {
     let (end, ending) = watch::channel(false);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        if connections.len() >= connections_max.max(1) {
+        if connections.len() >= service.connections_max() {
             connections.join_next().await;
             continue;
         }
         let Some((stream, from)) = streams.recv().await else { break };
-        connections.spawn(connection(stream, from, router.clone(), ending.clone()));
+        connections.spawn(connection(stream, from, service.clone(), ending.clone()));
     }
     end.send_replace(true);
     let all_ended = async { while connections.join_next().await.is_some() {} };
@@ -39,7 +41,7 @@ pub async fn serve(mut streams: mpsc::Receiver<(TcpStream, SocketAddr)>, router:
     }
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, router: Router, mut ending: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, from: SocketAddr, service: Service, mut ending: watch::Receiver<bool>) {
     // Answers are written whole, so waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
@@ -48,7 +50,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, router: Router, mut end
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -59,5 +61,61 @@ async fn connection(stream: TcpStream, from: SocketAddr, router: Router, mut end
     };
     if let Err(error) = result {
         tracing::debug!(%from, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::serve;
+    use crate::fake::{self, Fake};
+    use crate::{Options, Service};
+    use proto::Response;
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+
+    /// A client's end of a connection that is being served, and what ends the serving.
+    async fn connected() -> (TcpStream, mpsc::Sender<super::Stream>, JoinHandle<()>) {
+        let fake = Fake::new(|_| Response::Status(Box::new(fake::status(&["Ted"]))));
+        let (streams, receiver) = mpsc::channel(1);
+        let serving = tokio::spawn(serve(receiver, Service::new(Arc::new(fake), Options::default())));
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        streams.send(socket.accept().await.unwrap()).await.unwrap();
+        (client, streams, serving)
+    }
+
+    async fn read_until(client: &mut TcpStream, answers: usize) -> String {
+        let mut text = String::new();
+        while text.matches("\"status\":").count() < answers {
+            let mut bytes = [0; 4_096];
+            let count = client.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "{text}");
+            text += std::str::from_utf8(&bytes[..count]).unwrap();
+        }
+        text
+    }
+
+    #[tokio::test]
+    async fn requests_in_a_row_are_answered_in_order_on_one_connection() {
+        let (mut client, _streams, _serving) = connected().await;
+        let row = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(row.as_bytes()).await.unwrap();
+        let text = read_until(&mut client, 2).await;
+        assert!(text.find("200 OK").unwrap() < text.find("404 Not Found").unwrap(), "{text}");
+    }
+
+    #[tokio::test]
+    async fn at_the_end_idle_connections_are_closed_at_once() {
+        let (mut client, streams, serving) = connected().await;
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        read_until(&mut client, 1).await;
+        drop(streams);
+        let started = std::time::Instant::now();
+        serving.await.unwrap();
+        assert!(started.elapsed() < super::END_PATIENCE);
+        assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
     }
 }

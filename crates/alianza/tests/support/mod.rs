@@ -1,7 +1,7 @@
 //! Real nodes for tests: child processes of the built binary on free loopback ports, in temporary directories, killed by
 //! process id when dropped. Waiting is always for something that can be asked for, and bounded.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part, and none of them is a library")]
 
 use serde_json::{Value, json};
 use std::net::TcpListener;

@@ -6,13 +6,13 @@ mod reference;
 mod scans;
 
 use crate::fake::Fake;
-use crate::{Options, router};
+use crate::{Options, Service};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
 use serde_json::Value;
 use std::sync::Arc;
-use tower::ServiceExt as _;
 
 /// One answer.
 pub(crate) struct Reply {
@@ -40,7 +40,7 @@ impl Reply {
 /// Sends one request to a router over `fake`.
 pub(crate) async fn send(fake: &Arc<Fake>, request: Request<Body>) -> Reply {
     let options = Options { value_bytes_max: 1 << 20, key_bytes_max: 1 << 20, ..Options::default() };
-    let response = router(Arc::<Fake>::clone(fake), options).oneshot(request).await.unwrap();
+    let response = Service::new(Arc::<Fake>::clone(fake), options).call(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Reply { status: parts.status, headers: parts.headers, body }

@@ -3,7 +3,9 @@
 use super::post;
 use crate::context;
 use crate::fake::{self, Fake};
+use crate::{Options, Service};
 use causal::{Actor, Context, Dot, Stamp};
+use hyper::service::Service as _;
 use proto::{Bucket, BucketId, Found, ItemKey, Level, Request, Response, Rule, Sibling, Value, Version, Written};
 use serde_json::json;
 use std::sync::Arc;
@@ -127,10 +129,10 @@ async fn a_context_of_another_key_is_refused() {
 async fn the_buckets_are_asked_for_once() {
     let fake = cluster(Vec::new());
     let body = r#"{"type":"PUT","key":"k","bucket":"cart","value":"x"}"#;
-    let router = crate::router(Arc::<Fake>::clone(&fake), crate::Options::default());
+    let service = Service::new(Arc::<Fake>::clone(&fake), Options::default());
     for _ in 0..3 {
         let request = axum::http::Request::post("/").body(axum::body::Body::from(body)).unwrap();
-        let response = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
+        let response = service.call(request).await.unwrap();
         assert_eq!(response.status(), 200);
     }
     let asked = fake.asked.lock().unwrap();

@@ -1,0 +1,65 @@
+//! A node as an HTTP service. `POST /` goes straight to its handler, because it is nearly all of the traffic and the way
+//! through the router costs as much as the rest of reading a request; everything else goes through the router.
+//!
+//! Invariant: the guard stands before both ways, and both answer alike.
+
+use crate::Options;
+use crate::database::Database;
+use crate::guard;
+use crate::items;
+use crate::problem::Problem;
+use crate::router::{self, Api};
+use axum::BoxError;
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::State;
+use axum::http::{Method, Request};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Answers HTTP requests by asking a node. Cloning is cheap.
+#[derive(Clone)]
+pub struct Service {
+    api: Arc<Api>,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service {
+    /// The service of a node.
+    pub fn new(database: Arc<dyn Database>, options: Options) -> Service {
+        let api = Arc::new(Api::new(database, options));
+        Service { router: TowerToHyperService::new(router::router(Arc::clone(&api))), api }
+    }
+
+    /// Connections to serve at once.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.api.options.connections_max.max(1)
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for Service
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        if let Err(problem) = guard::check(&request, &self.api.options) {
+            return Box::pin(ready(Ok(problem.into_response())));
+        }
+        let request = request.map(Body::new);
+        if request.method() == Method::POST && request.uri().path() == "/" {
+            let answer = items::operate(State(Arc::clone(&self.api)), request);
+            return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
+        }
+        Box::pin(self.router.call(request))
+    }
+}
