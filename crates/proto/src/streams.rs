@@ -255,7 +255,9 @@ impl Streams {
     }
 }
 
-/// Partitions that this node holds by the oldest view in use, with the nodes that a later view adds.
+/// Partitions that this node holds by the oldest view in use, with those who are to get them: the nodes that a later
+/// view adds, and, if that view leaves this node out, all of its replicas. For a write that they missed may be here and
+/// on others that go, as many as its level asked for, and on nobody who stays.
 fn transfers(core: &Core) -> BTreeSet<(PartitionId, NodeId)> {
     let oldest = core.history.oldest();
     let mut open = BTreeSet::new();
@@ -265,8 +267,12 @@ fn transfers(core: &Core) -> BTreeSet<(PartitionId, NodeId)> {
             if !before.contains(&core.node) {
                 continue;
             }
-            let later = core.history.views().skip(1).flat_map(|view| view.replicas(partition, *bucket).to_vec());
-            open.extend(later.filter(|node| !before.contains(node)).map(|node| (partition, node)));
+            for view in core.history.views().skip(1) {
+                let after = view.replicas(partition, *bucket);
+                let stays = after.contains(&core.node);
+                let gets = after.iter().filter(|node| !stays || !before.contains(node));
+                open.extend(gets.map(|node| (partition, *node)));
+            }
         }
     }
     open
