@@ -53,9 +53,7 @@ impl Engine for WatchedEngine {
     fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
         let batch = if self.mutant == Mutant::None { batch } else { self.bugged(batch) };
         let puts = batch.changes().iter().filter_map(|change| match change {
-            Change::Put { space, key, value } if *space != Space::Hints => {
-                Some(Stored { space: *space, key: key.clone(), value: value.clone() })
-            }
+            Change::Put { space, key, value } => Some(Stored { space: *space, key: key.clone(), value: value.clone() }),
             _ => None,
         });
         self.watch.borrow_mut().extend(puts);

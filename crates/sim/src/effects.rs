@@ -144,7 +144,7 @@ impl World {
             let seen = match stored.space {
                 Space::Items => self.see_item(host, &stored),
                 Space::Meta => self.see_meta(&stored),
-                Space::Hints => Ok(()),
+                Space::Hints => self.see_hint(&stored),
             };
             if let Err((property, what)) = seen {
                 self.fail(property, format!("in the store of {host}: {what}"));
@@ -156,8 +156,15 @@ impl World {
         let (bucket, key, record) = codec::decode_stored(&stored.key, &stored.value)
             .map_err(|error| ("storage format", format!("{error:?} in {:?}", stored.key)))?;
         let now = self.now;
-        self.trace.line(now, host, || format!("stores {}/{}{}", bucket.0, describe::key(&key), describe::record(&record)));
+        self.trace
+            .line(now, host, || format!("stores {}/{}{}", bucket.0, describe::key(&key), describe::record(&record)));
         self.dots.see(now, bucket, &key, &record).map_err(|what| ("no dot reuse", what))
+    }
+
+    fn see_hint(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {
+        let hint = codec::decode_hint(&stored.key, &stored.value)
+            .map_err(|error| ("storage format", format!("{error:?} in {:?}", stored.key)))?;
+        self.dots.see(self.now, hint.bucket, &hint.key, &hint.record).map_err(|what| ("no dot reuse", what))
     }
 
     fn see_meta(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {
