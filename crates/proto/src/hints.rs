@@ -1,7 +1,8 @@
 //! Hint replay: what was kept for a node goes to it when it is back (Dynamo §4.6).
 //!
 //! Invariant: a hint is dropped only after its record is durable at its target, or, if the target no longer holds the
-//! key, at every node that does. Replay is the same write as any other and is bounded by `hints_in_flight` per target.
+//! key or is about to give it up, at every node that does or will. Replay is the same write as any other and is bounded
+//! by `hints_in_flight` per target.
 
 use crate::coordinator::{Asker, Operations, Writing};
 use crate::core::Core;
@@ -140,11 +141,12 @@ fn deliverable(core: &Core, target: NodeId) -> bool {
 
 fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
     let slot = Slot::new(core.history.genesis().grid, hint.bucket, hint.key);
-    let groups = if core.is_replica(hint.target, slot.partition, slot.bucket) {
-        vec![Group { replicas: Arc::from([hint.target]), needed: 1 }]
-    } else {
-        let all = |replicas: Arc<[NodeId]>| Group { needed: replicas.len(), replicas };
-        core.write_sets(slot.partition, slot.bucket).into_iter().map(all).collect()
+    let sets = core.write_sets(slot.partition, slot.bucket);
+    // While the ring changes, the target may have handed the partition over already, and what it is given now would go
+    // when it drops the partition.
+    let groups = match sets.as_slice() {
+        [only] if only.contains(&hint.target) => vec![Group { replicas: Arc::from([hint.target]), needed: 1 }],
+        _ => sets.into_iter().map(|replicas| Group { needed: replicas.len(), replicas }).collect(),
     };
     let asker = Asker::Hint { target: hint.target, id: hint.id };
     let within = core.config.request_time;
