@@ -146,6 +146,7 @@ impl World {
 
     /// Whoever was connected to a process, or waited for an answer of it, will notice that it died.
     fn forget_process(&mut self, host: HostId, life: u32) {
+        self.resume(host);
         let lost: Vec<usize> = (0..self.history.len())
             .filter(|number| {
                 let operation = &self.history[*number];

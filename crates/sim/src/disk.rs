@@ -11,15 +11,8 @@ use node::storage::{Batch, Change, Engine, ModelEngine, Reader, Seq, Space, Stor
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A put that a node applied.
-pub(crate) struct Stored {
-    pub(crate) space: Space,
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Bytes,
-}
-
-/// Puts in the order in which they were applied, until somebody looks.
-pub(crate) type Watch = Rc<RefCell<Vec<Stored>>>;
+/// Changes in the order in which they were applied, until somebody looks.
+pub(crate) type Watch = Rc<RefCell<Vec<Change>>>;
 
 /// A model engine that is watched.
 pub(crate) struct WatchedEngine {
@@ -52,11 +45,7 @@ impl WatchedEngine {
 impl Engine for WatchedEngine {
     fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
         let batch = if self.mutant == Mutant::None { batch } else { self.bugged(batch) };
-        let puts = batch.changes().iter().filter_map(|change| match change {
-            Change::Put { space, key, value } => Some(Stored { space: *space, key: key.clone(), value: value.clone() }),
-            _ => None,
-        });
-        self.watch.borrow_mut().extend(puts);
+        self.watch.borrow_mut().extend_from_slice(batch.changes());
         self.inner.apply(batch)
     }
 

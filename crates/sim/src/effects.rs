@@ -2,13 +2,14 @@
 //!
 //! Invariant: effects are carried out in order; a process that dies in between has carried out the first ones only.
 
+use crate::checker::convergence;
 use crate::describe;
-use crate::disk::Stored;
 use crate::fault::{Fault, HostId, Loss};
 use crate::mutant::Mutant;
 use crate::world::{Event, World};
+use bytes::Bytes;
 use codec::MetaRecord;
-use node::storage::{Seq, Space};
+use node::storage::{self, Change, Seq, Space};
 use node::{NodeEffect, NodeInput};
 use stdx::{Prng, Span};
 
@@ -125,6 +126,10 @@ impl World {
         if mutant.is(Mutant::EarlySynced) && upto == Seq(0) {
             return self.feed(host, NodeInput::Synced(Ok(disk.applied())));
         }
+        if std::mem::take(&mut self.host(host).fails_sync) {
+            self.count_fault(&Fault::FailSync { host });
+            disk.fail_sync(1, storage::Fault::Io);
+        }
         let result = if mutant.is(Mutant::LyingDisk) { Ok(upto) } else { disk.mark_durable(upto) };
         let this = self.host(host);
         if let Ok(durable) = &result {
@@ -137,14 +142,20 @@ impl World {
         }
     }
 
-    /// Shows the checkers what a node has just put into its store.
+    /// Shows the checkers what a node has just done to its store.
     pub(crate) fn look_at_stores(&mut self, host: HostId) {
         let watch = self.host(host).watch.clone();
-        for stored in watch.borrow_mut().drain(..) {
-            let seen = match stored.space {
-                Space::Items => self.see_item(host, &stored),
-                Space::Meta => self.see_meta(&stored),
-                Space::Hints => self.see_hint(&stored),
+        for change in watch.borrow_mut().drain(..) {
+            let seen = match &change {
+                Change::Put { space: Space::Items, key, value } => self.see_item(host, key, value),
+                Change::Put { space: Space::Meta, key, value } => self.see_meta(key, value),
+                Change::Put { space: Space::Hints, key, value } => self.see_hint(key, value),
+                Change::Delete { space: Space::Items, key }
+                | Change::DeleteRange { space: Space::Items, start: key, .. } => {
+                    self.trace.line(self.now, host, || format!("drops from {}", convergence::item(key)));
+                    Ok(())
+                }
+                _ => Ok(()),
             };
             if let Err((property, what)) = seen {
                 self.fail(property, format!("in the store of {host}: {what}"));
@@ -152,26 +163,30 @@ impl World {
         }
     }
 
-    fn see_item(&mut self, host: HostId, stored: &Stored) -> Result<(), (&'static str, String)> {
-        let (bucket, key, record) = codec::decode_stored(&stored.key, &stored.value)
-            .map_err(|error| ("storage format", format!("{error:?} in {:?}", stored.key)))?;
+    fn see_item(&mut self, host: HostId, key: &[u8], value: &Bytes) -> Seen {
+        let (bucket, item, record) = codec::decode_stored(key, value).map_err(|error| undecodable(key, &error))?;
         let now = self.now;
-        self.trace
-            .line(now, host, || format!("stores {}/{}{}", bucket.0, describe::key(&key), describe::record(&record)));
-        self.dots.see(now, bucket, &key, &record).map_err(|what| ("no dot reuse", what))
+        let line = || format!("stores {}/{}{}", bucket.0, describe::key(&item), describe::record(&record));
+        self.trace.line(now, host, line);
+        self.dots.see(now, bucket, &item, &record).map_err(|what| ("no dot reuse", what))
     }
 
-    fn see_hint(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {
-        let hint = codec::decode_hint(&stored.key, &stored.value)
-            .map_err(|error| ("storage format", format!("{error:?} in {:?}", stored.key)))?;
+    fn see_hint(&mut self, key: &[u8], value: &Bytes) -> Seen {
+        let hint = codec::decode_hint(key, value).map_err(|error| undecodable(key, &error))?;
         self.dots.see(self.now, hint.bucket, &hint.key, &hint.record).map_err(|what| ("no dot reuse", what))
     }
 
-    fn see_meta(&mut self, stored: &Stored) -> Result<(), (&'static str, String)> {
-        match codec::decode_meta(&stored.key, &stored.value) {
-            Ok(MetaRecord::Event(event)) => self.epochs.see(&event).map_err(|what| ("unique epochs", what)),
-            Ok(_) => Ok(()),
-            Err(error) => Err(("storage format", format!("{error:?} in {:?}", stored.key))),
+    fn see_meta(&mut self, key: &[u8], value: &Bytes) -> Seen {
+        match codec::decode_meta(key, value).map_err(|error| undecodable(key, &error))? {
+            MetaRecord::Event(event) => self.epochs.see(&event).map_err(|what| ("unique epochs", what)),
+            _ => Ok(()),
         }
     }
+}
+
+/// Nothing, or a property that does not hold and why.
+type Seen = Result<(), (&'static str, String)>;
+
+fn undecodable(key: &[u8], error: &codec::DecodeError) -> (&'static str, String) {
+    ("storage format", format!("{error:?} in {key:?}"))
 }

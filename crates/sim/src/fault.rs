@@ -63,12 +63,10 @@ pub enum Fault {
         /// For how long.
         span: Span,
     },
-    /// The next fsync fails; the process has to stop and starts again after `down`.
+    /// The next fsync fails; the process has to stop and starts again after half a second.
     FailSync {
         /// Whose.
         host: HostId,
-        /// Until it starts again.
-        down: Span,
     },
     /// Nothing gets from one side to the other.
     Cut {

@@ -8,6 +8,7 @@ use crate::connection::Connections;
 use crate::disk::{Syncs, Watch, WatchedEngine};
 use crate::fault::{HostId, Loss};
 use crate::time::Time;
+use crate::world::Event;
 use node::Node;
 use node::storage::ModelDisk;
 use ring::NodeId;
@@ -53,10 +54,14 @@ pub(crate) struct Host {
     pub(crate) ticks_since: Time,
     /// It stands still until then.
     pub(crate) paused_until: Time,
+    /// What has happened to it since it stands still.
+    pub(crate) held: Vec<Event>,
     /// How long it has stood still in all.
     pub(crate) paused: Span,
     pub(crate) crash_in_sync: Option<Armed>,
     pub(crate) crash_in_effects: Option<Armed>,
+    /// The next fsync fails.
+    pub(crate) fails_sync: bool,
 }
 
 impl Host {
@@ -75,9 +80,11 @@ impl Host {
             ticks: 0,
             ticks_since: Time(0),
             paused_until: Time(0),
+            held: Vec::new(),
             paused: Span::ZERO,
             crash_in_sync: None,
             crash_in_effects: None,
+            fails_sync: false,
         }
     }
 
@@ -116,5 +123,6 @@ impl Host {
         self.paused_until = Time(0);
         self.crash_in_sync = None;
         self.crash_in_effects = None;
+        self.fails_sync = false;
     }
 }

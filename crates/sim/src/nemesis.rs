@@ -7,7 +7,6 @@ use crate::fault::{Fault, HostId};
 use crate::host::{Armed, Stage};
 use crate::operator::Work;
 use crate::world::{Event, World};
-use node::storage;
 use stdx::{Prng, Span};
 
 impl World {
@@ -21,8 +20,8 @@ impl World {
         let now = self.now;
         self.trace.line(now, "----", || format!("{fault:?}"));
         self.trace.event(now, HostId(usize::MAX), fault.class(), number as u64);
-        // Armed crashes count when they strike.
-        if !matches!(fault, Fault::CrashInSync { .. } | Fault::CrashInEffects { .. }) {
+        // What is armed counts when it strikes.
+        if !matches!(fault, Fault::CrashInSync { .. } | Fault::CrashInEffects { .. } | Fault::FailSync { .. }) {
             self.count_fault(&fault);
         }
         match fault {
@@ -30,7 +29,7 @@ impl World {
             Fault::CrashInSync { host, down, loss } => self.host(host).crash_in_sync = Some(Armed { down, loss }),
             Fault::CrashInEffects { host, down, loss } => self.host(host).crash_in_effects = Some(Armed { down, loss }),
             Fault::Pause { host, span } => self.pause(host, span),
-            Fault::FailSync { host, .. } => self.host(host).disk.fail_sync(1, storage::Fault::Io),
+            Fault::FailSync { host } => self.host(host).fails_sync = true,
             Fault::Cut { from, to, both_ways, span } => self.cut(&from, &to, both_ways, span),
             Fault::Clog { from, to, span } => {
                 self.network.clog(from, to, true);
@@ -53,7 +52,7 @@ impl World {
             | Fault::CrashInSync { host, .. }
             | Fault::CrashInEffects { host, .. }
             | Fault::Pause { host, .. }
-            | Fault::FailSync { host, .. } => up(host),
+            | Fault::FailSync { host } => up(host),
             Fault::Cut { .. } | Fault::SetCopies { .. } => true,
             Fault::Clog { from, to, .. } => up(from) && up(to),
             Fault::Reset { one, other } => up(one) && up(other),
@@ -83,6 +82,19 @@ impl World {
         let until = now.after(span).max(from);
         this.paused = Span(this.paused.0 + until.since(from).0);
         this.paused_until = until;
+        self.queue.add(until, Event::Resume { host });
+    }
+
+    /// What happened meanwhile happens now, in the same order; what is meant for a life that has ended finds that out.
+    pub(crate) fn resume(&mut self, host: HostId) {
+        let now = self.now;
+        let this = self.host(host);
+        if this.paused_until > now {
+            return;
+        }
+        for event in std::mem::take(&mut this.held) {
+            self.queue.add(now, event);
+        }
     }
 
     fn cut(&mut self, from: &[HostId], to: &[HostId], both_ways: bool, span: Span) {
@@ -150,7 +162,10 @@ impl World {
             let this = self.host(host);
             this.crash_in_sync = None;
             this.crash_in_effects = None;
+            this.fails_sync = false;
             this.paused_until = this.paused_until.min(now);
+            self.resume(host);
+            let this = self.host(host);
             if this.stage == Stage::Down {
                 let life = this.life;
                 self.after(Span::millis(10 + host.0 as u64), Event::Restart { host, life });

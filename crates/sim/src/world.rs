@@ -51,6 +51,8 @@ pub(crate) enum Event {
     OperatorTurn { task: usize },
     /// The n-th fault of the plan.
     Fault { number: usize },
+    /// A process that stood still goes on.
+    Resume { host: HostId },
     /// An armed crash strikes, if the process it was meant for still runs.
     Crash { life: u32, fault: Box<Fault> },
     /// A cut ends.
@@ -177,9 +179,10 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         if let Some(host) = event.host(&self.history) {
-            let until = self.host(host).paused_until;
-            if until > self.now {
-                return self.queue.add(until, event);
+            let now = self.now;
+            let this = self.host(host);
+            if this.paused_until > now {
+                return this.held.push(event);
             }
         }
         match event {
@@ -195,6 +198,7 @@ impl World {
             Event::ClientTurn { client } => self.client_turn(client),
             Event::OperatorTurn { task } => self.operator_turn(task),
             Event::Fault { number } => self.carry_out_fault(number),
+            Event::Resume { host } => self.resume(host),
             Event::Crash { life, fault } => self.strike(life, *fault),
             Event::Mend { from, to } => self.mend(from, to),
             Event::Release { from, to } => self.release(from, to),

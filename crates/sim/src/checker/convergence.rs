@@ -6,6 +6,7 @@
 use crate::fault::HostId;
 use bytes::Bytes;
 use codec::{decode_stored, parse_slot_key};
+use liveness::Condition;
 use node::proto::{History, Status};
 use node::storage::{Reader, Space};
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
         } else if history.current().ring.member(&node_id(host)).is_none() {
             missing.push(format!("{host} has left and still runs"));
         }
+        let lost = resident.status.members.iter().filter(|member| member.condition != Condition::Up);
+        missing.extend(lost.map(|member| format!("to {host}, {} looks {:?}", member.member.name, member.condition)));
     }
     missing
 }
@@ -86,7 +89,8 @@ pub(crate) fn item(storage_key: &[u8]) -> String {
             let key = slot.key.as_ref().map(crate::describe::key).unwrap_or_default();
             format!("{}/{key} in {:?}", slot.bucket.0, slot.partition)
         }
-        Err(error) => format!("{error:?}"),
+        // The first key of a partition is not an item's.
+        Err(_) => format!("{:?}", storage_key.get(..2).unwrap_or(storage_key)),
     }
 }
 

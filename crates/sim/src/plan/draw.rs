@@ -140,9 +140,7 @@ impl Faults {
             let span = Span::millis(prng.between(10, 12_000));
             vec![Fault::Pause { host: faults.host(prng), span }]
         });
-        self.class("failed fsync", QUARTER, 2, |faults, prng| {
-            vec![Fault::FailSync { host: faults.host(prng), down: down(prng) }]
-        });
+        self.class("failed fsync", QUARTER, 2, |faults, prng| vec![Fault::FailSync { host: faults.host(prng) }]);
         self.class("cut", HALF, 4, |faults, prng| vec![faults.cut(prng, true)]);
         self.class("one-way cut", HALF, 4, |faults, prng| vec![faults.cut(prng, false)]);
         self.class("clog", HALF, 10, |faults, prng| {
