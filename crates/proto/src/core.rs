@@ -163,13 +163,20 @@ impl Core {
         self.participants().iter().map(of).min().unwrap_or_default()
     }
 
+    /// The newest epoch that somebody says has settled: everybody it was to wait for has switched to it, so everything
+    /// is with its replicas.
+    pub(crate) fn told(&self) -> Epoch {
+        self.progress.values().map(|progress| progress.settled).max().unwrap_or_default().min(self.epoch())
+    }
+
     /// The epoch reads use: everything older than it has been handed over to its replicas.
     pub(crate) fn reading(&self) -> Epoch {
         if self.stable() == self.epoch() {
             return self.epoch();
         }
         let synced = self.least(|progress| progress.synced).min(self.epoch());
-        self.stable().max(self.own_progress().switched).max(synced)
+        // Whoever the others do not wait for any more may never hear how far those were who have gone meanwhile.
+        self.stable().max(self.own_progress().switched).max(synced).max(self.told())
     }
 
     /// The distinct replica sets that a write must reach, oldest view first.

@@ -57,10 +57,9 @@ impl Transition {
     /// Older views go out of use when everybody has switched.
     fn settle(&mut self, core: &mut Core) {
         let all_switched = core.least(|progress| progress.switched);
-        let told = core.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
         // Our own switch must be durable and told, or our reads may still use the older view. Whoever is far behind
         // goes as far as that allows: in the views that are left it may have nothing to hand over any more.
-        let stable = all_switched.max(told).min(core.epoch()).min(core.own_progress().switched);
+        let stable = all_switched.max(core.told()).min(core.epoch()).min(core.own_progress().switched);
         if stable <= core.stable() {
             return;
         }
