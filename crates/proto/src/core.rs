@@ -181,8 +181,13 @@ impl Core {
 
     /// The distinct replica sets that a write must reach, oldest view first.
     pub(crate) fn write_sets(&self, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
+        self.sets_from(self.stable(), partition, bucket)
+    }
+
+    /// The distinct replica sets of the views in use from `epoch` on, oldest view first.
+    pub(crate) fn sets_from(&self, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
         let mut sets: Vec<Arc<[NodeId]>> = Vec::with_capacity(1);
-        for view in self.history.views() {
+        for view in self.history.views().filter(|view| view.epoch >= epoch) {
             let replicas = view.replicas(partition, bucket);
             let same = |set: &Arc<[NodeId]>| set.len() == replicas.len() && replicas.iter().all(|r| set.contains(r));
             if !replicas.is_empty() && !sets.iter().any(same) {

@@ -1,18 +1,19 @@
 //! One read: ask every replica, merge the answers, repair whoever is behind.
 //!
 //! A read that needs more than one answer and sees them differ writes the merge back to as many replicas as it needs
-//! before it answers, so that a later read of the same level never goes backwards (protocols note b8). Replicas that
-//! answer late are repaired in the background.
+//! before it answers, so that a later read of the same level never goes backwards (protocols note b8). While the ring
+//! changes, that goes for every view that a later read may use. Replicas that answer late are repaired in the
+//! background.
 
 use super::write::{impossible, small};
 use super::{Asker, Operation, Operations, Writing};
-use crate::bucket::{Bucket, Mode};
+use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
 use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::Slot;
 use crate::message::{Message, ReadAnswer};
-use crate::quorum::Group;
+use crate::quorum::{Group, Quorum};
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Found, Get, Refusal, Response, Sibling};
@@ -30,6 +31,7 @@ pub(crate) struct Reading {
     epoch: Epoch,
     slot: Slot,
     replicas: Arc<[NodeId]>,
+    level: Level,
     needed: usize,
     answers: BTreeMap<NodeId, Option<Record>>,
     /// Replicas that will not answer.
@@ -42,7 +44,8 @@ pub(crate) struct Reading {
 enum Phase {
     /// Waiting for enough answers.
     Gathering,
-    /// Enough answers differ; their merge is being written back before the client is answered.
+    /// Enough replicas have answered, but too few hold the merge of it all: it is being written back before the client is
+    /// answered.
     Repairing(Option<Record>),
     /// The client is answered; late answers are still taken in.
     Settling,
@@ -65,6 +68,7 @@ impl Reading {
             epoch: core.reading(),
             slot,
             replicas,
+            level,
             needed,
             answers: BTreeMap::new(),
             lost: Vec::new(),
@@ -127,20 +131,32 @@ impl Reading {
     fn conclude(&mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
         let record = merged(&self.answers);
         let differing = behind(record.as_ref(), &self.answers);
-        if differing.is_empty() || self.needed == 1 {
-            self.answer(ops, core, record.as_ref());
-            return;
-        }
-        stdx::marks::hit("read_repair_before_answer");
-        core.note(Note::ReadRepair(differing.len() as u32));
         let equal: Vec<NodeId> = self.answers.keys().copied().filter(|node| !differing.contains(node)).collect();
-        let groups = vec![Group { replicas: self.replicas.clone(), needed: self.needed }];
+        let groups = self.groups(core);
+        let mut held = Quorum::new(groups.clone());
+        equal.iter().for_each(|node| held.add(*node));
+        let is_weak = matches!(self.level, Level::Any | Level::One | Level::Count(1));
+        let (Some(merged), false) = (&record, is_weak || differing.is_empty() && held.is_met()) else {
+            return self.answer(ops, core, record.as_ref());
+        };
+        stdx::marks::hit(if differing.is_empty() { "read_spread_before_answer" } else { "read_repair_before_answer" });
+        core.note(Note::ReadRepair(differing.len() as u32));
         let within = self.deadline.since(core.now.mono);
-        if let Some(record) = record.clone() {
-            let asker = Asker::WriteBack { parent: id };
-            Writing::write_back(ops, core, asker, self.slot.clone(), record, groups, &equal, within);
-        }
+        let asker = Asker::WriteBack { parent: id };
+        Writing::write_back(ops, core, asker, self.slot.clone(), merged.clone(), groups, &equal, within);
         self.phase = Phase::Repairing(record);
+    }
+
+    /// Who must hold what this read answers with: as many replicas as it needs, of the view it reads by and of every
+    /// later one. Others may read by that already, and a write that nobody acknowledged may be on the old replicas
+    /// alone, behind what they have handed over.
+    fn groups(&self, core: &Core) -> Vec<Group> {
+        let sets = core.sets_from(self.epoch, self.slot.partition, self.slot.bucket);
+        let of = |replicas: Arc<[NodeId]>| {
+            let needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
+            Group { replicas, needed }
+        };
+        sets.into_iter().map(of).collect()
     }
 
     /// The write-back of the merge is done, or is not going to be.
