@@ -18,6 +18,15 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use storage::{Batch, Engine, Seq, Space, StorageError};
 
+/// Siblings of one item may take this many bytes together; a record must fit a message between nodes.
+const RECORD_BYTES_MAX: usize = 80 << 20;
+/// Records looked at for one question about partition hashes; the rest is for the next.
+const ROOT_RECORDS_MAX: usize = 20_000;
+/// Bytes of hints read at once.
+const HINT_BYTES_MAX: usize = 4 << 20;
+/// Items deleted in one batch when a partition is dropped.
+const DROP_ITEMS_MAX: usize = 1_024;
+
 type Answer = Result<(Seq, StoreOutcome), StoreFailure>;
 
 /// Executes storage operations on an engine.
@@ -30,18 +39,25 @@ pub(crate) struct Executor<E: Engine> {
     due: Vec<(Ticket, StoreOutcome)>,
     /// The engine stopped taking writes because the disk was full; later refusals say so, too.
     full: bool,
+    /// What was found damaged, in words.
+    damaged: Vec<String>,
 }
 
 impl<E: Engine> Executor<E> {
     /// Over an engine whose contents are all on disk.
     pub(crate) fn new(engine: E, grid: Grid) -> Executor<E> {
         let fence = Fence::new(engine.applied());
-        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new(), full: false }
+        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new(), full: false, damaged: Vec::new() }
     }
 
     /// Outcomes that are due, to be handed to the machine.
     pub(crate) fn take_due(&mut self) -> Vec<(Ticket, StoreOutcome)> {
         std::mem::take(&mut self.due)
+    }
+
+    /// What was found damaged since this was last asked.
+    pub(crate) fn take_damaged(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.damaged)
     }
 
     /// Carries out one operation.
@@ -56,7 +72,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
             StoreOp::Lacking { items } => self.lacking(items),
             StoreOp::Roots { partitions } => self.roots(&partitions),
-            StoreOp::Drop { partition, keep } => self.drop_partition(partition, &keep),
+            StoreOp::Drop { partition, buckets } => self.drop_partition(partition, &buckets),
             StoreOp::PutHint(hint) => self.put_hint(&hint),
             StoreOp::ReadHints { target, limit } => self.read_hints(target, limit as usize),
             StoreOp::DropHints { target, ids } => {
@@ -93,9 +109,13 @@ impl<E: Engine> Executor<E> {
         let before = self.get(&key)?;
         let before_count = before.as_ref().map_or(0, |record| record.versions().len());
         let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        if before.as_ref().is_some_and(|record| record.has_seen(&update.dot)) {
+            let what = "a new version has the name of an old one; was a copy of this data directory put to work?";
+            return Err(StoreFailure::Corrupt(what.to_owned()));
+        }
         let record = Record::updated(before, rule, update);
         let count = record.versions().len();
-        if count > sibling_limit as usize && count > before_count {
+        if (count > sibling_limit as usize || record.weight() > RECORD_BYTES_MAX) && count > before_count.max(1) {
             return Err(StoreFailure::TooManySiblings(count as u32));
         }
         let seq = self.put(&key, &slot, before_hash, &record, fsync)?;
@@ -142,19 +162,21 @@ impl<E: Engine> Executor<E> {
             Range::Partition { bucket, .. } => *bucket,
         };
         let mut items: Vec<(BucketId, ItemKey, Record)> = Vec::new();
-        let (mut bytes, mut more, mut damaged, mut wait) = (0, false, None, Seq(0));
+        let (mut bytes, mut more, mut damaged, mut wait) = (0, false, Vec::new(), Seq(0));
         let fence = &self.fence;
         let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| {
+            let of_bucket = |bucket| codec::parse_slot_key(key).is_ok_and(|parsed| parsed.bucket == bucket);
+            if only.is_some_and(|bucket| !of_bucket(bucket)) {
+                return ControlFlow::Continue(());
+            }
             let item = match codec::decode_stored(key, value) {
                 Ok(item) => item,
                 Err(error) => {
-                    damaged = Some(error.to_string());
-                    return ControlFlow::Break(());
+                    damaged.push(error.to_string());
+                    // One damaged record must not stop the hand-over of all others.
+                    return if only.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
                 }
             };
-            if only.is_some_and(|bucket| bucket != item.0) {
-                return ControlFlow::Continue(());
-            }
             if items.len() >= items_max || bytes >= bytes_max {
                 more = true;
                 return ControlFlow::Break(());
@@ -165,9 +187,12 @@ impl<E: Engine> Executor<E> {
             ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
-        match damaged {
-            Some(what) => Err(StoreFailure::Corrupt(what)),
-            None => Ok((wait, StoreOutcome::Page { items, more })),
+        match damaged.pop() {
+            Some(what) if only.is_some() => Err(StoreFailure::Corrupt(what)),
+            what => {
+                self.damaged.extend(what);
+                Ok((wait, StoreOutcome::Page { items, more }))
+            }
         }
     }
 
@@ -175,10 +200,16 @@ impl<E: Engine> Executor<E> {
         let mut wanted = Vec::new();
         for (item, at) in items.into_iter().zip(0u32..) {
             let slot = Slot::new(self.grid, item.bucket, item.key);
-            let held = self.get(&codec::slot_key(&slot))?;
-            let hash = held.map_or(0, |record| version_hash(slot.bucket, &slot.key, &record));
-            if hash != item.hash {
-                wanted.push(at);
+            match self.get(&codec::slot_key(&slot)) {
+                Ok(held) => {
+                    let hash = held.map_or(0, |record| version_hash(slot.bucket, &slot.key, &record));
+                    if hash != item.hash {
+                        wanted.push(at);
+                    }
+                }
+                // It could not be merged either.
+                Err(StoreFailure::Corrupt(what)) => self.damaged.push(what),
+                Err(failure) => return Err(failure),
             }
         }
         // What is not wanted must be as durable as what will be pushed, for the sender counts both as handed over.
@@ -187,9 +218,13 @@ impl<E: Engine> Executor<E> {
 
     fn roots(&mut self, partitions: &[(PartitionId, Vec<BucketId>)]) -> Answer {
         let mut roots = Vec::with_capacity(partitions.len());
+        let mut records = 0;
         for (partition, buckets) in partitions {
             if !self.roots.knows(*partition) {
-                let computed = self.compute_roots(*partition)?;
+                if records >= ROOT_RECORDS_MAX {
+                    continue;
+                }
+                let computed = self.compute_roots(*partition, &mut records)?;
                 self.roots.learn(*partition, computed);
             }
             roots.push((*partition, self.roots.root(*partition, buckets)));
@@ -197,49 +232,54 @@ impl<E: Engine> Executor<E> {
         Ok((Seq(0), StoreOutcome::Roots(roots)))
     }
 
-    fn compute_roots(&self, partition: PartitionId) -> Result<BTreeMap<BucketId, u64>, StoreFailure> {
+    fn compute_roots(
+        &mut self,
+        partition: PartitionId,
+        records: &mut usize,
+    ) -> Result<BTreeMap<BucketId, u64>, StoreFailure> {
         let (start, end) = codec::partition_bounds(partition);
         let mut buckets: BTreeMap<BucketId, u64> = BTreeMap::new();
-        let mut damaged = None;
-        let visited =
-            self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| match codec::decode_stored(
-                key, value,
-            ) {
+        let damaged = &mut self.damaged;
+        let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| {
+            *records += 1;
+            match codec::decode_stored(key, value) {
                 Ok((bucket, item, record)) => {
                     *buckets.entry(bucket).or_insert(0) ^= version_hash(bucket, &item, &record);
-                    ControlFlow::Continue(())
                 }
-                Err(error) => {
-                    damaged = Some(error.to_string());
-                    ControlFlow::Break(())
-                }
-            });
-        visited.map_err(failure)?;
-        damaged.map_or(Ok(buckets), |what| Err(StoreFailure::Corrupt(what)))
-    }
-
-    fn drop_partition(&mut self, partition: PartitionId, keep: &[BucketId]) -> Answer {
-        let (start, end) = codec::partition_bounds(partition);
-        let mut batch = Batch::new();
-        let mut any = false;
-        let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, _| {
-            any = true;
-            match codec::parse_slot_key(key) {
-                _ if keep.is_empty() => return ControlFlow::Break(()),
-                Ok(parsed) if keep.contains(&parsed.bucket) => {}
-                _ => batch.delete(Space::Items, key),
+                Err(error) => damaged.push(error.to_string()),
             }
             ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
+        Ok(buckets)
+    }
+
+    fn drop_partition(&mut self, partition: PartitionId, buckets: &[BucketId]) -> Answer {
+        let (mut start, end) = codec::partition_bounds(partition);
         self.roots.forget(partition);
-        if any && keep.is_empty() {
-            batch.delete_range(Space::Items, start, end);
+        let mut last = Seq(0);
+        loop {
+            let mut batch = Batch::new();
+            let mut next = None;
+            let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, _| {
+                if batch.changes().len() >= DROP_ITEMS_MAX {
+                    next = Some(key.to_vec());
+                    return ControlFlow::Break(());
+                }
+                if codec::parse_slot_key(key).is_ok_and(|parsed| buckets.contains(&parsed.bucket)) {
+                    batch.delete(Space::Items, key);
+                }
+                ControlFlow::Continue(())
+            });
+            visited.map_err(failure)?;
+            if !batch.is_empty() {
+                last = self.apply(batch)?;
+            }
+            match next {
+                Some(key) => start = key,
+                None => return Ok((last, StoreOutcome::Done)),
+            }
         }
-        if batch.is_empty() {
-            return Ok((Seq(0), StoreOutcome::Done));
-        }
-        self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
     }
 
     fn put_hint(&mut self, hint: &Hint) -> Answer {
@@ -251,14 +291,19 @@ impl<E: Engine> Executor<E> {
 
     fn read_hints(&mut self, target: NodeId, limit: usize) -> Answer {
         let (start, end) = codec::hint_bounds(target);
-        let mut hints = Vec::new();
+        let (mut hints, mut bytes) = (Vec::new(), 0);
         let mut damaged: Vec<Vec<u8>> = Vec::new();
         let visited = self.engine.scan(Space::Hints, &start, end.as_deref(), &mut |key, value| {
             match codec::decode_hint(key, value) {
                 Ok(hint) => hints.push(hint),
                 Err(_) => damaged.push(key.to_vec()),
             }
-            if hints.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            bytes += value.len();
+            if hints.len() >= limit || bytes >= HINT_BYTES_MAX {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         visited.map_err(failure)?;
         if !damaged.is_empty() {

@@ -221,6 +221,8 @@ impl<E: Engine> Node<E> {
                 self.machine.handle(now, Input::Stored { ticket, outcome }, &mut self.effects);
             }
         }
+        let damaged = self.executor.take_damaged().into_iter();
+        out.extend(damaged.map(|what| NodeEffect::Note(Note::Damaged(what))));
         let applied = self.executor.engine.applied();
         if applied > self.asked {
             self.asked = applied;

@@ -95,8 +95,11 @@ pub(crate) fn on_compared(
     outcome: StoreOutcome,
 ) {
     let StoreOutcome::Roots(ours) = outcome else { return };
-    let differing: Vec<PartitionId> =
-        ours.iter().zip(theirs).filter(|(own, other)| own != other).map(|(own, _)| own.0).collect();
+    let differing: Vec<PartitionId> = ours
+        .into_iter()
+        .filter(|own| theirs.iter().any(|other| own.0 == other.0 && own.1 != other.1))
+        .map(|own| own.0)
+        .collect();
     if differing.is_empty() {
         return;
     }

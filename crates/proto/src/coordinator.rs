@@ -57,8 +57,11 @@ pub(crate) enum Inner {
 /// All operations in flight.
 #[derive(Default)]
 pub(crate) struct Operations {
-    by_id: BTreeMap<OpId, Operation>,
-    deadlines: BTreeSet<(Mono, OpId)>,
+    by_id: BTreeMap<OpId, (Operation, Mono)>,
+    /// When each operation wants to be woken; one entry for each.
+    wakes: BTreeSet<(Mono, OpId)>,
+    /// Operations that were taken out, with their entries; those that do not come back lose them.
+    taken: Vec<(Mono, OpId)>,
     /// Unanswered writes by the epoch they began under.
     writes: BTreeMap<Epoch, usize>,
     /// Unanswered reads by the epoch they read by.
@@ -77,47 +80,52 @@ impl Operations {
         self.writes.values().chain(self.reads.values()).sum()
     }
 
-    pub(crate) fn get(&mut self, id: OpId) -> Option<&mut Operation> {
-        self.by_id.get_mut(&id)
+    pub(crate) fn get(&self, id: OpId) -> Option<&Operation> {
+        self.by_id.get(&id).map(|(operation, _)| operation)
     }
 
     pub(crate) fn ids(&self) -> Vec<OpId> {
         self.by_id.keys().copied().collect()
     }
 
-    pub(crate) fn insert(&mut self, id: OpId, operation: Operation, deadline: Mono) {
-        self.by_id.insert(id, operation);
-        self.deadlines.insert((deadline, id));
-    }
-
-    /// Takes an operation out, to be put back with [`Operations::put_back`] if it goes on. Its deadline stays.
+    /// Takes an operation out, to be put back with [`Operations::put_back`] if it goes on.
     pub(crate) fn take(&mut self, id: OpId) -> Option<Operation> {
-        self.by_id.remove(&id)
+        let (operation, wake) = self.by_id.remove(&id)?;
+        self.taken.push((wake, id));
+        Some(operation)
     }
 
-    pub(crate) fn put_back(&mut self, id: OpId, operation: Operation) {
-        self.by_id.insert(id, operation);
+    /// Puts an operation in, or back, to be woken at `wake`.
+    pub(crate) fn put_back(&mut self, id: OpId, operation: Operation, wake: Mono) {
+        if let Some(at) = self.taken.iter().position(|(_, taken)| *taken == id) {
+            let before = self.taken.swap_remove(at);
+            if before.0 != wake {
+                self.wakes.remove(&before);
+            }
+        }
+        self.wakes.insert((wake, id));
+        self.by_id.insert(id, (operation, wake));
     }
 
-    /// Wakes the operation at `at`, too.
-    pub(crate) fn wake_at(&mut self, id: OpId, at: Mono) {
-        self.deadlines.insert((at, id));
+    /// Forgets operations that were taken out and are over.
+    pub(crate) fn forget_ended(&mut self) {
+        for entry in self.taken.drain(..) {
+            self.wakes.remove(&entry);
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Mono> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.wakes.first().map(|(at, _)| *at)
     }
 
-    /// Operations whose time has come, each once.
+    /// Operations whose time has come.
     pub(crate) fn due(&mut self, now: Mono) -> Vec<OpId> {
         let mut due = Vec::new();
-        while let Some((at, id)) = self.deadlines.first().copied()
+        while let Some((at, id)) = self.wakes.first().copied()
             && at <= now
         {
-            self.deadlines.pop_first();
-            if self.by_id.contains_key(&id) && !due.contains(&id) {
-                due.push(id);
-            }
+            self.wakes.pop_first();
+            due.push(id);
         }
         due
     }

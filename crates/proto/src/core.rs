@@ -181,13 +181,8 @@ impl Core {
 
     /// The distinct replica sets that a write must reach, oldest view first.
     pub(crate) fn write_sets(&self, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
-        self.sets_from(self.stable(), partition, bucket)
-    }
-
-    /// The distinct replica sets of the views in use from `epoch` on, oldest view first.
-    pub(crate) fn sets_from(&self, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
         let mut sets: Vec<Arc<[NodeId]>> = Vec::with_capacity(1);
-        for view in self.history.views().filter(|view| view.epoch >= epoch) {
+        for view in self.history.views() {
             let replicas = view.replicas(partition, bucket);
             let same = |set: &Arc<[NodeId]>| set.len() == replicas.len() && replicas.iter().all(|r| set.contains(r));
             if !replicas.is_empty() && !sets.iter().any(same) {
@@ -199,8 +194,11 @@ impl Core {
 
     /// The replicas that reads ask.
     pub(crate) fn read_set(&self, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
-        let replicas = self.history.view(self.reading()).replicas(partition, bucket);
-        if replicas.is_empty() { self.history.current().replicas(partition, bucket) } else { replicas }
+        let reading = self.history.view(self.reading()).epoch;
+        // A bucket that is younger than the reading view is with the replicas it had first.
+        let mut views = self.history.views().filter(|view| view.epoch >= reading);
+        let replicas = views.find_map(|view| Some(view.replicas(partition, bucket)).filter(|list| !list.is_empty()));
+        replicas.unwrap_or_else(|| Arc::from([]))
     }
 
     /// True if this node holds or takes over the bucket's part of the partition in any view in use.
@@ -222,6 +220,13 @@ impl Core {
         self.write_sets(partition, bucket).into_iter().map(group).collect()
     }
 
+    /// Groups for the write-back of what a read of `needed` replicas has seen: as many in every replica set in use, or a
+    /// read by another view would not see it.
+    pub(crate) fn write_back_groups(&self, partition: PartitionId, bucket: BucketId, needed: usize) -> Vec<Group> {
+        let group = |replicas: Arc<[NodeId]>| Group { needed: needed.min(replicas.len()), replicas };
+        self.write_sets(partition, bucket).into_iter().map(group).collect()
+    }
+
     pub(crate) fn condition(&self, node: NodeId) -> Condition {
         if node == self.node { Condition::Up } else { self.detector.condition(&node) }
     }
@@ -232,12 +237,6 @@ impl Core {
 
     pub(crate) fn is_usable(&self, node: NodeId) -> bool {
         node == self.node || self.detector.is_usable(&node)
-    }
-
-    /// True if the history ever took this node in.
-    pub(crate) fn was_member(&self) -> bool {
-        let own = |event: &Event| matches!(&event.change, Change::Add { member, .. } if member.id == self.node);
-        self.history.events().iter().any(own)
     }
 
     /// The nodes that the last few events removed.

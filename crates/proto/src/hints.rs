@@ -4,7 +4,7 @@
 //! key or is about to give it up, at every node that does or will. Replay is the same write as any other and is bounded
 //! by `hints_in_flight` per target.
 
-use crate::coordinator::{Asker, Operations, Writing};
+use crate::coordinator::{Asker, Inner, Operations, Writing};
 use crate::core::Core;
 use crate::ids::HintId;
 use crate::input::Note;
@@ -144,9 +144,14 @@ fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
     let sets = core.write_sets(slot.partition, slot.bucket);
     // While the ring changes, the target may have handed the partition over already, and what it is given now would go
     // when it drops the partition.
+    if sets.is_empty() {
+        // A bucket that is not known here yet: later.
+        ops.inner.push(Inner::Hint { target: hint.target, id: hint.id, done: false });
+        return;
+    }
     let groups = match sets.as_slice() {
         [only] if only.contains(&hint.target) => vec![Group { replicas: Arc::from([hint.target]), needed: 1 }],
-        _ => sets.into_iter().map(|replicas| Group { needed: replicas.len(), replicas }).collect(),
+        _ => sets.into_iter().map(|replicas| Group { needed: replicas.len(), replicas }).collect::<Vec<Group>>(),
     };
     let asker = Asker::Hint { target: hint.target, id: hint.id };
     let within = core.config.request_time;

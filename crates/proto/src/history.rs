@@ -8,7 +8,7 @@ use crate::bucket::Bucket;
 use crate::event::{Change, Event, Genesis};
 use crate::ids::{BucketId, Digest, Epoch};
 use ring::{NodeId, PartitionId, Ring};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,7 +31,9 @@ pub struct View {
 impl View {
     /// The replicas of a bucket's items in a partition; none if the bucket is not there yet.
     pub fn replicas(&self, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
-        match self.buckets.get(&bucket) {
+        // Partitions are named by peers and clients, too.
+        let exists = u32::from(partition.0) < self.ring.grid().count();
+        match self.buckets.get(&bucket).filter(|_| exists) {
             Some(bucket) => self.ring.preference_list(partition, usize::from(bucket.n)),
             None => Arc::from([]),
         }
@@ -109,6 +111,7 @@ pub struct History {
     head: Digest,
     genesis: Genesis,
     views: BTreeMap<Epoch, Arc<View>>,
+    known: BTreeSet<NodeId>,
 }
 
 impl History {
@@ -130,6 +133,7 @@ impl History {
             head: first.hash(),
             genesis: genesis.clone(),
             views: [(view.epoch, Arc::new(view))].into(),
+            known: BTreeSet::new(),
             events: vec![first],
         };
         for event in events {
@@ -143,6 +147,9 @@ impl History {
         self.check(&event)?;
         let view = self.current().after(&event)?;
         self.head = event.hash();
+        if let Change::Add { member, .. } = &event.change {
+            self.known.insert(member.id);
+        }
         self.views.insert(view.epoch, Arc::new(view));
         self.events.push(event);
         Ok(())
@@ -168,6 +175,11 @@ impl History {
     /// The newest epoch.
     pub fn epoch(&self) -> Epoch {
         self.current().epoch
+    }
+
+    /// True if the history ever took this node in.
+    pub fn knows(&self, node: NodeId) -> bool {
+        self.known.contains(&node)
     }
 
     /// Hash of the newest event.

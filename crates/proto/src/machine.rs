@@ -25,6 +25,9 @@ use ring::{Grid, Member, NodeId};
 use std::collections::BTreeMap;
 use stdx::{Mono, Now, Prng, Span};
 
+/// The longest a request may take, whatever its client says: changes of the ring wait for requests that began before.
+const WITHIN_MAX: Span = Span::secs(60);
+
 /// What a node finds on its disk when it starts.
 #[derive(Clone, Debug)]
 pub struct Boot {
@@ -222,7 +225,7 @@ impl Machine {
             }
             Message::Forward { op, request, within } => {
                 let asker = Asker::Peer { node: from, op };
-                let within = within.min(Span::secs(600));
+                let within = within.min(WITHIN_MAX);
                 self.on_request(asker, request, within);
             }
             Message::Forwarded { op, response } => {
@@ -283,11 +286,11 @@ impl Machine {
 
     /// Takes an operation out if it is of the expected kind; an answer to another kind is a stray.
     fn take_if(&mut self, id: OpId, kind: impl Fn(&Operation) -> bool) -> Option<Operation> {
-        if self.ops.get(id).is_some_and(|operation| kind(operation)) { self.ops.take(id) } else { None }
+        if self.ops.get(id).is_some_and(kind) { self.ops.take(id) } else { None }
     }
 
     fn on_client(&mut self, client: ClientId, request: Request, within: Option<Span>) {
-        let within = within.unwrap_or(self.core.config.request_time);
+        let within = within.unwrap_or(self.core.config.request_time).min(WITHIN_MAX);
         self.on_request(Asker::Client(client), request, within);
     }
 
@@ -298,7 +301,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_connected(ops, core, id, peer),
                 Some(Operation::Read(reading)) => reading.on_connected(ops, core, id, peer),
                 Some(Operation::Scan(scanning)) => scanning.on_connected(ops, core, id, peer),
-                Some(forward @ Operation::Forward(_)) => ops.put_back(id, forward),
+                Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 None => {}
             }
         }
@@ -324,7 +327,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_stored(ops, core, id, outcome),
                 Some(Operation::Read(reading)) => reading.on_stored(ops, core, id, outcome),
                 Some(Operation::Scan(scanning)) => scanning.on_stored(ops, core, id, outcome),
-                Some(forward @ Operation::Forward(_)) => ops.put_back(id, forward),
+                Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 None => {}
             },
             Purpose::LocalHint(id, target) => {
@@ -335,6 +338,12 @@ impl Machine {
                 if let Some(Operation::Write(writing)) = self.take_if(id, |op| matches!(op, Operation::Write(_))) {
                     writing.on_hint(&mut self.ops, &mut self.core, id, target, kept);
                 }
+            }
+            Purpose::KeptFor { to, op, target } => {
+                if outcome == StoreOutcome::Done {
+                    self.hints.kept(core, target);
+                }
+                replica::on_stored(core, Purpose::AnswerWrite { to, op }, outcome);
             }
             Purpose::StartCompare { with } => compare::on_roots(core, with, outcome),
             Purpose::AnswerCompare { to, roots } => {
@@ -427,6 +436,7 @@ impl Machine {
             }
         }
         self.follow_conditions();
+        self.ops.forget_ended();
         self.transition.advance(&self.ops, &mut self.core, &mut self.streams);
         if self.transition.has_left(&self.core, !self.hints.is_empty()) {
             self.core.out.push(Effect::Left);
@@ -439,7 +449,7 @@ impl Machine {
             Inner::WriteBack { parent, done } => match ops.take(parent) {
                 Some(Operation::Read(reading)) => reading.on_write_back(ops, core, parent, done),
                 Some(Operation::Scan(scanning)) => scanning.on_write_back(ops, core, parent, done),
-                Some(other) => ops.put_back(parent, other),
+                Some(Operation::Write(_) | Operation::Forward(_)) => unreachable!("only reads write back"),
                 None => {}
             },
             Inner::Hint { target, id, done } => self.hints.on_replayed(core, target, id, done),
@@ -465,10 +475,10 @@ impl Machine {
     fn drop_leftovers(&mut self) {
         let buckets: Vec<_> = self.core.history.current().buckets.keys().copied().collect();
         for partition in self.grid().partitions() {
-            let held = |bucket: &crate::ids::BucketId| self.core.is_replica(self.core.node, partition, *bucket);
-            let keep: Vec<_> = buckets.iter().copied().filter(held).collect();
-            if keep.len() < buckets.len() {
-                self.core.store(Purpose::Forget, StoreOp::Drop { partition, keep });
+            let lost = |bucket: &crate::ids::BucketId| !self.core.is_replica(self.core.node, partition, *bucket);
+            let buckets: Vec<_> = buckets.iter().copied().filter(lost).collect();
+            if !buckets.is_empty() {
+                self.core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
             }
         }
     }

@@ -85,7 +85,16 @@ pub enum Record {
 }
 
 impl Record {
-    /// Applies an update to what a replica holds and returns what it holds from now on.
+    /// True if the record has seen this dot. A dot is handed out once, so for a new one this means that another copy of
+    /// this node's data was, or is, at work.
+    pub fn has_seen(&self, dot: &Dot) -> bool {
+        match self {
+            Record::Latest { .. } => false,
+            Record::Siblings(set) => set.covers(dot),
+        }
+    }
+
+    /// Applies an update to what a replica holds and returns what it holds from now on. The dot must be new to it.
     pub fn updated(current: Option<Record>, rule: Rule, update: Update) -> Record {
         let Update { dot, context, mut version } = update;
         if let Some(highest) = current.as_ref().and_then(Record::highest_stamp) {

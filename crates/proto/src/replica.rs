@@ -8,14 +8,32 @@ use crate::core::Core;
 use crate::ids::{BucketId, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
-use crate::record::Record;
+use crate::record::{Record, Rule};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId};
 
-/// Whether a peer's message about a partition may be served. A sender with a newer epoch knows better than we do.
+/// Whether a peer's message about a partition may be served. A sender with a newer epoch may know that we hold the
+/// partition by now, but we do not: what we took would be dropped at our next change or start, acknowledged or not.
 fn is_served(core: &Core, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> bool {
-    let fenced = epoch < core.stable();
-    !fenced && (epoch > core.epoch() || core.is_replica(core.node, partition, bucket))
+    epoch >= core.stable() && core.is_replica(core.node, partition, bucket)
+}
+
+/// We refuse a message; if that is because we do not know its epoch yet, we ask for what happened.
+fn catch_up(core: &mut Core, from: NodeId, epoch: Epoch) {
+    if epoch > core.epoch() {
+        stdx::marks::hit("refused_a_newer_epoch");
+        let first = core.epoch().next();
+        core.send(from, Message::PullEvents { from: first });
+    }
+}
+
+/// Whether a record is of the kind that its bucket's rule makes; another one could never be merged.
+fn is_of_kind(core: &Core, bucket: BucketId, record: &Record) -> bool {
+    let rule = core.history.current().buckets.get(&bucket).map(|bucket| bucket.rule);
+    match record {
+        Record::Latest { .. } => rule != Some(Rule::Siblings),
+        Record::Siblings(_) => rule != Some(Rule::LastWriterWins),
+    }
 }
 
 fn slot(core: &Core, bucket: BucketId, key: ItemKey) -> Slot {
@@ -35,7 +53,11 @@ pub(crate) fn on_replicate(
     let slot = slot(core, bucket, key);
     if !is_served(core, epoch, slot.partition, bucket) {
         let ack = Ack::Stale(core.epoch());
-        return core.send(from, Message::Replicated { op, ack });
+        core.send(from, Message::Replicated { op, ack });
+        return catch_up(core, from, epoch);
+    }
+    if !is_of_kind(core, bucket, &record) {
+        return core.send(from, Message::Replicated { op, ack: Ack::Failed });
     }
     if let Some(stamp) = record.highest_stamp() {
         core.observe(stamp);
@@ -44,15 +66,21 @@ pub(crate) fn on_replicate(
 }
 
 pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint) {
+    if core.incarnation().is_none() {
+        // Without one the hint could get the name of an earlier life's.
+        return core.send(from, Message::Replicated { op, ack: Ack::Failed });
+    }
     hint.id = core.next_hint();
-    core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::PutHint(hint));
+    let target = hint.target;
+    core.store(Purpose::KeptFor { to: from, op, target }, StoreOp::PutHint(hint));
 }
 
 pub(crate) fn on_read(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, bucket: BucketId, key: ItemKey) {
     let slot = slot(core, bucket, key);
     if !is_served(core, epoch, slot.partition, bucket) {
         let answer = ReadAnswer::Stale(core.epoch());
-        return core.send(from, Message::ReadReply { op, answer });
+        core.send(from, Message::ReadReply { op, answer });
+        return catch_up(core, from, epoch);
     }
     core.store(Purpose::AnswerRead { to: from, op }, StoreOp::Read { slot });
 }
@@ -65,7 +93,8 @@ pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, ran
     };
     if bucket.is_none_or(|bucket| !is_served(core, epoch, partition, bucket)) {
         let answer = ScanAnswer::Stale(core.epoch());
-        return core.send(from, Message::ScanReply { op, answer });
+        core.send(from, Message::ScanReply { op, answer });
+        return catch_up(core, from, epoch);
     }
     let op_on_store = StoreOp::Scan { range, items_max: limit.clamp(1, 10_000), bytes_max: PAGE_BYTES };
     core.store(Purpose::AnswerScan { to: from, op }, op_on_store);
@@ -96,7 +125,9 @@ pub(crate) fn on_push(
 ) {
     let items: Vec<(Slot, Record)> =
         items.into_iter().map(|(bucket, key, record)| (slot(core, bucket, key), record)).collect();
-    let served = items.iter().all(|(slot, _)| is_served(core, epoch, slot.partition, slot.bucket));
+    let served = items.iter().all(|(slot, record)| {
+        is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, record)
+    });
     if !served || epoch > core.epoch() {
         return core.send(from, Message::Pushed { session, ok: false });
     }

@@ -6,8 +6,8 @@ use crate::machine::Machine;
 use crate::membership::{blocked, leave_plan};
 use crate::message::Progress;
 use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Scan, Status};
-use crate::{Bucket, BucketId, Level, Slot};
-use ring::{Member, NodeId};
+use crate::{Bucket, BucketId, ItemKey, Level, Slot};
+use ring::{Member, NodeId, PartitionId};
 use stdx::Span;
 
 impl Machine {
@@ -31,6 +31,11 @@ impl Machine {
 
     fn on_get(&mut self, asker: Asker, get: Get, within: Span) {
         match find_bucket(&self.core, &get.bucket).and_then(|bucket| check_key(&self.core, &get.key).map(|()| bucket)) {
+            Ok(bucket) if self.is_leaving() => {
+                let slot = Slot::new(self.grid(), bucket.id, get.key.clone());
+                let (partition, key) = (slot.partition, get.key.clone());
+                self.hand_on(asker, "get", key, (partition, bucket.id), Request::Get(get), within);
+            }
             Ok(bucket) => Reading::start(&mut self.ops, &mut self.core, asker, get, &bucket, within),
             Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
         }
@@ -38,9 +43,39 @@ impl Machine {
 
     fn on_scan(&mut self, asker: Asker, scan: Scan, within: Span) {
         match find_bucket(&self.core, &scan.bucket) {
+            Ok(bucket) if self.is_leaving() => {
+                let partition = scan.scope.range(bucket.id).partition(self.grid());
+                let key = ItemKey::plain(bucket.name.into_bytes());
+                self.hand_on(asker, "scan", key, (partition, bucket.id), Request::Scan(scan), within);
+            }
             Ok(bucket) => Scanning::start(&mut self.ops, &mut self.core, asker, scan, &bucket, within),
             Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
         }
+    }
+
+    /// True if this node has given up its tokens. The others soon stop waiting for it, and then it must not read by its
+    /// own view any more.
+    fn is_leaving(&self) -> bool {
+        self.core.history.current().ring.member(&self.core.node).is_none()
+    }
+
+    /// Hands a read to a node that stays, once.
+    fn hand_on(
+        &mut self,
+        asker: Asker,
+        what: &'static str,
+        key: ItemKey,
+        (partition, bucket): (PartitionId, BucketId),
+        request: Request,
+        within: Span,
+    ) {
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        if matches!(asker, Asker::Peer { .. }) {
+            let refusal = Refusal::NotReady("this node is leaving the cluster; ask another one".to_owned());
+            return ops.refuse(core, &asker, refusal);
+        }
+        let replicas = core.history.current().replicas(partition, bucket).to_vec();
+        Forwarding::start(ops, core, asker, what, key, request, replicas, within);
     }
 
     fn on_put(&mut self, asker: Asker, put: Put, within: Span) {

@@ -24,8 +24,10 @@ pub(crate) enum Purpose {
     Local(OpId),
     /// A hint kept by an operation coordinated here, for that node.
     LocalHint(OpId, NodeId),
-    /// Answer a peer's `Replicate` or `KeepHint`.
+    /// Answer a peer's `Replicate`.
     AnswerWrite { to: NodeId, op: OpId },
+    /// Answer a peer's `KeepHint`, and replay the hint when its target is back.
+    KeptFor { to: NodeId, op: OpId, target: NodeId },
     /// Answer a peer's `Read`.
     AnswerRead { to: NodeId, op: OpId },
     /// Answer a peer's `Scan`.
@@ -150,12 +152,12 @@ pub enum StoreOp {
         /// The partitions, each with the buckets that count.
         partitions: Vec<(PartitionId, Vec<BucketId>)>,
     },
-    /// Drop the records of a partition, except those of the buckets in `keep`. Answers `Done`.
+    /// Drop a partition's records of these buckets. Answers `Done`.
     Drop {
         /// The partition.
         partition: PartitionId,
-        /// Buckets to keep.
-        keep: Vec<BucketId>,
+        /// The buckets.
+        buckets: Vec<BucketId>,
     },
     /// Store a hint. Answers `Done` when it is on disk.
     PutHint(Hint),
@@ -195,7 +197,7 @@ pub enum StoreOutcome {
     },
     /// Positions of the offered items that are missing or differ.
     Wanted(Vec<u32>),
-    /// Hashes of partitions, in the order asked.
+    /// Hashes of partitions: of those asked for whose hash is known or was quickly computed.
     Roots(Vec<(PartitionId, u64)>),
     /// Hints, oldest first.
     Hints(Vec<Hint>),

@@ -27,6 +27,8 @@ const RETRY_AFTER: Span = Span::millis(500);
 const REPAIRS_MAX: usize = 4_096;
 
 type Item = (BucketId, ItemKey, Record);
+/// The last item of a partition that was dealt with.
+type Position = Option<(BucketId, ItemKey)>;
 
 /// Why a partition is streamed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,7 +45,7 @@ struct Stream {
     to: NodeId,
     reason: Reason,
     /// The last item of the page before.
-    after: Option<(BucketId, ItemKey)>,
+    after: Position,
     page: Vec<Item>,
     more: bool,
     give_up_at: Mono,
@@ -57,8 +59,9 @@ pub(crate) struct Streams {
     active: BTreeMap<SessionId, Stream>,
     /// The epoch whose hand-over is being streamed.
     target: Option<Epoch>,
-    /// Hand-overs of the target that are not done.
-    open: BTreeSet<(PartitionId, NodeId)>,
+    /// Hand-overs of the target that are not done, and how far each is: everything up to there is durable at the
+    /// receiver, and later writes reach it anyway.
+    open: BTreeMap<(PartitionId, NodeId), Position>,
 }
 
 impl Streams {
@@ -69,7 +72,7 @@ impl Streams {
 
     /// Who still has to take something over.
     pub(crate) fn receivers(&self) -> BTreeSet<NodeId> {
-        self.open.iter().map(|(_, to)| *to).collect()
+        self.open.keys().map(|(_, to)| *to).collect()
     }
 
     /// The epoch whose hand-over is running or done.
@@ -90,7 +93,7 @@ impl Streams {
         self.active.retain(|_, stream| stream.reason == Reason::Repair);
         self.waiting.retain(|(reason, ..)| *reason == Reason::Repair);
         self.retry.retain(|(_, reason, ..)| *reason == Reason::Repair);
-        let mut order: Vec<(PartitionId, NodeId)> = self.open.iter().copied().collect();
+        let mut order: Vec<(PartitionId, NodeId)> = self.open.keys().copied().collect();
         // Each old replica begins elsewhere, so that they seldom send the same page at the same time.
         let offset = (core.node.0 % order.len().max(1) as u128) as usize;
         order.rotate_left(offset);
@@ -115,15 +118,12 @@ impl Streams {
         while self.active.len() < core.config.streams_max
             && let Some((reason, partition, to)) = self.waiting.pop_front()
         {
-            let stream = Stream {
-                partition,
-                to,
-                reason,
-                after: None,
-                page: Vec::new(),
-                more: false,
-                give_up_at: Mono::default(),
+            let after = match reason {
+                Reason::HandOver => self.open.get(&(partition, to)).cloned().flatten(),
+                Reason::Repair => None,
             };
+            let stream =
+                Stream { partition, to, reason, after, page: Vec::new(), more: false, give_up_at: Mono::default() };
             self.next_page(core, stream);
         }
     }
@@ -196,6 +196,10 @@ impl Streams {
 
     fn page_done(&mut self, core: &mut Core, stream: Stream) {
         if stream.more {
+            let hand_over = stream.reason == Reason::HandOver;
+            if let Some(position) = self.open.get_mut(&(stream.partition, stream.to)).filter(|_| hand_over) {
+                position.clone_from(&stream.after);
+            }
             return self.next_page(core, stream);
         }
         if stream.reason == Reason::HandOver {
@@ -247,7 +251,7 @@ impl Streams {
             && at <= core.now.mono
         {
             self.retry.pop_first();
-            if self.open.contains(&(partition, to)) {
+            if self.open.contains_key(&(partition, to)) {
                 self.waiting.push_back((reason, partition, to));
             }
         }
@@ -255,23 +259,25 @@ impl Streams {
     }
 }
 
-/// Partitions that this node holds by the oldest view in use, with those who are to get them: the nodes that a later
-/// view adds, and, if that view leaves this node out, all of its replicas. For a write that they missed may be here and
+/// Partitions that this node holds by the oldest view in use (for a bucket that is younger: by the oldest that has it),
+/// with those who are to get them: the nodes that a later view adds, and, if that view leaves this node out, all of its replicas. For a write that they missed may be here and
 /// on others that go, as many as its level asked for, and on nobody who stays.
-fn transfers(core: &Core) -> BTreeSet<(PartitionId, NodeId)> {
-    let oldest = core.history.oldest();
-    let mut open = BTreeSet::new();
-    for partition in oldest.ring.grid().partitions() {
-        for bucket in oldest.buckets.keys() {
+fn transfers(core: &Core) -> BTreeMap<(PartitionId, NodeId), Position> {
+    let mut open = BTreeMap::new();
+    for bucket in core.history.current().buckets.keys() {
+        let mut views = core.history.views().skip_while(|view| !view.buckets.contains_key(bucket));
+        let Some(oldest) = views.next() else { continue };
+        let later: Vec<_> = views.collect();
+        for partition in oldest.ring.grid().partitions() {
             let before = oldest.replicas(partition, *bucket);
             if !before.contains(&core.node) {
                 continue;
             }
-            for view in core.history.views().skip(1) {
+            for view in &later {
                 let after = view.replicas(partition, *bucket);
                 let stays = after.contains(&core.node);
                 let gets = after.iter().filter(|node| !stays || !before.contains(node));
-                open.extend(gets.map(|node| (partition, *node)));
+                open.extend(gets.map(|node| ((partition, *node), None)));
             }
         }
     }

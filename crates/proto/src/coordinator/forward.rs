@@ -49,7 +49,7 @@ impl Forwarding {
         let forwarding = Forwarding { asker, request, what, key, to, others: nodes, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
-        ops.insert(id, Operation::Forward(forwarding), deadline);
+        ops.put_back(id, Operation::Forward(forwarding), deadline);
     }
 
     fn send(&self, core: &mut Core, id: OpId) {
@@ -64,7 +64,7 @@ impl Forwarding {
         if from == self.to {
             ops.answer(core, &self.asker, response);
         } else {
-            ops.put_back(id, Operation::Forward(self));
+            self.keep(ops, id);
         }
     }
 
@@ -77,7 +77,7 @@ impl Forwarding {
             self.to = self.others.remove(0);
             self.send(core, id);
         }
-        ops.put_back(id, Operation::Forward(self));
+        self.keep(ops, id);
     }
 
     /// Time has passed.
@@ -85,8 +85,14 @@ impl Forwarding {
         if core.now.mono >= self.deadline {
             self.give_up(ops, core);
         } else {
-            ops.put_back(id, Operation::Forward(self));
+            self.keep(ops, id);
         }
+    }
+
+    /// Goes on waiting.
+    pub(crate) fn keep(self, ops: &mut Operations, id: OpId) {
+        let wake = self.deadline;
+        ops.put_back(id, Operation::Forward(self), wake);
     }
 
     fn give_up(self, ops: &mut Operations, core: &mut Core) {

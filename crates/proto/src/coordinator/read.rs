@@ -110,7 +110,8 @@ impl Reading {
         answer: ReadAnswer,
     ) {
         if !self.replicas.contains(&from) {
-            return ops.put_back(id, Operation::Read(self));
+            let wake = self.deadline;
+            return ops.put_back(id, Operation::Read(self), wake);
         }
         match answer {
             ReadAnswer::Held(record) => {
@@ -147,11 +148,10 @@ impl Reading {
         self.phase = Phase::Repairing(record);
     }
 
-    /// Who must hold what this read answers with: as many replicas as it needs, of the view it reads by and of every
-    /// later one. Others may read by that already, and a write that nobody acknowledged may be on the old replicas
-    /// alone, behind what they have handed over.
+    /// Who must hold what this read answers with: as many replicas as it needs, of every view in use. Others may read
+    /// by another one, and a write that nobody acknowledged may be on the replicas of one alone.
     fn groups(&self, core: &Core) -> Vec<Group> {
-        let sets = core.sets_from(self.epoch, self.slot.partition, self.slot.bucket);
+        let sets = core.write_sets(self.slot.partition, self.slot.bucket);
         let of = |replicas: Arc<[NodeId]>| {
             let needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
             Group { replicas, needed }
@@ -200,8 +200,8 @@ impl Reading {
             self.repair_late(ops, core);
             return;
         }
-        ops.wake_at(id, self.deadline);
-        ops.put_back(id, Operation::Read(self));
+        let wake = self.deadline;
+        ops.put_back(id, Operation::Read(self), wake);
     }
 
     fn is_hopeless(&self, core: &Core) -> bool {
@@ -232,6 +232,8 @@ impl Reading {
         let context = record.map(Record::context).unwrap_or_default();
         let found = Found { siblings, context, answered: small(self.answers.len()) };
         self.phase = Phase::Settling;
+        // Late answers are worth a short wait only.
+        self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
         ops.answer(core, &self.asker, Response::Found(found));
         ops.read_ends(self.epoch);
     }

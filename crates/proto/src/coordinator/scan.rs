@@ -13,7 +13,6 @@ use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Message, ScanAnswer};
-use crate::quorum::Group;
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Page, Refusal, Response, Scan};
@@ -25,6 +24,9 @@ use stdx::{Mono, Span};
 
 /// Bytes of records one replica sends for one page.
 pub(crate) const PAGE_BYTES: usize = 4 << 20;
+
+/// Items of one page that may be written back; the page ends there.
+const WRITE_BACKS_MAX: usize = 256;
 
 /// Position of an item in storage order inside one bucket and partition.
 type Place = (ring::Token, ItemKey);
@@ -149,9 +151,14 @@ impl Scanning {
             }
         }
         let mut page = Page { items: Vec::new(), next: end.map(|(_, key)| key) };
-        let mut write_backs = 0;
+        let (mut write_backs, mut last) = (0, None);
         for ((_, key), answers) in by_place {
             let Some(record) = merged(&answers) else { continue };
+            if write_backs >= WRITE_BACKS_MAX {
+                page.next = last;
+                break;
+            }
+            last = Some(key.clone());
             if self.needed > 1 {
                 write_backs += usize::from(self.write_back(ops, core, id, key.clone(), &record, &answers));
             }
@@ -185,8 +192,8 @@ impl Scanning {
         }
         core.note(Note::ReadRepair(differing.len() as u32));
         let equal: Vec<NodeId> = answers.keys().copied().filter(|node| !differing.contains(node)).collect();
-        let groups = vec![Group { replicas: self.replicas.clone(), needed: self.needed }];
         let slot = Slot::new(core.history.genesis().grid, self.bucket.id, key);
+        let groups = core.write_back_groups(slot.partition, slot.bucket, self.needed);
         let within = self.deadline.since(core.now.mono);
         let asker = Asker::WriteBack { parent: id };
         Writing::write_back(ops, core, asker, slot, record.clone(), groups, &equal, within);
@@ -235,8 +242,8 @@ impl Scanning {
             self.give_up(ops, core);
         }
         if !self.answered {
-            ops.wake_at(id, self.deadline);
-            ops.put_back(id, Operation::Scan(self));
+            let wake = self.deadline;
+            ops.put_back(id, Operation::Scan(self), wake);
         }
     }
 

@@ -24,6 +24,9 @@ use stdx::{Mono, Span};
 /// Longest sort key: items are in order by all of it, and storage keys have a bound.
 const SORT_KEY_BYTES_MAX: usize = 32 << 10;
 
+/// Before a replica that did not know our epoch is told again.
+const BEHIND_AGAIN: Span = Span::millis(100);
+
 /// A write in flight.
 #[derive(Debug)]
 pub(crate) struct Writing {
@@ -37,6 +40,8 @@ pub(crate) struct Writing {
     hinted: Vec<NodeId>,
     /// Replicas that cannot acknowledge any more.
     lost: Vec<NodeId>,
+    /// Replicas that did not know our epoch, to be told again.
+    behind: Vec<NodeId>,
     fsync: bool,
     /// The record to send; none until the local replica has made it.
     record: Option<Record>,
@@ -103,6 +108,7 @@ impl Writing {
             any: false,
             hinted: Vec::new(),
             lost: Vec::new(),
+            behind: Vec::new(),
             fsync: true,
             record: None,
             context,
@@ -247,6 +253,11 @@ impl Writing {
             // Not a replica: it keeps a hint for one.
             Ack::Done if self.any && !self.answered => self.succeed(ops, core, 1),
             Ack::Done => {}
+            // It does not know yet that it holds the key, and is learning that now.
+            Ack::Stale(theirs) if theirs < core.epoch() => {
+                self.behind.push(from);
+                ops.wake_at(id, core.now.mono + BEHIND_AGAIN);
+            }
             Ack::Stale(_) | Ack::Full | Ack::Failed => self.lost.push(from),
         }
         self.keep(ops, core, id);
@@ -262,6 +273,11 @@ impl Writing {
 
     /// Time has passed, or somebody's condition has changed.
     pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        for node in std::mem::take(&mut self.behind) {
+            if !self.quorum.has(node) {
+                self.send(core, id, node);
+            }
+        }
         if core.now.mono >= self.hint_at && self.record.is_some() {
             self.quorum.silent().into_iter().for_each(|node| self.hint(core, id, node));
         }
@@ -287,14 +303,20 @@ impl Writing {
             ops.refuse(core, &self.asker, refusal);
             ops.write_ends(self.epoch);
         }
+        if self.answered {
+            // Whoever refused or failed is told again later.
+            for node in self.lost.clone().into_iter().filter(|node| !self.quorum.has(*node)).collect::<Vec<_>>() {
+                self.hint(core, id, node);
+            }
+            self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
+        }
         let all_settled =
             self.quorum.silent().iter().all(|node| self.lost.contains(node) || self.hinted.contains(node));
         if self.answered && (expired || all_settled) {
             return;
         }
-        let wake = if core.now.mono < self.hint_at { self.hint_at } else { self.deadline };
-        ops.wake_at(id, wake);
-        ops.put_back(id, Operation::Write(self));
+        let wake = if core.now.mono < self.hint_at { self.hint_at.min(self.deadline) } else { self.deadline };
+        ops.put_back(id, Operation::Write(self), wake);
     }
 
     fn succeed(&mut self, ops: &mut Operations, core: &mut Core, acknowledged: usize) {

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// How many decided events a node that is behind gets in one message.
 pub(crate) const EVENTS_PER_MESSAGE: usize = 256;
 
+/// No honest proposer gets here; a promise of the highest number there is would end all deciding.
+const BALLOT_MAX: u64 = 1 << 48;
+
 /// States of the registers that are not decided as far as this node knows.
 #[derive(Default)]
 pub(crate) struct Acceptors {
@@ -28,7 +31,7 @@ impl Acceptors {
     }
 
     pub(crate) fn on_prepare(&mut self, core: &mut Core, from: NodeId, epoch: Epoch, ballot: Ballot) {
-        if !self.is_open(core, from, epoch) {
+        if !self.is_open(core, from, epoch) || ballot.counter > BALLOT_MAX {
             return;
         }
         let state = self.states.entry(epoch).or_default();
@@ -42,7 +45,7 @@ impl Acceptors {
     }
 
     pub(crate) fn on_accept(&mut self, core: &mut Core, from: NodeId, epoch: Epoch, ballot: Ballot, event: Event) {
-        if !self.is_open(core, from, epoch) || core.history.admits(&event).is_err() {
+        if !self.is_open(core, from, epoch) || ballot.counter > BALLOT_MAX || core.history.admits(&event).is_err() {
             return;
         }
         let state = self.states.entry(epoch).or_default();

@@ -132,7 +132,7 @@ fn bucket_change(view: &View, wanted: &Bucket) -> Result<Option<Change>, Refusal
         Some(old) => Bucket { id: old.id, ..wanted.clone() },
         None => {
             let highest = view.buckets.keys().next_back().map_or(0, |id| id.0);
-            Bucket { id: BucketId(highest + 1), ..wanted.clone() }
+            Bucket { id: BucketId(highest.saturating_add(1)), ..wanted.clone() }
         }
     };
     let same = view.buckets.get(&bucket.id) == Some(&bucket);

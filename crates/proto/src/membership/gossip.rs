@@ -26,7 +26,7 @@ pub(crate) struct Gossip {
 
 impl Gossip {
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
-        (core.participants().len() > 1).then_some(self.next_at)
+        core.history.views().any(|view| view.ring.len() > 1).then_some(self.next_at)
     }
 
     pub(crate) fn on_time(&mut self, core: &mut Core) {
@@ -55,7 +55,7 @@ impl Gossip {
     ) {
         for (node, theirs) in progress {
             // What we say about ourselves is what we have on disk; nobody else knows better.
-            if node != core.node {
+            if node != core.node && core.history.knows(node) {
                 let known = core.progress.entry(node).or_default();
                 *known = known.merged(theirs);
             }

@@ -76,7 +76,10 @@ impl Transition {
         let target = core.epoch();
         let acked = core.least(|progress| progress.acked) >= target;
         let begun = streams.target() == Some(target);
-        if acked && !begun && core.stable() < target && core.own_progress().synced < target {
+        // One hand-over at a time: what this node has said to have handed over must be settled before the next begins, or
+        // a node that takes part in both would drop what another still has to get from it.
+        let said = self.writing.unwrap_or_else(|| core.own_progress()).synced;
+        if acked && !begun && core.stable() < target && said <= core.stable() {
             streams.hand_over(core, target);
         }
     }
@@ -86,9 +89,13 @@ impl Transition {
         let view = core.history.current();
         let is_member = |node: NodeId| view.ring.member(&node).is_some();
         let out = !is_member(core.node) && core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
+        if !out || hints_left || self.left || !core.history.knows(core.node) {
+            return false;
+        }
         let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
         let all_settled = view.ring.members().all(|member| settled(member.id) || core.is_down(member.id));
-        let done = out && all_settled && !hints_left && !self.left && core.was_member();
+        // One that has it on disk is enough to tell the others, but one there must be.
+        let done = all_settled && view.ring.members().any(|member| settled(member.id));
         self.left |= done;
         done
     }
@@ -129,10 +136,10 @@ fn held(core: &Core) -> Vec<(PartitionId, Vec<BucketId>)> {
 
 /// Drops what was held of a partition before and is not any more.
 fn drop_if_lost(core: &mut Core, partition: PartitionId, before: &[BucketId]) {
-    let keeps = |bucket: &BucketId| core.is_replica(core.node, partition, *bucket);
-    let keep: Vec<BucketId> = before.iter().copied().filter(keeps).collect();
-    if keep.len() < before.len() {
-        core.store(Purpose::Forget, StoreOp::Drop { partition, keep });
+    let lost = |bucket: &BucketId| !core.is_replica(core.node, partition, *bucket);
+    let buckets: Vec<BucketId> = before.iter().copied().filter(lost).collect();
+    if !buckets.is_empty() {
+        core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
     }
 }
 
