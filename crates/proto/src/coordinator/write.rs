@@ -40,8 +40,9 @@ pub(crate) struct Writing {
     hinted: Vec<NodeId>,
     /// Replicas that cannot acknowledge any more.
     lost: Vec<NodeId>,
-    /// Replicas that did not know our epoch, to be told again.
+    /// Replicas that did not know our epoch, to be told again at `behind_at`.
     behind: Vec<NodeId>,
+    behind_at: Mono,
     fsync: bool,
     /// The record to send; none until the local replica has made it.
     record: Option<Record>,
@@ -109,6 +110,7 @@ impl Writing {
             hinted: Vec::new(),
             lost: Vec::new(),
             behind: Vec::new(),
+            behind_at: Mono::default(),
             fsync: true,
             record: None,
             context,
@@ -256,7 +258,7 @@ impl Writing {
             // It does not know yet that it holds the key, and is learning that now.
             Ack::Stale(theirs) if theirs < core.epoch() => {
                 self.behind.push(from);
-                ops.wake_at(id, core.now.mono + BEHIND_AGAIN);
+                self.behind_at = core.now.mono + BEHIND_AGAIN;
             }
             Ack::Stale(_) | Ack::Full | Ack::Failed => self.lost.push(from),
         }
@@ -273,10 +275,9 @@ impl Writing {
 
     /// Time has passed, or somebody's condition has changed.
     pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
-        for node in std::mem::take(&mut self.behind) {
-            if !self.quorum.has(node) {
-                self.send(core, id, node);
-            }
+        if core.now.mono >= self.behind_at {
+            let behind = std::mem::take(&mut self.behind);
+            behind.into_iter().filter(|node| !self.quorum.has(*node)).for_each(|node| self.send(core, id, node));
         }
         if core.now.mono >= self.hint_at && self.record.is_some() {
             self.quorum.silent().into_iter().for_each(|node| self.hint(core, id, node));
@@ -316,6 +317,7 @@ impl Writing {
             return;
         }
         let wake = if core.now.mono < self.hint_at { self.hint_at.min(self.deadline) } else { self.deadline };
+        let wake = if self.behind.is_empty() { wake } else { wake.min(self.behind_at) };
         ops.put_back(id, Operation::Write(self), wake);
     }
 
