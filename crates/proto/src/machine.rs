@@ -13,7 +13,7 @@ use crate::hints::Hints;
 use crate::history::History;
 use crate::ids::{ClientId, Epoch, OpId};
 use crate::input::{Effect, Input, Note};
-use crate::membership::{Acceptors, Gossip, Proposals, Transition, tell_peers, tell_some};
+use crate::membership::{Acceptors, Gossip, Proposals, Transition, drop_foreign, tell_peers, tell_some};
 use crate::message::{Message, Progress};
 use crate::paxos::AcceptorState;
 use crate::replica;
@@ -79,7 +79,7 @@ impl Machine {
         let incarnation = boot.incarnation + 1;
         let meta = vec![Meta::Incarnation(incarnation)];
         machine.core.store(Purpose::Incarnation(incarnation), StoreOp::Meta(meta));
-        machine.drop_leftovers();
+        drop_foreign(&mut machine.core);
         tell_peers(&mut machine.core);
         machine.follow_up();
         let effects = std::mem::take(&mut machine.core.out);
@@ -467,18 +467,6 @@ impl Machine {
         if someone_went_down {
             for id in self.ops.ids() {
                 self.wake(id);
-            }
-        }
-    }
-
-    /// Partitions that were given away in an earlier life, but not yet dropped when it ended.
-    fn drop_leftovers(&mut self) {
-        let buckets: Vec<_> = self.core.history.current().buckets.keys().copied().collect();
-        for partition in self.grid().partitions() {
-            let lost = |bucket: &crate::ids::BucketId| !self.core.is_replica(self.core.node, partition, *bucket);
-            let buckets: Vec<_> = buckets.iter().copied().filter(lost).collect();
-            if !buckets.is_empty() {
-                self.core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
             }
         }
     }

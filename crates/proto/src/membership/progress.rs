@@ -18,7 +18,7 @@ use crate::input::{Effect, Note};
 use crate::message::Progress;
 use crate::store::{Meta, Purpose, StoreOp};
 use crate::streams::Streams;
-use ring::{NodeId, PartitionId};
+use ring::NodeId;
 
 /// Where this node stands in the changes of the ring.
 #[derive(Default)]
@@ -63,12 +63,9 @@ impl Transition {
         if stable <= core.stable() {
             return;
         }
-        let held: Vec<(PartitionId, Vec<BucketId>)> = held(core);
         core.history.forget_below(stable);
         core.note(Note::Stable(stable));
-        for (partition, buckets) in held {
-            drop_if_lost(core, partition, &buckets);
-        }
+        drop_foreign(core);
         tell_peers(core);
     }
 
@@ -123,23 +120,16 @@ fn wanted(ops: &Operations, core: &Core, streams: &Streams) -> Progress {
     own.merged(Progress { acked, synced, switched, settled: core.stable() })
 }
 
-/// What this node holds by any view in use.
-fn held(core: &Core) -> Vec<(PartitionId, Vec<BucketId>)> {
-    let buckets: Vec<BucketId> = core.history.current().buckets.keys().copied().collect();
-    let of = |partition: PartitionId| {
-        let held = buckets.iter().copied().filter(|bucket| core.is_replica(core.node, partition, *bucket)).collect();
-        (partition, held)
-    };
-    let grid = core.history.genesis().grid;
-    grid.partitions().map(of).filter(|(_, buckets): &(_, Vec<BucketId>)| !buckets.is_empty()).collect()
-}
-
-/// Drops what was held of a partition before and is not any more.
-fn drop_if_lost(core: &mut Core, partition: PartitionId, before: &[BucketId]) {
-    let lost = |bucket: &BucketId| !core.is_replica(core.node, partition, *bucket);
-    let buckets: Vec<BucketId> = before.iter().copied().filter(lost).collect();
-    if !buckets.is_empty() {
-        core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
+/// Drops what this node holds by no view in use: what it gave away, now or in an earlier life, and what it was given under
+/// a view that it heard of too late.
+pub(crate) fn drop_foreign(core: &mut Core) {
+    let known: Vec<BucketId> = core.history.current().buckets.keys().copied().collect();
+    for partition in core.history.genesis().grid.partitions() {
+        let foreign = |bucket: &BucketId| !core.is_replica(core.node, partition, *bucket);
+        let buckets: Vec<BucketId> = known.iter().copied().filter(foreign).collect();
+        if !buckets.is_empty() {
+            core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
+        }
     }
 }
 
