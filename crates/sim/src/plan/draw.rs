@@ -178,6 +178,20 @@ impl Faults {
         self.class("change of n", QUARTER, 2, |faults, prng| {
             vec![Fault::SetCopies { n: prng.between(1, 4) as u8, through: faults.host(prng) }]
         });
+        self.class("rush", QUARTER / 2, 3, |faults, prng| faults.rush(prng));
+    }
+
+    /// Several operators want different things of different members in the same moment, while members die.
+    fn rush(&self, prng: &mut Prng) -> Vec<Fault> {
+        let mut list: Vec<Fault> = (0..prng.between(2, 5))
+            .map(|_| Fault::SetCopies { n: prng.between(1, 4) as u8, through: self.host(prng) })
+            .collect();
+        for host in (0..self.hosts).map(HostId) {
+            if prng.chance(HALF) {
+                list.push(Fault::CrashInSync { host, down: Span::millis(1), loss: Loss::Some });
+            }
+        }
+        list
     }
 
     fn class(
