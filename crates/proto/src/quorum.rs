@@ -7,7 +7,7 @@ use ring::NodeId;
 use std::sync::Arc;
 
 /// A set of replicas and how many of them must answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
     /// The replicas, distinct.
     pub replicas: Arc<[NodeId]>,
@@ -16,9 +16,10 @@ pub struct Group {
 }
 
 /// Answers counted against one or more groups.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Quorum {
     groups: Vec<Group>,
+    /// Ascending.
     answered: Vec<NodeId>,
 }
 
@@ -30,8 +31,8 @@ impl Quorum {
 
     /// A replica has answered. Repetition counts once.
     pub fn add(&mut self, node: NodeId) {
-        if !self.answered.contains(&node) {
-            self.answered.push(node);
+        if let Err(at) = self.answered.binary_search(&node) {
+            self.answered.insert(at, node);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::Ballot;
 
 /// What an acceptor must not forget about one register.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AcceptorState<V> {
     /// No ballot below this one gets help.
     pub promised: Ballot,
