@@ -200,9 +200,7 @@ impl<C: Change> Round<C> {
     pub fn has_hope(&self, hopeful: impl Fn(NodeId) -> bool) -> bool {
         let hopeful = |node| !self.lost.contains(&node) && hopeful(node);
         match &self.phase {
-            Phase::Reading { held } | Phase::Preparing { held, .. } => {
-                self.quorum_of(held.keys()).can_be_met(hopeful)
-            }
+            Phase::Reading { held } | Phase::Preparing { held, .. } => self.quorum_of(held.keys()).can_be_met(hopeful),
             Phase::Accepting { accepted, .. } => accepted.can_be_met(hopeful),
             Phase::Idle | Phase::Over => true,
         }

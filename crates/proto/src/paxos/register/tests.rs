@@ -204,8 +204,11 @@ impl World {
                 assert!(!one.list.contains(name), "seed {seed}: {name} was refused and took effect");
             }
             for other in &self.seen {
-                let (short, long) =
-                    if one.list.len() <= other.list.len() { (&one.list, &other.list) } else { (&other.list, &one.list) };
+                let (short, long) = if one.list.len() <= other.list.len() {
+                    (&one.list, &other.list)
+                } else {
+                    (&other.list, &one.list)
+                };
                 assert_eq!(short[..], long[..short.len()], "seed {seed}: two orders were seen");
                 if one.ended < other.began {
                     assert!(one.list.len() <= other.list.len(), "seed {seed}: a later operation saw less");
