@@ -6,6 +6,7 @@ use crate::ids::BucketId;
 use crate::record::Rule;
 use std::fmt;
 use stdx::Span;
+use stdx::bugs::planted;
 
 /// How many replicas must answer before the coordinator does.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -28,6 +29,7 @@ impl Level {
     pub fn needed(self, replicas: usize) -> Option<usize> {
         let needed = match self {
             Level::Any | Level::One => 1,
+            Level::Quorum if planted("a quorum is one less") => (replicas / 2).max(1),
             Level::Quorum => replicas / 2 + 1,
             Level::All => replicas.max(1),
             Level::Count(count) => usize::from(count),

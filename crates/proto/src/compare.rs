@@ -100,7 +100,7 @@ pub(crate) fn on_compared(
         .filter(|own| theirs.iter().any(|other| own.0 == other.0 && own.1 != other.1))
         .map(|own| own.0)
         .collect();
-    if differing.is_empty() {
+    if differing.is_empty() || stdx::bugs::planted("differing partitions are left") {
         return;
     }
     stdx::marks::hit("anti_entropy_found_a_difference");

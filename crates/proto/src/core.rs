@@ -17,6 +17,7 @@ use liveness::{Condition, Detector};
 use ring::{Member, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use stdx::bugs::planted;
 use stdx::{Now, Prng};
 
 /// A node that left in one of this many last events may still be talked to.
@@ -47,7 +48,8 @@ impl Core {
     pub(crate) fn new(config: Config, now: Now, node: NodeId, history: History, seed: u64) -> Core {
         let detector = Detector::new(config.liveness, Prng::keyed(seed, "detector", &[]).next_u64());
         // An answer to an earlier life of this node must not be taken for an answer to this one.
-        let ids = Prng::keyed(seed, "ids", &[]).next_u64();
+        let ids =
+            if planted("request ids come back after a restart") { 0 } else { Prng::keyed(seed, "ids", &[]).next_u64() };
         Core {
             config,
             now,
@@ -97,6 +99,9 @@ impl Core {
     /// A name for a hint that no earlier life of this node has used: hints outlive it.
     pub(crate) fn next_hint(&mut self) -> HintId {
         self.hints += 1;
+        if planted("hint ids come back after a restart") {
+            return HintId(self.hints);
+        }
         HintId(u64::from(self.incarnation().unwrap_or(0)) << 32 | self.hints)
     }
 
@@ -122,6 +127,9 @@ impl Core {
     /// that names a later dot of an actor without its earlier ones would make replicas drop them.
     pub(crate) fn lone_dot(&mut self) -> Option<Dot> {
         self.actor?;
+        if planted("a lone dot names its node") {
+            return self.next_dot();
+        }
         Some(Dot { actor: Actor { node: self.prng.next_u128(), incarnation: 0 }, counter: 1 })
     }
 
@@ -174,6 +182,9 @@ impl Core {
         if self.stable() == self.epoch() {
             return self.epoch();
         }
+        if planted("reads switch without a barrier") {
+            return self.own_progress().synced.max(self.stable()).min(self.epoch());
+        }
         let synced = self.least(|progress| progress.synced).min(self.epoch());
         // Whoever the others do not wait for any more may never hear how far those were who have gone meanwhile.
         self.stable().max(self.own_progress().switched).max(synced).max(self.told())
@@ -183,6 +194,9 @@ impl Core {
     pub(crate) fn write_sets(&self, partition: PartitionId, bucket: BucketId) -> Vec<Arc<[NodeId]>> {
         let mut sets: Vec<Arc<[NodeId]>> = Vec::with_capacity(1);
         for view in self.history.views() {
+            if planted("writes go to the newest replicas alone") && view.epoch < self.epoch() {
+                continue;
+            }
             let replicas = view.replicas(partition, bucket);
             let same = |set: &Arc<[NodeId]>| set.len() == replicas.len() && replicas.iter().all(|r| set.contains(r));
             if !replicas.is_empty() && !sets.iter().any(same) {

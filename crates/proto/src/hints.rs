@@ -14,6 +14,7 @@ use crate::store::{Hint, Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
 /// Before hints that could not be delivered are tried again.
@@ -102,6 +103,9 @@ impl Hints {
             return;
         }
         state.in_flight = hints.iter().map(|hint| hint.id).collect();
+        if planted("a hint is dropped when it is sent") {
+            core.store(Purpose::Forget, StoreOp::DropHints { target, ids: hints.iter().map(|hint| hint.id).collect() });
+        }
         for hint in hints {
             replay(ops, core, hint);
         }
@@ -150,6 +154,9 @@ fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
         return;
     }
     let groups = match sets.as_slice() {
+        _ if planted("a hint goes to its target alone") && sets.iter().any(|set| set.contains(&hint.target)) => {
+            vec![Group { replicas: Arc::from([hint.target]), needed: 1 }]
+        }
         [only] if only.contains(&hint.target) => vec![Group { replicas: Arc::from([hint.target]), needed: 1 }],
         _ => sets.into_iter().map(|replicas| Group { needed: replicas.len(), replicas }).collect::<Vec<Group>>(),
     };

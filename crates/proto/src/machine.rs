@@ -23,6 +23,7 @@ use crate::streams::Streams;
 use liveness::Condition;
 use ring::{Grid, Member, NodeId};
 use std::collections::BTreeMap;
+use stdx::bugs::planted;
 use stdx::{Mono, Now, Prng, Span};
 
 /// The longest a request may take, whatever its client says: changes of the ring wait for requests that began before.
@@ -69,7 +70,7 @@ impl Machine {
             core,
             ops: Operations::default(),
             streams: Streams::default(),
-            hints: Hints::new(boot.hints),
+            hints: Hints::new(boot.hints.into_iter().filter(|_| !planted("hints forgotten at restart"))),
             transition: Transition::default(),
             proposals: Proposals::default(),
             acceptors: Acceptors::new(boot.acceptors),
@@ -79,6 +80,9 @@ impl Machine {
         let incarnation = boot.incarnation + 1;
         let meta = vec![Meta::Incarnation(incarnation)];
         machine.core.store(Purpose::Incarnation(incarnation), StoreOp::Meta(meta));
+        if planted("incarnation before fsync") {
+            machine.core.begin_incarnation(incarnation);
+        }
         drop_foreign(&mut machine.core);
         tell_peers(&mut machine.core);
         machine.follow_up();

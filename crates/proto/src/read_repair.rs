@@ -6,6 +6,7 @@
 use crate::record::Record;
 use ring::NodeId;
 use std::collections::BTreeMap;
+use stdx::bugs::planted;
 
 /// Everything the answers know, merged; `None` if no replica holds anything.
 pub(crate) fn merged(answers: &BTreeMap<NodeId, Option<Record>>) -> Option<Record> {
@@ -15,7 +16,9 @@ pub(crate) fn merged(answers: &BTreeMap<NodeId, Option<Record>>) -> Option<Recor
 /// Replicas whose answer lacks something of `merged`.
 pub(crate) fn behind(merged: Option<&Record>, answers: &BTreeMap<NodeId, Option<Record>>) -> Vec<NodeId> {
     let Some(merged) = merged else { return Vec::new() };
-    answers.iter().filter(|(_, answer)| answer.as_ref() != Some(merged)).map(|(node, _)| *node).collect()
+    let counts = |answer: &Option<Record>| answer.is_some() || !planted("a missing copy is not behind");
+    let behind = answers.iter().filter(|(_, answer)| answer.as_ref() != Some(merged) && counts(answer));
+    behind.map(|(node, _)| *node).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use causal::{Context, Dot, DvvSet, Stamp};
 use std::mem;
 use stdx::Wall;
+use stdx::bugs::planted;
 
 /// How concurrent writes of one bucket are settled. Fixed when the bucket is made.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -53,7 +54,7 @@ impl Version {
     /// The value a reader at `wall` sees: none if deleted or expired.
     pub fn visible(&self, wall: Wall) -> Option<&Value> {
         match self.expires {
-            Some(end) if end <= wall => None,
+            Some(end) if end <= wall && !planted("expired versions are shown") => None,
             _ => self.value.as_ref(),
         }
     }
@@ -97,7 +98,9 @@ impl Record {
     /// Applies an update to what a replica holds and returns what it holds from now on. The dot must be new to it.
     pub fn updated(current: Option<Record>, rule: Rule, update: Update) -> Record {
         let Update { dot, context, mut version } = update;
-        if let Some(highest) = current.as_ref().and_then(Record::highest_stamp) {
+        if let Some(highest) = current.as_ref().and_then(Record::highest_stamp)
+            && !planted("a stamp below what is held")
+        {
             version.stamp = version.stamp.max(highest.next());
         }
         match rule {
@@ -107,6 +110,7 @@ impl Record {
                     Some(Record::Siblings(set)) => set,
                     _ => DvvSet::new(),
                 };
+                let context = if planted("a write supersedes what it has not seen") { set.context() } else { context };
                 set.update(&context, dot, version);
                 Record::Siblings(set)
             }
@@ -123,7 +127,13 @@ impl Record {
                 *self = other.clone();
                 true
             }
-            (Record::Siblings(set), Record::Siblings(other_set)) => set.sync(other_set),
+            (Record::Siblings(set), Record::Siblings(other_set)) => {
+                if planted("merging drops a sibling") && set.has_values() {
+                    set.discard(&other_set.context());
+                    return false;
+                }
+                set.sync(other_set)
+            }
             // A bucket's rule is fixed when it is made and ids are not reused, so this is a damaged or hostile peer.
             (Record::Siblings(_), Record::Latest { .. }) | (Record::Latest { .. }, Record::Siblings(_)) => false,
         }

@@ -11,10 +11,14 @@ use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
 use crate::record::{Record, Rule};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId};
+use stdx::bugs::planted;
 
 /// Whether a peer's message about a partition may be served. A sender with a newer epoch may know that we hold the
 /// partition by now, but we do not: what we took would be dropped at our next change or start, acknowledged or not.
 fn is_served(core: &Core, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> bool {
+    if planted("no fence") {
+        return true;
+    }
     epoch >= core.stable() && core.is_replica(core.node, partition, bucket)
 }
 
@@ -62,6 +66,7 @@ pub(crate) fn on_replicate(
     if let Some(stamp) = record.highest_stamp() {
         core.observe(stamp);
     }
+    let fsync = fsync && !planted("acknowledged before fsync");
     core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::Merge { slot, record, fsync });
 }
 
@@ -125,8 +130,9 @@ pub(crate) fn on_push(
 ) {
     let items: Vec<(Slot, Record)> =
         items.into_iter().map(|(bucket, key, record)| (slot(core, bucket, key), record)).collect();
+    let any_stream = planted("late streams are taken");
     let served = items.iter().all(|(slot, record)| {
-        is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, record)
+        any_stream || is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, record)
     });
     if !served || epoch > core.epoch() {
         return core.send(from, Message::Pushed { session, ok: false });
@@ -136,6 +142,12 @@ pub(crate) fn on_push(
         core.observe(stamp);
     }
     core.store(Purpose::AnswerPush { to: from, session }, StoreOp::MergeAll { items });
+}
+
+/// Every record is told, tombstones too: the coordinator merges before it filters.
+fn is_told(record: &Record) -> bool {
+    !planted("tombstones filtered before merging")
+        || record.versions().iter().any(|(_, version)| version.value.is_some())
 }
 
 /// Storage has done what a peer asked for.
@@ -151,14 +163,17 @@ pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome
         }
         Purpose::AnswerRead { to, op } => {
             let answer = match outcome {
-                StoreOutcome::Held(record) => ReadAnswer::Held(record),
+                StoreOutcome::Held(record) => ReadAnswer::Held(record.filter(is_told)),
                 _ => ReadAnswer::Failed,
             };
             core.send(to, Message::ReadReply { op, answer });
         }
         Purpose::AnswerScan { to, op } => {
             let answer = match outcome {
-                StoreOutcome::Page { items, more } => ScanAnswer::Held { items, more },
+                StoreOutcome::Page { items, more } => {
+                    let items = items.into_iter().filter(|(_, _, record)| is_told(record)).collect();
+                    ScanAnswer::Held { items, more }
+                }
                 _ => ScanAnswer::Failed,
             };
             core.send(to, Message::ScanReply { op, answer });

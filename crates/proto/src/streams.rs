@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
 /// Most records in one page.
@@ -89,7 +90,7 @@ impl Streams {
     /// acknowledged `target`, so that no write is in flight that the receivers do not get anyway.
     pub(crate) fn hand_over(&mut self, core: &mut Core, target: Epoch) {
         self.target = Some(target);
-        self.open = transfers(core);
+        self.open = if planted("joiner not seeded") { BTreeMap::new() } else { transfers(core) };
         self.active.retain(|_, stream| stream.reason == Reason::Repair);
         self.waiting.retain(|(reason, ..)| *reason == Reason::Repair);
         self.retry.retain(|(_, reason, ..)| *reason == Reason::Repair);
@@ -177,6 +178,9 @@ impl Streams {
             return self.page_done(core, stream);
         }
         core.send(from, Message::Push { session, epoch: core.epoch(), items });
+        if planted("a page counts before it is acknowledged") {
+            return self.page_done(core, stream);
+        }
         stream.give_up_at = core.now.mono + PAGE_TIME;
         self.active.insert(session, stream);
     }
@@ -188,6 +192,10 @@ impl Streams {
     }
 
     fn take(&mut self, session: SessionId, from: NodeId) -> Option<Stream> {
+        let session = match self.active.iter().find(|(_, stream)| stream.to == from) {
+            Some((any, _)) if planted("answers of an old session count") => *any,
+            _ => session,
+        };
         if self.active.get(&session)?.to != from {
             return None;
         }
@@ -275,7 +283,7 @@ fn transfers(core: &Core) -> BTreeMap<(PartitionId, NodeId), Position> {
             }
             for view in &later {
                 let after = view.replicas(partition, *bucket);
-                let stays = after.contains(&core.node);
+                let stays = after.contains(&core.node) || planted("leavers give to gainers alone");
                 let gets = after.iter().filter(|node| !stays || !before.contains(node));
                 open.extend(gets.map(|node| ((partition, *node), None)));
             }

@@ -1,5 +1,5 @@
-//! Planted bugs in the shell around the node, to show that the checkers can fail. Switched on by a plan, and only in
-//! builds with the feature `mutants`.
+//! Planted bugs, to show that the checkers can fail: some in the shell around the node, most of them in the node's own
+//! code, where [`stdx::bugs::planted`] names them. Switched on by a plan, and only in builds with the feature `mutants`.
 
 /// A planted bug.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,11 +19,18 @@ pub enum Mutant {
     EmptyReads,
     /// What a node promised and accepted about membership never gets to the disk.
     ForgottenPromises,
+    /// The bug of this name in the node's own code.
+    Planted(&'static str),
 }
 
 impl Mutant {
     /// True if this is the plan's bug, in a build that has bugs.
     pub(crate) fn is(self, other: Mutant) -> bool {
         cfg!(feature = "mutants") && self == other
+    }
+
+    /// Makes this thread's nodes have the bug, and no other.
+    pub(crate) fn plant(self) {
+        stdx::bugs::plant(if let Mutant::Planted(name) = self { name } else { "" });
     }
 }

@@ -62,6 +62,7 @@ pub fn run(plan: Plan) -> Report {
 /// Carries a plan out and writes a trace.
 pub fn run_with(plan: Plan, sink: Option<Sink>) -> Report {
     stdx::marks::start();
+    plan.mutant.plant();
     let seed = plan.seed;
     let mut world = World::new(plan, sink);
     world.live();

@@ -20,6 +20,7 @@ use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
 /// Bytes of records one replica sends for one page.
@@ -159,7 +160,7 @@ impl Scanning {
                 break;
             }
             last = Some(key.clone());
-            if self.needed > 1 {
+            if self.needed > 1 && !planted("scans repair nothing") {
                 write_backs += usize::from(self.write_back(ops, core, id, key.clone(), &record, &answers));
             }
             let visible = siblings(&record, core.now.wall);
@@ -174,6 +175,9 @@ impl Scanning {
     /// The last place that every answering replica has reached; `None` if all reached the end of the range.
     fn reached(&self) -> Option<Place> {
         let ends = self.answers.values().filter(|held| held.more).filter_map(|held| held.items.last());
+        if planted("a page ends where the longest answer ends") {
+            return ends.map(|(place, _)| place.clone()).max();
+        }
         ends.map(|(place, _)| place.clone()).min()
     }
 

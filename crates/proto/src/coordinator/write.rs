@@ -19,7 +19,8 @@ use crate::request::{Put, Refusal, Response, Written};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use causal::Context;
 use ring::NodeId;
-use stdx::{Mono, Span};
+use stdx::bugs::planted;
+use stdx::{Mono, Span, Wall};
 
 /// Longest sort key: items are in order by all of it, and storage keys have a bound.
 const SORT_KEY_BYTES_MAX: usize = 32 << 10;
@@ -144,8 +145,9 @@ impl Writing {
             return Err(Refusal::ContextUnknown);
         }
         let ttl = if put.value.is_some() { put.ttl.or(bucket.ttl) } else { None };
-        let version =
-            Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| core.now.wall.plus(ttl)), value: put.value };
+        let wall =
+            if planted("time to live by the wrong clock") { Wall(core.now.mono.0 / 1_000) } else { core.now.wall };
+        let version = Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| wall.plus(ttl)), value: put.value };
         let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, context.clone());
         writing.any = level == Level::Any;
         writing.fsync = put.durability == Durability::Fsync;
@@ -154,7 +156,7 @@ impl Writing {
 
     /// The version is made; this is the whole record.
     fn made(&mut self, record: Record) {
-        if record.versions().len() == 1 {
+        if record.versions().len() == 1 || planted("an answer covers what its client has not seen") {
             self.context = record.context();
         }
         self.record = Some(record);
@@ -227,6 +229,9 @@ impl Writing {
 
     /// A hint is durable, or could not be kept.
     pub(crate) fn on_hint(mut self, ops: &mut Operations, core: &mut Core, id: OpId, target: NodeId, kept: bool) {
+        if kept && planted("a hint counts for the quorum") {
+            self.quorum.add(target);
+        }
         if self.any && !self.answered {
             if kept {
                 self.succeed(ops, core, 1);

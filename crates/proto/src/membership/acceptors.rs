@@ -11,6 +11,7 @@ use crate::paxos::{AcceptorState, Answer, Ballot};
 use crate::store::{Meta, Purpose, StoreOp};
 use ring::NodeId;
 use std::collections::BTreeMap;
+use stdx::bugs::planted;
 
 /// How many decided events a node that is behind gets in one message.
 pub(crate) const EVENTS_PER_MESSAGE: usize = 256;
@@ -40,6 +41,9 @@ impl Acceptors {
             _ => {
                 let meta = Meta::Acceptor { epoch, state: state.clone() };
                 core.store(Purpose::Promised { to: from, epoch, ballot }, StoreOp::Meta(vec![meta]));
+                if planted("promise before fsync") {
+                    self.on_promised(core, from, epoch, ballot);
+                }
             }
         }
     }
@@ -54,6 +58,9 @@ impl Acceptors {
             _ => {
                 let meta = Meta::Acceptor { epoch, state: state.clone() };
                 core.store(Purpose::Accepted { to: from, epoch, ballot }, StoreOp::Meta(vec![meta]));
+                if planted("accept before fsync") {
+                    self.on_accepted(core, from, epoch, ballot);
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::message::{Message, Progress};
 use crate::store::{Meta, Purpose, StoreOp};
 use ring::NodeId;
 use stdx::Mono;
+use stdx::bugs::planted;
 
 /// Peers told at once when something new is known.
 const TOLD_AT_ONCE: usize = 16;
@@ -102,7 +103,8 @@ impl Gossip {
         }
         // A node that gains partitions takes a new incarnation together with the event: it may have dropped these
         // very partitions before, and a dot made without knowing its own older ones would hide them.
-        let incarnation = core.incarnation().map(|incarnation| incarnation + 1);
+        let incarnation = core.incarnation().filter(|_| !planted("no new incarnation with an event"));
+        let incarnation = incarnation.map(|incarnation| incarnation + 1);
         let mut metas: Vec<Meta> = fitting.iter().cloned().map(Meta::Event).collect();
         metas.extend(incarnation.map(Meta::Incarnation));
         self.writing = true;

@@ -19,6 +19,7 @@ use crate::message::Progress;
 use crate::store::{Meta, Purpose, StoreOp};
 use crate::streams::Streams;
 use ring::NodeId;
+use stdx::bugs::planted;
 
 /// Where this node stands in the changes of the ring.
 #[derive(Default)]
@@ -43,6 +44,9 @@ impl Transition {
         if wanted != known && self.writing.is_none() {
             self.writing = Some(wanted);
             core.store(Purpose::Progress(wanted), StoreOp::Meta(vec![Meta::Progress(wanted)]));
+            if planted("progress told before fsync") {
+                self.on_written(core, wanted);
+            }
         }
     }
 
@@ -56,7 +60,11 @@ impl Transition {
 
     /// Older views go out of use when everybody has switched.
     fn settle(&mut self, core: &mut Core) {
-        let all_switched = core.least(|progress| progress.switched);
+        let all_switched = if planted("dropped before all have switched") {
+            core.own_progress().switched
+        } else {
+            core.least(|progress| progress.switched)
+        };
         // Our own switch must be durable and told, or our reads may still use the older view. Whoever is far behind
         // goes as far as that allows: in the views that are left it may have nothing to hand over any more.
         let stable = all_switched.max(core.told()).min(core.epoch()).min(core.own_progress().switched);
@@ -71,12 +79,13 @@ impl Transition {
 
     fn start_hand_over(&mut self, core: &mut Core, streams: &mut Streams) {
         let target = core.epoch();
-        let acked = core.least(|progress| progress.acked) >= target;
+        let acked = core.least(|progress| progress.acked) >= target || planted("seeded before the fence");
         let begun = streams.target() == Some(target);
         // One hand-over at a time: what this node has said to have handed over must be settled before the next begins, or
         // a node that takes part in both would drop what another still has to get from it.
         let said = self.writing.unwrap_or_else(|| core.own_progress()).synced;
-        if acked && !begun && core.stable() < target && said <= core.stable() {
+        let is_free = said <= core.stable() || planted("two hand-overs at once");
+        if acked && !begun && core.stable() < target && is_free {
             streams.hand_over(core, target);
         }
     }
@@ -107,7 +116,8 @@ impl Transition {
 fn wanted(ops: &Operations, core: &Core, streams: &Streams) -> Progress {
     let own = core.own_progress();
     let epoch = core.epoch();
-    let acked = ops.oldest_write().map_or(epoch, |oldest| oldest.min(epoch));
+    let oldest_write = ops.oldest_write().filter(|_| !planted("acknowledged an epoch during older writes"));
+    let acked = oldest_write.map_or(epoch, |oldest| oldest.min(epoch));
     let nothing_to_give = core.stable() == epoch;
     let handed_over = streams.is_done() && streams.target().is_some();
     let synced = match streams.target() {

@@ -7,6 +7,7 @@
 use super::Ballot;
 use ring::NodeId;
 use std::collections::BTreeSet;
+use stdx::bugs::planted;
 
 /// One node's attempts on one register.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ impl<V: Clone> Proposer<V> {
     /// Begins: ask every acceptor to promise [`Proposer::ballot`], which is above `used`: whatever this node has tried
     /// before in this life must be below, or two values would go out under one ballot.
     pub fn new(acceptors: Vec<NodeId>, node: NodeId, incarnation: u32, used: Ballot, own: V) -> Proposer<V> {
+        let used = if planted("a ballot is used for two changes") { Ballot::default() } else { used };
         let ballot = used.above(node, incarnation);
         let phase = Phase::Preparing { promised: BTreeSet::new(), best: None };
         Proposer { acceptors, ballot, highest_seen: ballot, own, phase }
@@ -81,13 +83,13 @@ impl<V: Clone> Proposer<V> {
         if ballot != self.ballot || !self.acceptors.contains(&from) {
             return Step::Wait;
         }
-        promised.insert(from);
+        let again = !promised.insert(from) && planted("a promise counts twice");
         if let Some((ballot, value)) = accepted
-            && best.as_ref().is_none_or(|(highest, _)| ballot > *highest)
+            && best.as_ref().is_none_or(|(highest, _)| ballot > *highest && !planted("first value of the promises"))
         {
             *best = Some((ballot, value));
         }
-        if promised.len() <= self.acceptors.len() / 2 {
+        if promised.len() + usize::from(again) <= self.acceptors.len() / 2 {
             return Step::Wait;
         }
         let value = best.take().map_or_else(|| self.own.clone(), |(_, value)| value);
