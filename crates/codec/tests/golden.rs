@@ -168,7 +168,13 @@ fn messages() {
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
     for (name, message) in [
         ("replicate", Message::Replicate { op, epoch, bucket, key: key.clone(), record: siblings(), fsync: true }),
-        ("replicated", Message::Replicated { op, ack: proto::Ack::Stale(epoch) }),
+        (
+            "replicated",
+            Message::Replicated {
+                op,
+                ack: proto::Ack::Stale(proto::Fences { epoch, switched: proto::Epoch(3), stable: proto::Epoch(2) }),
+            },
+        ),
         ("read", Message::Read { op, epoch, bucket, key }),
         ("scan", Message::Scan { op, epoch, range, limit: 100 }),
         ("join", Message::Forward { op, request: Request::Admin(Admin::Join(join)), within: Span::secs(5) }),

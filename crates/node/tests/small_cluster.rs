@@ -318,3 +318,55 @@ fn scans_give_items_in_order_and_in_pages() {
     let wanted: Vec<_> = (3..21).map(|i| bytes::Bytes::from(format!("{i:02}"))).collect();
     assert_eq!(found, wanted);
 }
+
+/// What one node alone was given before it went down is still there when it comes back after the others changed the ring
+/// without it and its partitions have gone to others.
+#[test]
+fn a_join_goes_on_without_a_dead_node_which_hands_over_when_it_is_back() {
+    let mut cluster = Cluster::of(3, 4);
+    for i in 0..40 {
+        cluster.put(1, "default", &format!("key_{i}"), Some("v"), None);
+    }
+    cluster.run();
+    let others: Vec<_> = (1..=3).filter_map(|id| cluster.nodes.remove(&NodeId(id)).map(|node| (id, node))).collect();
+    let mut alone = Vec::new();
+    for i in 0..60 {
+        let key = format!("alone_{i}");
+        let put = Put {
+            bucket: "default".to_owned(),
+            key: ItemKey::plain(key.clone()),
+            value: Some(Value::plain("v")),
+            context: None,
+            level: Some(Level::One),
+            durability: Durability::Fsync,
+            ttl: None,
+        };
+        if matches!(cluster.ask(4, Request::Put(put)), Response::Written(_)) {
+            alone.push(key);
+        }
+    }
+    assert!(alone.len() > 20, "{alone:?}");
+    // It dies before it keeps hints, and forgets what it was doing.
+    cluster.nodes.remove(&NodeId(4));
+    cluster.queue.clear();
+    cluster.nodes.extend(others.into_iter().map(|(id, node)| (NodeId(id), node)));
+    cluster.run();
+    cluster.join(5);
+    let status = cluster.status(2);
+    assert_eq!(status.stable, status.epoch, "{:?}", status.blocked);
+    assert_eq!(cluster.get(5, "default", "key_7", None).0, ["v"]);
+
+    let disk = cluster.disks.remove(&NodeId(4)).expect("its disk is there");
+    let engine = disk.open().expect("it opens again");
+    cluster.open(NodeId(4), disk, engine);
+    for id in [1, 2, 3, 5] {
+        cluster.queue.push_back((NodeId(id), NodeInput::Connected { peer: NodeId(4) }));
+        cluster.queue.push_back((NodeId(4), NodeInput::Connected { peer: NodeId(id) }));
+    }
+    (0..10).for_each(|_| cluster.run());
+    for key in &alone {
+        assert_eq!(cluster.get(1, "default", key, None).0, ["v"], "{key}");
+    }
+    let copies: Vec<usize> = (1..=5).map(|id| cluster.copies(id)).collect();
+    assert_eq!(copies.iter().sum::<usize>(), 3 * (40 + alone.len()), "{copies:?}");
+}

@@ -5,11 +5,12 @@
 
 use crate::config::Config;
 use crate::event::{Change, Event};
+use crate::fences::{Absent, Fences};
 use crate::history::History;
 use crate::ids::{BucketId, ClientId, Epoch, HintId, OpId, SessionId};
 use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
-use crate::quorum::Group;
+use crate::quorum::{Group, Need};
 use crate::request::Response;
 use crate::store::{Purpose, StoreOp, Ticket};
 use causal::{Actor, Dot, HybridClock, Stamp};
@@ -32,6 +33,10 @@ pub(crate) struct Core {
     pub(crate) detector: Detector<NodeId>,
     /// How far each node has said it is; our own entry is what we have durably and have said.
     pub(crate) progress: BTreeMap<NodeId, Progress>,
+    /// The furthest fences of replicas that have refused us.
+    pub(crate) heard: Fences,
+    /// Participants that the change under way can do without.
+    pub(crate) absent: Absent,
     pub(crate) out: Vec<Effect>,
     /// Messages between parts of this node, handed over before `handle` returns.
     pub(crate) to_self: Vec<Message>,
@@ -58,6 +63,8 @@ impl Core {
             history,
             detector,
             progress: BTreeMap::new(),
+            heard: Fences::default(),
+            absent: Absent::default(),
             out: Vec::new(),
             to_self: Vec::new(),
             disk_bytes: 0,
@@ -165,16 +172,11 @@ impl Core {
         members.chain([self.node]).collect()
     }
 
-    /// The smallest of one part of everybody's progress.
-    pub(crate) fn least(&self, part: impl Fn(&Progress) -> Epoch) -> Epoch {
-        let of = |node: &NodeId| self.progress.get(node).map_or(Epoch(0), &part);
-        self.participants().iter().map(of).min().unwrap_or_default()
-    }
-
     /// The newest epoch that somebody says has settled: everybody it was to wait for has switched to it, so everything
     /// is with its replicas.
     pub(crate) fn told(&self) -> Epoch {
-        self.progress.values().map(|progress| progress.settled).max().unwrap_or_default().min(self.epoch())
+        let told = self.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
+        told.max(self.heard.stable).min(self.epoch())
     }
 
     /// The epoch reads use: everything older than it has been handed over to its replicas.
@@ -187,7 +189,8 @@ impl Core {
         }
         let synced = self.least(|progress| progress.synced).min(self.epoch());
         // Whoever the others do not wait for any more may never hear how far those were who have gone meanwhile.
-        self.stable().max(self.own_progress().switched).max(synced).max(self.told())
+        let switched = self.own_progress().switched.max(self.heard.switched).min(self.epoch());
+        self.stable().max(switched).max(synced).max(self.told())
     }
 
     /// The distinct replica sets that a write must reach, oldest view first.
@@ -220,25 +223,24 @@ impl Core {
         self.history.views().any(|view| view.replicas(partition, bucket).contains(&node))
     }
 
-    /// Groups for a write at a level, or the number of replicas if the level is impossible.
-    pub(crate) fn write_groups(
-        &self,
-        partition: PartitionId,
-        bucket: BucketId,
-        level: crate::bucket::Level,
-    ) -> Result<Vec<Group>, usize> {
-        let group = |replicas: Arc<[NodeId]>| match level.needed(replicas.len()) {
-            Some(needed) => Ok(Group { replicas, needed }),
-            None => Err(replicas.len()),
+    /// Groups for an operation that needs so much of every replica set in use, as many as there are at most.
+    pub(crate) fn groups(&self, partition: PartitionId, bucket: BucketId, need: Need) -> Vec<Group> {
+        let sets = self.write_sets(partition, bucket);
+        let needed = |replicas: usize| match need {
+            Need::Level(level) => level.needed(replicas).unwrap_or(replicas),
+            Need::Copies(copies) => copies.min(replicas),
+            Need::Hinted(_) => replicas,
         };
-        self.write_sets(partition, bucket).into_iter().map(group).collect()
-    }
-
-    /// Groups for the write-back of what a read of `needed` replicas has seen: as many in every replica set in use, or a
-    /// read by another view would not see it.
-    pub(crate) fn write_back_groups(&self, partition: PartitionId, bucket: BucketId, needed: usize) -> Vec<Group> {
-        let group = |replicas: Arc<[NodeId]>| Group { needed: needed.min(replicas.len()), replicas };
-        self.write_sets(partition, bucket).into_iter().map(group).collect()
+        match (need, sets.as_slice()) {
+            // While the ring changes, the target may have handed the partition over already, and what it is given now
+            // would go when it drops the partition.
+            (Need::Hinted(target), [only, ..])
+                if only.contains(&target) && (sets.len() == 1 || planted("a hint goes to its target alone")) =>
+            {
+                vec![Group { replicas: Arc::from([target]), needed: 1 }]
+            }
+            _ => sets.into_iter().map(|replicas| Group { needed: needed(replicas.len()), replicas }).collect(),
+        }
     }
 
     pub(crate) fn condition(&self, node: NodeId) -> Condition {

@@ -9,11 +9,10 @@ use crate::core::Core;
 use crate::ids::HintId;
 use crate::input::Note;
 use crate::item::Slot;
-use crate::quorum::Group;
+use crate::quorum::Need;
 use crate::store::{Hint, Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
@@ -146,21 +145,13 @@ fn deliverable(core: &Core, target: NodeId) -> bool {
 fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
     let slot = Slot::new(core.history.genesis().grid, hint.bucket, hint.key);
     let sets = core.write_sets(slot.partition, slot.bucket);
-    // While the ring changes, the target may have handed the partition over already, and what it is given now would go
-    // when it drops the partition.
     if sets.is_empty() {
         // A bucket that is not known here yet: later.
         ops.inner.push(Inner::Hint { target: hint.target, id: hint.id, done: false });
         return;
     }
-    let groups = match sets.as_slice() {
-        _ if planted("a hint goes to its target alone") && sets.iter().any(|set| set.contains(&hint.target)) => {
-            vec![Group { replicas: Arc::from([hint.target]), needed: 1 }]
-        }
-        [only] if only.contains(&hint.target) => vec![Group { replicas: Arc::from([hint.target]), needed: 1 }],
-        _ => sets.into_iter().map(|replicas| Group { needed: replicas.len(), replicas }).collect::<Vec<Group>>(),
-    };
+    let need = Need::Hinted(hint.target);
     let asker = Asker::Hint { target: hint.target, id: hint.id };
     let within = core.config.request_time;
-    Writing::write_back(ops, core, asker, slot, hint.record, groups, &[], within);
+    Writing::write_back(ops, core, asker, slot, hint.record, need, &[], within);
 }

@@ -49,6 +49,11 @@ impl View {
         self.joined.get(&node).is_some_and(|(seed, _)| *seed)
     }
 
+    /// The epoch in which the member came in, if it is one.
+    pub fn joined_at(&self, node: NodeId) -> Option<Epoch> {
+        self.joined.get(&node).map(|(_, epoch)| *epoch)
+    }
+
     /// Who decides the next event: up to five members, seeds first, then the longest-standing, and always an odd
     /// number, since an even one tolerates no more failures than the odd one below it.
     pub fn voters(&self) -> Vec<NodeId> {

@@ -9,11 +9,12 @@ use crate::config::Config;
 use crate::coordinator::{Asker, Inner, Operation, Operations};
 use crate::core::Core;
 use crate::event::{Change, Event, Genesis};
+use crate::fences::Fences;
 use crate::hints::Hints;
 use crate::history::History;
 use crate::ids::{ClientId, Epoch, OpId};
 use crate::input::{Effect, Input, Note};
-use crate::membership::{Acceptors, Gossip, Proposals, Transition, drop_foreign, tell_peers, tell_some};
+use crate::membership::{Acceptors, Gossip, Proposals, Transition, tell_peers, tell_some};
 use crate::message::{Message, Progress};
 use crate::paxos::AcceptorState;
 use crate::replica;
@@ -57,6 +58,8 @@ pub struct Machine {
     acceptors: Acceptors,
     gossip: Gossip,
     comparing: Comparing,
+    /// The oldest epoch in use, the one reads use, and the newest, as operations know them.
+    views: (Epoch, Epoch, Epoch),
 }
 
 impl Machine {
@@ -76,6 +79,7 @@ impl Machine {
             acceptors: Acceptors::new(boot.acceptors),
             gossip: Gossip::default(),
             comparing: Comparing::default(),
+            views: Default::default(),
         };
         let incarnation = boot.incarnation + 1;
         let meta = vec![Meta::Incarnation(incarnation)];
@@ -83,7 +87,7 @@ impl Machine {
         if planted("incarnation before fsync") {
             machine.core.begin_incarnation(incarnation);
         }
-        drop_foreign(&mut machine.core);
+        machine.transition.begin(&mut machine.core);
         tell_peers(&mut machine.core);
         machine.follow_up();
         let effects = std::mem::take(&mut machine.core.out);
@@ -182,6 +186,7 @@ impl Machine {
         self.ops.len() == 0
             && self.streams.moving() == 0
             && self.hints.is_empty()
+            && !self.transition.is_late()
             && core.stable() == core.epoch()
             && core.own_progress().settled == core.epoch()
     }
@@ -198,8 +203,8 @@ impl Machine {
                 replica::on_replicate(core, from, op, epoch, bucket, key, record, fsync);
             }
             Message::Replicated { op, ack } => {
-                if let crate::message::Ack::Stale(epoch) = ack {
-                    self.catch_up(from, epoch);
+                if let crate::message::Ack::Stale(fences) = ack {
+                    self.catch_up(from, fences);
                 }
                 if let Some(Operation::Write(writing)) = self.take_if(op, |op| matches!(op, Operation::Write(_))) {
                     writing.on_ack(&mut self.ops, &mut self.core, op, from, ack);
@@ -211,8 +216,8 @@ impl Machine {
             }
             Message::Read { op, epoch, bucket, key } => replica::on_read(core, from, op, epoch, bucket, key),
             Message::ReadReply { op, answer } => {
-                if let crate::message::ReadAnswer::Stale(epoch) = answer {
-                    self.catch_up(from, epoch);
+                if let crate::message::ReadAnswer::Stale(fences) = answer {
+                    self.catch_up(from, fences);
                 }
                 if let Some(Operation::Read(reading)) = self.take_if(op, |op| matches!(op, Operation::Read(_))) {
                     reading.on_answer(&mut self.ops, &mut self.core, op, from, answer);
@@ -220,8 +225,8 @@ impl Machine {
             }
             Message::Scan { op, epoch, range, limit } => replica::on_scan(core, from, op, epoch, range, limit),
             Message::ScanReply { op, answer } => {
-                if let crate::message::ScanAnswer::Stale(epoch) = answer {
-                    self.catch_up(from, epoch);
+                if let crate::message::ScanAnswer::Stale(fences) = answer {
+                    self.catch_up(from, fences);
                 }
                 if let Some(Operation::Scan(scanning)) = self.take_if(op, |op| matches!(op, Operation::Scan(_))) {
                     scanning.on_answer(&mut self.ops, &mut self.core, op, from, answer);
@@ -281,8 +286,9 @@ impl Machine {
     }
 
     /// A peer refused us because of our epoch: if it is ahead, ask for its events.
-    fn catch_up(&mut self, peer: NodeId, epoch: Epoch) {
-        if epoch > self.core.epoch() {
+    fn catch_up(&mut self, peer: NodeId, fences: Fences) {
+        self.core.hear_fences(fences);
+        if fences.epoch > self.core.epoch() {
             let from = self.core.epoch().next();
             self.core.send(peer, Message::PullEvents { from });
         }
@@ -440,10 +446,30 @@ impl Machine {
             }
         }
         self.follow_conditions();
-        self.ops.forget_ended();
+        self.follow_views();
         self.transition.advance(&self.ops, &mut self.core, &mut self.streams);
+        self.follow_views();
+        self.ops.forget_ended();
         if self.transition.has_left(&self.core, !self.hints.is_empty()) {
             self.core.out.push(Effect::Left);
+        }
+    }
+
+    /// Lets operations follow when other views are in use than before.
+    fn follow_views(&mut self) {
+        let views = (self.core.stable(), self.core.reading(), self.core.epoch());
+        if std::mem::replace(&mut self.views, views) == views {
+            return;
+        }
+        for id in self.ops.ids() {
+            let (ops, core) = (&mut self.ops, &mut self.core);
+            match ops.take(id) {
+                Some(Operation::Write(writing)) => writing.on_views(ops, core, id),
+                Some(Operation::Read(reading)) => reading.on_views(ops, core, id),
+                Some(Operation::Scan(scanning)) => scanning.on_views(ops, core, id),
+                Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
+                None => {}
+            }
         }
     }
 

@@ -16,5 +16,5 @@ pub(crate) use acceptors::Acceptors;
 pub(crate) use changes::member_for;
 pub(crate) use gossip::{Gossip, tell_some};
 pub(crate) use plan::leave_plan;
-pub(crate) use progress::{Transition, blocked, drop_foreign, tell_peers};
+pub(crate) use progress::{Transition, blocked, tell_peers};
 pub(crate) use proposals::Proposals;

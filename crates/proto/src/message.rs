@@ -4,6 +4,7 @@
 //! and names its own. Delivery is at most once and in any order; every handler tolerates loss and repetition.
 
 use crate::event::Event;
+use crate::fences::Fences;
 use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
@@ -51,8 +52,8 @@ pub enum Lane {
 pub enum Ack {
     /// Merged, and durable as asked.
     Done,
-    /// The message's epoch is fenced off; this is the replica's.
-    Stale(Epoch),
+    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
+    Stale(Fences),
     /// The disk is full.
     Full,
     /// Storage failed.
@@ -64,8 +65,8 @@ pub enum Ack {
 pub enum ReadAnswer {
     /// What it holds, which may be nothing.
     Held(Option<Record>),
-    /// The message's epoch is fenced off; this is the replica's.
-    Stale(Epoch),
+    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
+    Stale(Fences),
     /// Storage failed, or the stored bytes are damaged.
     Failed,
 }
@@ -80,8 +81,8 @@ pub enum ScanAnswer {
         /// The range goes on behind the last item.
         more: bool,
     },
-    /// The message's epoch is fenced off; this is the replica's.
-    Stale(Epoch),
+    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
+    Stale(Fences),
     /// Storage failed, or the stored bytes are damaged.
     Failed,
 }
@@ -104,7 +105,7 @@ pub enum Message {
     Replicate {
         /// Carried back in the answer.
         op: OpId,
-        /// The sender's epoch.
+        /// The epoch by whose views the sender counts.
         epoch: Epoch,
         /// The bucket.
         bucket: BucketId,
@@ -139,7 +140,7 @@ pub enum Message {
     Read {
         /// Carried back in the answer.
         op: OpId,
-        /// The sender's epoch.
+        /// The view the sender reads by.
         epoch: Epoch,
         /// The bucket.
         bucket: BucketId,
@@ -157,7 +158,7 @@ pub enum Message {
     Scan {
         /// Carried back in the answer.
         op: OpId,
-        /// The sender's epoch.
+        /// The view the sender reads by.
         epoch: Epoch,
         /// The range.
         range: Range,

@@ -3,6 +3,7 @@
 //! Invariant: while the ring changes, the old and the new replicas are two sets that are counted apart; a write is done
 //! only when each set has as many answers as its own size asks for (never "W + 1 over the union").
 
+use crate::bucket::Level;
 use ring::NodeId;
 use std::sync::Arc;
 use stdx::bugs::planted;
@@ -14,6 +15,17 @@ pub struct Group {
     pub replicas: Arc<[NodeId]>,
     /// How many must answer.
     pub needed: usize,
+}
+
+/// How much of each replica set an operation needs; the sets change with the views in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// What the level asks for.
+    Level(Level),
+    /// So many replicas, or all if there are fewer.
+    Copies(usize),
+    /// The node a hint was kept for, or all replicas while the ring changes or if it is none any more.
+    Hinted(NodeId),
 }
 
 /// Answers counted against one or more groups.
@@ -28,6 +40,11 @@ impl Quorum {
     /// Nobody has answered yet.
     pub fn new(groups: Vec<Group>) -> Quorum {
         Quorum { groups, answered: Vec::new() }
+    }
+
+    /// From now on other groups count. Answers stay: what a replica has on disk it still has, or has handed over.
+    pub fn regroup(&mut self, groups: Vec<Group>) {
+        self.groups = groups;
     }
 
     /// A replica has answered. Repetition counts once.

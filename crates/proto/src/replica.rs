@@ -13,8 +13,7 @@ use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId};
 use stdx::bugs::planted;
 
-/// Whether a peer's message about a partition may be served. A sender with a newer epoch may know that we hold the
-/// partition by now, but we do not: what we took would be dropped at our next change or start, acknowledged or not.
+/// Whether a stream or a comparison about a partition may be served. It counts for no quorum, so no fence holds it off.
 fn is_served(core: &Core, epoch: Epoch, partition: PartitionId, bucket: BucketId) -> bool {
     if planted("no fence") {
         return true;
@@ -55,8 +54,8 @@ pub(crate) fn on_replicate(
     fsync: bool,
 ) {
     let slot = slot(core, bucket, key);
-    if !is_served(core, epoch, slot.partition, bucket) {
-        let ack = Ack::Stale(core.epoch());
+    if !core.serves_write(epoch, slot.partition, bucket) {
+        let ack = Ack::Stale(core.fences());
         core.send(from, Message::Replicated { op, ack });
         return catch_up(core, from, epoch);
     }
@@ -82,8 +81,8 @@ pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hi
 
 pub(crate) fn on_read(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, bucket: BucketId, key: ItemKey) {
     let slot = slot(core, bucket, key);
-    if !is_served(core, epoch, slot.partition, bucket) {
-        let answer = ReadAnswer::Stale(core.epoch());
+    if !core.serves_read(epoch, slot.partition, bucket) {
+        let answer = ReadAnswer::Stale(core.fences());
         core.send(from, Message::ReadReply { op, answer });
         return catch_up(core, from, epoch);
     }
@@ -96,8 +95,8 @@ pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, ran
         Range::SortKeys { bucket, .. } => Some(*bucket),
         Range::Partition { bucket, .. } => *bucket,
     };
-    if bucket.is_none_or(|bucket| !is_served(core, epoch, partition, bucket)) {
-        let answer = ScanAnswer::Stale(core.epoch());
+    if bucket.is_none_or(|bucket| !core.serves_read(epoch, partition, bucket)) {
+        let answer = ScanAnswer::Stale(core.fences());
         core.send(from, Message::ScanReply { op, answer });
         return catch_up(core, from, epoch);
     }

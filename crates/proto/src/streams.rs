@@ -63,7 +63,12 @@ pub(crate) struct Streams {
     /// Hand-overs of the target that are not done, and how far each is: everything up to there is durable at the
     /// receiver, and later writes reach it anyway.
     open: BTreeMap<(PartitionId, NodeId), Position>,
+    /// Those of them whose receiver held the partition before: a quorum holds everything without them, too.
+    spare: BTreeSet<(PartitionId, NodeId)>,
 }
+
+/// Hand-overs to make: true if the receiver did not hold the partition before.
+type Transfers = BTreeMap<(PartitionId, NodeId), bool>;
 
 impl Streams {
     /// Partitions still to hand over.
@@ -81,16 +86,23 @@ impl Streams {
         self.target
     }
 
-    /// True if the hand-over of the target epoch is complete.
-    pub(crate) fn is_done(&self) -> bool {
-        self.open.is_empty()
+    /// True if the hand-over of the target epoch is complete, but for nodes that it can do without.
+    pub(crate) fn is_done(&self, absent: &BTreeSet<NodeId>) -> bool {
+        self.open.keys().all(|open| self.spare.contains(open) && absent.contains(&open.1))
     }
 
     /// Begins to hand over everything that the views after the oldest one in use give to others. All nodes must have
     /// acknowledged `target`, so that no write is in flight that the receivers do not get anyway.
     pub(crate) fn hand_over(&mut self, core: &mut Core, target: Epoch) {
+        let open = transfers(core);
+        self.begin(core, target, open);
+    }
+
+    fn begin(&mut self, core: &mut Core, target: Epoch, transfers: Transfers) {
         self.target = Some(target);
-        self.open = if planted("joiner not seeded") { BTreeMap::new() } else { transfers(core) };
+        let transfers = if planted("joiner not seeded") { Transfers::new() } else { transfers };
+        self.spare = transfers.iter().filter(|(_, gained)| !**gained).map(|(open, _)| *open).collect();
+        self.open = transfers.into_keys().map(|open| (open, None)).collect();
         self.active.retain(|_, stream| stream.reason == Reason::Repair);
         self.waiting.retain(|(reason, ..)| *reason == Reason::Repair);
         self.retry.retain(|(_, reason, ..)| *reason == Reason::Repair);
@@ -102,6 +114,13 @@ impl Streams {
             self.waiting.push_front((Reason::HandOver, partition, to));
         }
         self.fill(core);
+    }
+
+    /// Begins to hand over what this node holds by no view in use, because the others went on without it: to all
+    /// replicas of today.
+    pub(crate) fn hand_over_late(&mut self, core: &mut Core) {
+        let stable = core.stable();
+        self.begin(core, stable, late_transfers(core));
     }
 
     /// Offers a partition to a replica that was found to differ.
@@ -270,8 +289,8 @@ impl Streams {
 /// Partitions that this node holds by the oldest view in use (for a bucket that is younger: by the oldest that has it),
 /// with those who are to get them: the nodes that a later view adds, and, if that view leaves this node out, all of its replicas. For a write that they missed may be here and
 /// on others that go, as many as its level asked for, and on nobody who stays.
-fn transfers(core: &Core) -> BTreeMap<(PartitionId, NodeId), Position> {
-    let mut open = BTreeMap::new();
+fn transfers(core: &Core) -> Transfers {
+    let mut open = Transfers::new();
     for bucket in core.history.current().buckets.keys() {
         let mut views = core.history.views().skip_while(|view| !view.buckets.contains_key(bucket));
         let Some(oldest) = views.next() else { continue };
@@ -284,9 +303,22 @@ fn transfers(core: &Core) -> BTreeMap<(PartitionId, NodeId), Position> {
             for view in &later {
                 let after = view.replicas(partition, *bucket);
                 let stays = after.contains(&core.node) || planted("leavers give to gainers alone");
-                let gets = after.iter().filter(|node| !stays || !before.contains(node));
-                open.extend(gets.map(|node| ((partition, *node), None)));
+                for node in after.iter().filter(|node| !stays || !before.contains(node)) {
+                    *open.entry((partition, *node)).or_insert(false) |= !before.contains(node);
+                }
             }
+        }
+    }
+    open
+}
+
+/// Partitions of which this node is no replica, of some bucket, in any view in use, with all replicas of that.
+fn late_transfers(core: &Core) -> Transfers {
+    let view = core.history.current();
+    let mut open = Transfers::new();
+    for partition in view.ring.grid().partitions() {
+        for bucket in view.buckets.keys().filter(|bucket| !core.is_replica(core.node, partition, **bucket)) {
+            open.extend(view.replicas(partition, *bucket).iter().map(|node| ((partition, *node), false)));
         }
     }
     open

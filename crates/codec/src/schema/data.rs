@@ -1,5 +1,6 @@
 //! Messages about items: replicate, keep a hint, read, scan, forward, and their answers.
 
+use super::fences::WireFences;
 use super::item::{WireItem, WirePlace, WireRange};
 use super::node::WireId;
 use super::record::WireRecord;
@@ -50,8 +51,8 @@ pub(crate) struct WireReplicated {
 enum WireAck {
     #[prost(message, tag = "2")]
     Done(()),
-    #[prost(uint64, tag = "3")]
-    Stale(u64),
+    #[prost(message, tag = "3")]
+    Stale(WireFences),
     #[prost(message, tag = "4")]
     Full(()),
     #[prost(message, tag = "5")]
@@ -62,7 +63,7 @@ impl WireReplicated {
     pub(crate) fn new(op: OpId, ack: Ack) -> WireReplicated {
         let ack = match ack {
             Ack::Done => WireAck::Done(()),
-            Ack::Stale(epoch) => WireAck::Stale(epoch.0),
+            Ack::Stale(fences) => WireAck::Stale(fences.into()),
             Ack::Full => WireAck::Full(()),
             Ack::Failed => WireAck::Failed(()),
         };
@@ -76,7 +77,7 @@ impl TryFrom<WireReplicated> for Message {
     fn try_from(wire: WireReplicated) -> Result<Message, DecodeError> {
         let ack = match wire.ack.ok_or(DecodeError::newer("an acknowledgement"))? {
             WireAck::Done(()) => Ack::Done,
-            WireAck::Stale(epoch) => Ack::Stale(Epoch(epoch)),
+            WireAck::Stale(fences) => Ack::Stale(fences.into()),
             WireAck::Full(()) => Ack::Full,
             WireAck::Failed(()) => Ack::Failed,
         };
@@ -146,8 +147,8 @@ pub(crate) struct WireReadReply {
 enum WireReadAnswer {
     #[prost(message, tag = "2")]
     Held(WireHeld),
-    #[prost(uint64, tag = "3")]
-    Stale(u64),
+    #[prost(message, tag = "3")]
+    Stale(WireFences),
     #[prost(message, tag = "4")]
     Failed(()),
 }
@@ -164,7 +165,7 @@ impl WireReadReply {
             ReadAnswer::Held(record) => {
                 WireReadAnswer::Held(WireHeld { record: record.as_ref().map(WireRecord::from) })
             }
-            ReadAnswer::Stale(epoch) => WireReadAnswer::Stale(epoch.0),
+            ReadAnswer::Stale(fences) => WireReadAnswer::Stale((*fences).into()),
             ReadAnswer::Failed => WireReadAnswer::Failed(()),
         };
         WireReadReply { op: op.0, answer: Some(answer) }
@@ -177,7 +178,7 @@ impl TryFrom<WireReadReply> for Message {
     fn try_from(wire: WireReadReply) -> Result<Message, DecodeError> {
         let answer = match wire.answer.ok_or(DecodeError::newer("the answer to a read"))? {
             WireReadAnswer::Held(held) => ReadAnswer::Held(may(held.record)?),
-            WireReadAnswer::Stale(epoch) => ReadAnswer::Stale(Epoch(epoch)),
+            WireReadAnswer::Stale(fences) => ReadAnswer::Stale(fences.into()),
             WireReadAnswer::Failed(()) => ReadAnswer::Failed,
         };
         Ok(Message::ReadReply { op: OpId(wire.op), answer })
@@ -227,8 +228,8 @@ pub(crate) struct WireScanReply {
 enum WireScanAnswer {
     #[prost(message, tag = "2")]
     Held(WireHeldItems),
-    #[prost(uint64, tag = "3")]
-    Stale(u64),
+    #[prost(message, tag = "3")]
+    Stale(WireFences),
     #[prost(message, tag = "4")]
     Failed(()),
 }
@@ -245,7 +246,7 @@ impl WireScanReply {
     pub(crate) fn new(op: OpId, answer: &ScanAnswer) -> WireScanReply {
         let answer = match answer {
             ScanAnswer::Held { items, more } => WireScanAnswer::Held(WireHeldItems { items: list(items), more: *more }),
-            ScanAnswer::Stale(epoch) => WireScanAnswer::Stale(epoch.0),
+            ScanAnswer::Stale(fences) => WireScanAnswer::Stale((*fences).into()),
             ScanAnswer::Failed => WireScanAnswer::Failed(()),
         };
         WireScanReply { op: op.0, answer: Some(answer) }
@@ -258,7 +259,7 @@ impl TryFrom<WireScanReply> for Message {
     fn try_from(wire: WireScanReply) -> Result<Message, DecodeError> {
         let answer = match wire.answer.ok_or(DecodeError::newer("the answer to a scan"))? {
             WireScanAnswer::Held(held) => ScanAnswer::Held { items: all(held.items)?, more: held.more },
-            WireScanAnswer::Stale(epoch) => ScanAnswer::Stale(Epoch(epoch)),
+            WireScanAnswer::Stale(fences) => ScanAnswer::Stale(fences.into()),
             WireScanAnswer::Failed(()) => ScanAnswer::Failed,
         };
         Ok(Message::ScanReply { op: OpId(wire.op), answer })

@@ -12,6 +12,7 @@ pub(crate) mod bucket;
 pub(crate) mod causal;
 pub(crate) mod data;
 pub(crate) mod event;
+mod fences;
 pub(crate) mod gossip;
 pub(crate) mod handshake;
 pub(crate) mod item;

@@ -6,7 +6,7 @@ use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node,
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proto::{Ack, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId};
+use proto::{Ack, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId};
 
 fn op() -> impl Strategy<Value = OpId> {
     number().prop_map(OpId)
@@ -16,8 +16,12 @@ fn session() -> impl Strategy<Value = SessionId> {
     number().prop_map(SessionId)
 }
 
+fn fences() -> impl Strategy<Value = Fences> {
+    (epoch(), epoch(), epoch()).prop_map(|(epoch, switched, stable)| Fences { epoch, switched, stable })
+}
+
 fn ack() -> BoxedStrategy<Ack> {
-    prop_oneof![Just(Ack::Done), epoch().prop_map(Ack::Stale), Just(Ack::Full), Just(Ack::Failed)].boxed()
+    prop_oneof![Just(Ack::Done), fences().prop_map(Ack::Stale), Just(Ack::Full), Just(Ack::Failed)].boxed()
 }
 
 fn range() -> BoxedStrategy<Range> {
@@ -39,12 +43,12 @@ fn range() -> BoxedStrategy<Range> {
 fn items_message() -> BoxedStrategy<Message> {
     let read_answer = prop_oneof![
         option::of(record()).prop_map(ReadAnswer::Held),
-        epoch().prop_map(ReadAnswer::Stale),
+        fences().prop_map(ReadAnswer::Stale),
         Just(ReadAnswer::Failed),
     ];
     let scan_answer = prop_oneof![
         (vec(item(), 0..3), any::<bool>()).prop_map(|(items, more)| ScanAnswer::Held { items, more }),
-        epoch().prop_map(ScanAnswer::Stale),
+        fences().prop_map(ScanAnswer::Stale),
         Just(ScanAnswer::Failed),
     ];
     prop_oneof![

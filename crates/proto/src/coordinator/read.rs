@@ -5,7 +5,7 @@
 //! changes, that goes for every view that a later read may use. Replicas that answer late are repaired in the
 //! background.
 
-use super::write::{impossible, small};
+use super::write::{BEHIND_AGAIN, impossible, small};
 use super::{Asker, Operation, Operations, Writing};
 use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
@@ -13,7 +13,7 @@ use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::Slot;
 use crate::message::{Message, ReadAnswer};
-use crate::quorum::{Group, Quorum};
+use crate::quorum::{Need, Quorum};
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Found, Get, Refusal, Response, Sibling};
@@ -28,7 +28,7 @@ use stdx::{Mono, Span, Wall};
 #[derive(Debug)]
 pub(crate) struct Reading {
     asker: Asker,
-    /// The epoch it reads by.
+    /// The view it reads by.
     epoch: Epoch,
     slot: Slot,
     replicas: Arc<[NodeId]>,
@@ -37,6 +37,9 @@ pub(crate) struct Reading {
     answers: BTreeMap<NodeId, Option<Record>>,
     /// Replicas that will not answer.
     lost: Vec<NodeId>,
+    /// Replicas that knew more or less than we of a change of the ring, to be asked again at `behind_at`.
+    behind: Vec<NodeId>,
+    behind_at: Mono,
     phase: Phase,
     deadline: Mono,
 }
@@ -73,6 +76,8 @@ impl Reading {
             needed,
             answers: BTreeMap::new(),
             lost: Vec::new(),
+            behind: Vec::new(),
+            behind_at: Mono::default(),
             phase: Phase::Gathering,
             deadline: core.now.mono + within,
         };
@@ -87,7 +92,7 @@ impl Reading {
             core.store(Purpose::Local(id), StoreOp::Read { slot: self.slot.clone() });
         } else if !core.is_down(node) {
             let Slot { bucket, key, .. } = self.slot.clone();
-            core.send(node, Message::Read { op: id, epoch: core.epoch(), bucket, key });
+            core.send(node, Message::Read { op: id, epoch: self.epoch, bucket, key });
         }
     }
 
@@ -121,7 +126,11 @@ impl Reading {
                 }
                 self.answers.insert(from, record);
             }
-            ReadAnswer::Stale(_) | ReadAnswer::Failed => self.lost.push(from),
+            ReadAnswer::Stale(_) => {
+                self.behind.push(from);
+                self.behind_at = core.now.mono + BEHIND_AGAIN;
+            }
+            ReadAnswer::Failed => self.lost.push(from),
         }
         if matches!(self.phase, Phase::Gathering) && self.answers.len() >= self.needed {
             self.conclude(ops, core, id);
@@ -134,8 +143,10 @@ impl Reading {
         let record = merged(&self.answers);
         let differing = behind(record.as_ref(), &self.answers);
         let equal: Vec<NodeId> = self.answers.keys().copied().filter(|node| !differing.contains(node)).collect();
-        let groups = self.groups(core);
-        let mut held = Quorum::new(groups.clone());
+        let need = Need::Level(self.level);
+        // As many replicas of every view in use: others may read by another one, and a write that nobody acknowledged
+        // may be on the replicas of one alone.
+        let mut held = Quorum::new(core.groups(self.slot.partition, self.slot.bucket, need));
         equal.iter().for_each(|node| held.add(*node));
         let is_weak = matches!(self.level, Level::Any | Level::One | Level::Count(1));
         let is_enough = differing.is_empty() && held.is_met() || planted("read repair after the answer");
@@ -146,20 +157,8 @@ impl Reading {
         core.note(Note::ReadRepair(differing.len() as u32));
         let within = self.deadline.since(core.now.mono);
         let asker = Asker::WriteBack { parent: id };
-        Writing::write_back(ops, core, asker, self.slot.clone(), merged.clone(), groups, &equal, within);
+        Writing::write_back(ops, core, asker, self.slot.clone(), merged.clone(), need, &equal, within);
         self.phase = Phase::Repairing(record);
-    }
-
-    /// Who must hold what this read answers with: as many replicas as it needs, of every view in use. Others may read
-    /// by another one, and a write that nobody acknowledged may be on the replicas of one alone.
-    fn groups(&self, core: &Core) -> Vec<Group> {
-        let sets = core.write_sets(self.slot.partition, self.slot.bucket);
-        let of = |replicas: Arc<[NodeId]>| {
-            let needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
-            Group { replicas, needed }
-        };
-        let sets = sets.into_iter().filter(|set| !planted("write-back to one set") || **set == *self.replicas);
-        sets.map(of).collect()
     }
 
     /// The write-back of the merge is done, or is not going to be.
@@ -175,6 +174,27 @@ impl Reading {
         self.keep(ops, core, id);
     }
 
+    /// Other views are in use: if reads go by another one now, this one begins again by that.
+    pub(crate) fn on_views(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let reading = core.reading();
+        if matches!(self.phase, Phase::Gathering) && reading != self.epoch {
+            ops.read_ends(self.epoch);
+            ops.read_begins(reading);
+            self.epoch = reading;
+            let replicas = core.read_set(self.slot.partition, self.slot.bucket);
+            if replicas != self.replicas {
+                stdx::marks::hit("read_began_again_by_another_view");
+                self.needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
+                self.replicas = replicas;
+                self.answers.clear();
+                self.lost.clear();
+                self.behind.clear();
+                self.replicas.iter().for_each(|node| self.ask(core, id, *node));
+            }
+        }
+        self.keep(ops, core, id);
+    }
+
     /// A connection to a replica stands again: ask it again.
     pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         let waiting = matches!(self.phase, Phase::Gathering);
@@ -185,7 +205,10 @@ impl Reading {
     }
 
     /// Time has passed, or somebody's condition has changed.
-    pub(crate) fn on_time(self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if core.now.mono >= self.behind_at {
+            std::mem::take(&mut self.behind).into_iter().for_each(|node| self.ask(core, id, node));
+        }
         self.keep(ops, core, id);
     }
 
@@ -203,7 +226,8 @@ impl Reading {
             self.repair_late(ops, core);
             return;
         }
-        let wake = self.deadline;
+        let waiting = matches!(self.phase, Phase::Gathering) && !self.behind.is_empty();
+        let wake = if waiting { self.deadline.min(self.behind_at) } else { self.deadline };
         ops.put_back(id, Operation::Read(self), wake);
     }
 
@@ -226,9 +250,7 @@ impl Reading {
         }
         stdx::marks::hit("read_repair_after_answer");
         core.note(Note::ReadRepair(differing.len() as u32));
-        let groups = vec![Group { replicas: differing.into(), needed: 1 }];
-        let within = core.config.request_time;
-        Writing::write_back(ops, core, Asker::Nobody, self.slot.clone(), record, groups, &[], within);
+        Writing::tell(ops, core, self.slot.clone(), record, differing);
     }
 
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {

@@ -5,14 +5,15 @@
 //! hold a version (or a tombstone) that was not sent. Items that differ are written back before the answer.
 
 use super::read::siblings;
-use super::write::{impossible, small};
+use super::write::{BEHIND_AGAIN, impossible, small};
 use super::{Asker, Operation, Operations, Writing};
-use crate::bucket::{Bucket, Mode};
+use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
 use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Message, ScanAnswer};
+use crate::quorum::Need;
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Page, Refusal, Response, Scan};
@@ -42,14 +43,19 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Scanning {
     asker: Asker,
+    /// The view it reads by.
     epoch: Epoch,
     bucket: Bucket,
     range: Range,
     limit: u32,
     replicas: Arc<[NodeId]>,
+    level: Level,
     needed: usize,
     answers: BTreeMap<NodeId, Held>,
     lost: Vec<NodeId>,
+    /// Replicas that knew more or less than we of a change of the ring, to be asked again at `behind_at`.
+    behind: Vec<NodeId>,
+    behind_at: Mono,
     /// The page to answer with once this many write-backs are done.
     waiting: Option<(Page, usize)>,
     answered: bool,
@@ -83,9 +89,12 @@ impl Scanning {
             range,
             limit: scan.limit.clamp(1, 10_000),
             replicas,
+            level,
             needed,
             answers: BTreeMap::new(),
             lost: Vec::new(),
+            behind: Vec::new(),
+            behind_at: Mono::default(),
             waiting: None,
             answered: false,
             deadline: core.now.mono + within,
@@ -101,7 +110,7 @@ impl Scanning {
         if node == core.node {
             core.store(Purpose::Local(id), StoreOp::Scan { range, items_max: limit, bytes_max: PAGE_BYTES });
         } else if !core.is_down(node) {
-            core.send(node, Message::Scan { op: id, epoch: core.epoch(), range, limit });
+            core.send(node, Message::Scan { op: id, epoch: self.epoch, range, limit });
         }
     }
 
@@ -131,7 +140,11 @@ impl Scanning {
                 self.answers.insert(from, Held { items: items.into_iter().filter_map(placed).collect(), more });
             }
             ScanAnswer::Held { .. } => {}
-            ScanAnswer::Stale(_) | ScanAnswer::Failed => self.lost.push(from),
+            ScanAnswer::Stale(_) => {
+                self.behind.push(from);
+                self.behind_at = core.now.mono + BEHIND_AGAIN;
+            }
+            ScanAnswer::Failed => self.lost.push(from),
         }
         if self.waiting.is_none() && !self.answered && self.answers.len() >= self.needed {
             self.conclude(ops, core, id);
@@ -197,10 +210,10 @@ impl Scanning {
         core.note(Note::ReadRepair(differing.len() as u32));
         let equal: Vec<NodeId> = answers.keys().copied().filter(|node| !differing.contains(node)).collect();
         let slot = Slot::new(core.history.genesis().grid, self.bucket.id, key);
-        let groups = core.write_back_groups(slot.partition, slot.bucket, self.needed);
+        let need = Need::Copies(self.needed);
         let within = self.deadline.since(core.now.mono);
         let asker = Asker::WriteBack { parent: id };
-        Writing::write_back(ops, core, asker, slot, record.clone(), groups, &equal, within);
+        Writing::write_back(ops, core, asker, slot, record.clone(), need, &equal, within);
         true
     }
 
@@ -225,6 +238,27 @@ impl Scanning {
         }
     }
 
+    /// Other views are in use: if reads go by another one now, this one begins again by that.
+    pub(crate) fn on_views(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let reading = core.reading();
+        if self.waiting.is_none() && !self.answered && reading != self.epoch {
+            ops.read_ends(self.epoch);
+            ops.read_begins(reading);
+            self.epoch = reading;
+            let partition = self.range.partition(core.history.genesis().grid);
+            let replicas = core.read_set(partition, self.bucket.id);
+            if replicas != self.replicas {
+                self.needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
+                self.replicas = replicas;
+                self.answers.clear();
+                self.lost.clear();
+                self.behind.clear();
+                self.replicas.iter().for_each(|node| self.ask(core, id, *node));
+            }
+        }
+        self.keep(ops, core, id);
+    }
+
     /// A connection to a replica stands again: ask it again.
     pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         if !self.answered && self.replicas.contains(&peer) && !self.answers.contains_key(&peer) {
@@ -234,7 +268,10 @@ impl Scanning {
     }
 
     /// Time has passed, or somebody's condition has changed.
-    pub(crate) fn on_time(self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if core.now.mono >= self.behind_at {
+            std::mem::take(&mut self.behind).into_iter().for_each(|node| self.ask(core, id, node));
+        }
         self.keep(ops, core, id);
     }
 
@@ -246,7 +283,7 @@ impl Scanning {
             self.give_up(ops, core);
         }
         if !self.answered {
-            let wake = self.deadline;
+            let wake = if self.behind.is_empty() { self.deadline } else { self.deadline.min(self.behind_at) };
             ops.put_back(id, Operation::Scan(self), wake);
         }
     }

@@ -13,7 +13,7 @@ use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Slot};
 use crate::message::{Ack, Message};
-use crate::quorum::{Group, Quorum};
+use crate::quorum::{Group, Need, Quorum};
 use crate::record::{Record, Update, Version};
 use crate::request::{Put, Refusal, Response, Written};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
@@ -25,23 +25,25 @@ use stdx::{Mono, Span, Wall};
 /// Longest sort key: items are in order by all of it, and storage keys have a bound.
 const SORT_KEY_BYTES_MAX: usize = 32 << 10;
 
-/// Before a replica that did not know our epoch is told again.
-const BEHIND_AGAIN: Span = Span::millis(100);
+/// Before a replica that refused us because of our epoch, or its own, is asked again.
+pub(super) const BEHIND_AGAIN: Span = Span::millis(100);
 
 /// A write in flight.
 #[derive(Debug)]
 pub(crate) struct Writing {
     asker: Asker,
-    /// The epoch it began under.
+    /// The epoch by whose views it counts.
     epoch: Epoch,
     slot: Slot,
+    /// What it needs of each replica set in use; `None` if its replicas are fixed.
+    need: Option<Need>,
     quorum: Quorum,
     /// A durable hint anywhere is enough.
     any: bool,
     hinted: Vec<NodeId>,
     /// Replicas that cannot acknowledge any more.
     lost: Vec<NodeId>,
-    /// Replicas that did not know our epoch, to be told again at `behind_at`.
+    /// Replicas that knew more or less than we of a change of the ring, to be told again at `behind_at`.
     behind: Vec<NodeId>,
     behind_at: Mono,
     fsync: bool,
@@ -78,26 +80,41 @@ impl Writing {
         }
     }
 
-    /// Begins the write-back of a record that `equal` replicas already hold.
+    /// Begins the write-back of a record that `equal` replicas already hold to as many as it needs.
     pub(crate) fn write_back(
         ops: &mut Operations,
         core: &mut Core,
         asker: Asker,
         slot: Slot,
         record: Record,
-        groups: Vec<Group>,
+        need: Need,
         equal: &[NodeId],
         within: Span,
     ) {
+        let mut groups = core.groups(slot.partition, slot.bucket, need);
+        if planted("write-back to one set") {
+            groups.truncate(1);
+        }
         let mut quorum = Quorum::new(groups);
         equal.iter().for_each(|node| quorum.add(*node));
-        let context = Context::default();
-        let mut writing = Writing::new(core, asker, slot, quorum, within, context);
-        writing.record = Some(record);
+        let mut writing = Writing::new(core, asker, slot, quorum, within, Context::default());
+        writing.need = Some(need);
+        writing.begin_with(ops, core, record);
+    }
+
+    /// Tells these replicas of a record, without anybody waiting for it.
+    pub(crate) fn tell(ops: &mut Operations, core: &mut Core, slot: Slot, record: Record, replicas: Vec<NodeId>) {
+        let quorum = Quorum::new(vec![Group { replicas: replicas.into(), needed: 1 }]);
+        let within = core.config.request_time;
+        Writing::new(core, Asker::Nobody, slot, quorum, within, Context::default()).begin_with(ops, core, record);
+    }
+
+    fn begin_with(mut self, ops: &mut Operations, core: &mut Core, record: Record) {
+        self.record = Some(record);
         let id = core.next_op();
-        ops.write_begins(writing.epoch);
-        writing.send_all(core, id);
-        writing.keep(ops, core, id);
+        ops.write_begins(self.epoch);
+        self.send_all(core, id);
+        self.keep(ops, core, id);
     }
 
     fn new(core: &Core, asker: Asker, slot: Slot, quorum: Quorum, within: Span, context: Context) -> Writing {
@@ -106,6 +123,7 @@ impl Writing {
             asker,
             epoch: core.epoch(),
             slot,
+            need: None,
             quorum,
             any: false,
             hinted: Vec::new(),
@@ -133,8 +151,11 @@ impl Writing {
         }
         let level = put.level.unwrap_or(bucket.w);
         let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
-        let groups = core.write_groups(slot.partition, slot.bucket, level);
-        let groups = groups.map_err(|replicas| impossible(level, replicas))?;
+        for replicas in core.write_sets(slot.partition, slot.bucket) {
+            level.needed(replicas.len()).ok_or(impossible(level, replicas.len()))?;
+        }
+        let need = Need::Level(level);
+        let groups = core.groups(slot.partition, slot.bucket, need);
         let dot =
             if core.is_replica(core.node, slot.partition, slot.bucket) { core.next_dot() } else { core.lone_dot() };
         let Some(dot) = dot else {
@@ -149,6 +170,7 @@ impl Writing {
             if planted("time to live by the wrong clock") { Wall(core.now.mono.0 / 1_000) } else { core.now.wall };
         let version = Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| wall.plus(ttl)), value: put.value };
         let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, context.clone());
+        writing.need = Some(need);
         writing.any = level == Level::Any;
         writing.fsync = put.durability == Durability::Fsync;
         Ok((writing, Update { dot, context, version }))
@@ -180,7 +202,7 @@ impl Writing {
             let op = StoreOp::Merge { slot: self.slot.clone(), record, fsync: self.fsync };
             core.store(Purpose::Local(id), op);
         } else {
-            let message = Message::Replicate { op: id, epoch: core.epoch(), bucket, key, record, fsync: self.fsync };
+            let message = Message::Replicate { op: id, epoch: self.epoch, bucket, key, record, fsync: self.fsync };
             core.send(node, message);
         }
     }
@@ -260,12 +282,36 @@ impl Writing {
             // Not a replica: it keeps a hint for one.
             Ack::Done if self.any && !self.answered => self.succeed(ops, core, 1),
             Ack::Done => {}
-            // It does not know yet that it holds the key, and is learning that now.
-            Ack::Stale(theirs) if theirs < core.epoch() => {
+            // One of us does not know yet how far a change of the ring is, and is learning it now.
+            Ack::Stale(_) => {
                 self.behind.push(from);
                 self.behind_at = core.now.mono + BEHIND_AGAIN;
             }
-            Ack::Stale(_) | Ack::Full | Ack::Failed => self.lost.push(from),
+            Ack::Full | Ack::Failed => self.lost.push(from),
+        }
+        self.keep(ops, core, id);
+    }
+
+    /// Other views are in use: whoever is a replica now and has not answered is told, and all count by the views of now.
+    pub(crate) fn on_views(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        let need = self.need.filter(|_| !planted("a write in flight keeps its old views"));
+        let Some(need) = need else { return self.keep(ops, core, id) };
+        if !self.answered {
+            ops.write_ends(self.epoch);
+            ops.write_begins(core.epoch());
+        }
+        self.epoch = core.epoch();
+        let before = self.quorum.replicas();
+        let groups = core.groups(self.slot.partition, self.slot.bucket, need);
+        if groups.is_empty() {
+            return self.keep(ops, core, id);
+        }
+        self.quorum.regroup(groups);
+        let refused = std::mem::take(&mut self.behind);
+        for node in self.quorum.silent() {
+            if self.record.is_some() && (refused.contains(&node) || !before.contains(&node)) {
+                self.send(core, id, node);
+            }
         }
         self.keep(ops, core, id);
     }

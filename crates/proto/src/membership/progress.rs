@@ -1,11 +1,15 @@
 //! Following a change of the ring: acknowledge it, hand over what others gained, switch reads, let go of the old.
 //!
-//! The steps of this node, each waiting for all participants to have reached the one before:
+//! The steps of this node, each waiting for the participants to have reached the one before:
 //! 1. *acked e*: event e is durable here and no write that began before it is unanswered. From here on writes go to the
 //!    replicas of every view in use.
 //! 2. *synced e*, when all have acked e: everything this node held has reached those who gained it.
 //! 3. *switched e*, when all are synced: reads use view e, and no read by an older view is unanswered.
 //! 4. *settled e*, when all have switched: older views are out of use; what is not ours any more is dropped.
+//!
+//! Nodes that are down are not waited for if every replica set in use has a quorum without them (`fences`): whatever was
+//! acknowledged is with one of those that handed over, and the fences of these hold off what the others may still try.
+//! Whoever comes back too late to hand over with the others does so before it drops anything (*late*).
 //!
 //! Invariant: each step is durable before it is told, and none is ever taken back. (Garage's ack, sync and sync-ack
 //! trackers have this shape; protocols note b1.)
@@ -26,20 +30,28 @@ use stdx::bugs::planted;
 pub(crate) struct Transition {
     /// What is on its way to disk, and will be told when it is there.
     writing: Option<Progress>,
+    /// The others went on without us: what we hold and they now keep elsewhere is still to be handed over.
+    late: bool,
     /// The process was told that it may end.
     left: bool,
 }
 
 impl Transition {
+    /// Of a node that starts: it drops what is no longer its own, if it has been handed over.
+    pub(crate) fn begin(&mut self, core: &mut Core) {
+        self.let_go(core);
+    }
+
     /// Takes every step that is possible now.
     pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams) {
         let epoch = core.epoch();
-        if core.stable() == epoch && core.own_progress().settled == epoch {
+        if core.stable() == epoch && core.own_progress().settled == epoch && !self.late {
             return;
         }
+        core.update_absent();
         self.settle(core);
         self.start_hand_over(core, streams);
-        let wanted = wanted(ops, core, streams);
+        let wanted = self.wanted(ops, core, streams);
         let known = self.writing.unwrap_or_else(|| core.own_progress());
         if wanted != known && self.writing.is_none() {
             self.writing = Some(wanted);
@@ -56,6 +68,22 @@ impl Transition {
         let node = core.node;
         core.progress.insert(node, progress);
         tell_some(core);
+        if self.late {
+            self.let_go(core);
+        }
+    }
+
+    /// Older views are out of use: drops what is not ours any more, unless it has yet to be handed over.
+    fn let_go(&mut self, core: &mut Core) {
+        let node = core.node;
+        let joined = core.history.current().joined_at(node).unwrap_or_default();
+        // What was handed over is told only when it is durable.
+        self.late = core.own_progress().synced.max(joined) < core.stable();
+        if self.late {
+            stdx::marks::hit("hand_over_came_late");
+        } else {
+            drop_foreign(core);
+        }
     }
 
     /// Older views go out of use when everybody has switched.
@@ -73,12 +101,18 @@ impl Transition {
         }
         core.history.forget_below(stable);
         core.note(Note::Stable(stable));
-        drop_foreign(core);
+        self.let_go(core);
         tell_peers(core);
     }
 
     fn start_hand_over(&mut self, core: &mut Core, streams: &mut Streams) {
         let target = core.epoch();
+        if self.late {
+            if streams.target() != Some(core.stable()) {
+                streams.hand_over_late(core);
+            }
+            return;
+        }
         let acked = core.least(|progress| progress.acked) >= target || planted("seeded before the fence");
         let begun = streams.target() == Some(target);
         // One hand-over at a time: what this node has said to have handed over must be settled before the next begins, or
@@ -95,7 +129,7 @@ impl Transition {
         let view = core.history.current();
         let is_member = |node: NodeId| view.ring.member(&node).is_some();
         let out = !is_member(core.node) && core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
-        if !out || hints_left || self.left || !core.history.knows(core.node) {
+        if !out || hints_left || self.left || self.late || !core.history.knows(core.node) {
             return false;
         }
         let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
@@ -106,28 +140,32 @@ impl Transition {
         done
     }
 
+    /// How far this node could be, if it were written down now.
+    fn wanted(&self, ops: &Operations, core: &Core, streams: &Streams) -> Progress {
+        let own = core.own_progress();
+        let epoch = core.epoch();
+        let acked = ops.oldest_write().map_or(epoch, |oldest| oldest.min(epoch));
+        let nothing_to_give = core.stable() == epoch && !self.late;
+        let handed_over = streams.is_done(core.absent.nodes()) && streams.target().is_some();
+        let synced = match streams.target() {
+            _ if nothing_to_give => epoch,
+            Some(target) if handed_over => target,
+            _ => own.synced,
+        };
+        let reading = core.reading();
+        let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
+        own.merged(Progress { acked, synced, switched, settled: core.stable() })
+    }
+
+    /// True if this node still holds what it should have handed over long ago.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late
+    }
+
     /// True if the process was told that it may end.
     pub(crate) fn is_over(&self) -> bool {
         self.left
     }
-}
-
-/// How far this node could be, if it were written down now.
-fn wanted(ops: &Operations, core: &Core, streams: &Streams) -> Progress {
-    let own = core.own_progress();
-    let epoch = core.epoch();
-    let oldest_write = ops.oldest_write().filter(|_| !planted("acknowledged an epoch during older writes"));
-    let acked = oldest_write.map_or(epoch, |oldest| oldest.min(epoch));
-    let nothing_to_give = core.stable() == epoch;
-    let handed_over = streams.is_done() && streams.target().is_some();
-    let synced = match streams.target() {
-        _ if nothing_to_give => epoch,
-        Some(target) if handed_over => target,
-        _ => own.synced,
-    };
-    let reading = core.reading();
-    let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
-    own.merged(Progress { acked, synced, switched, settled: core.stable() })
 }
 
 /// Drops what this node holds by no view in use: what it gave away, now or in an earlier life, and what it was given under
@@ -173,11 +211,15 @@ pub(crate) fn blocked(core: &Core, streams: &Streams) -> Vec<String> {
     if core.stable() == epoch {
         return Vec::new();
     }
+    let names = |nodes: &mut dyn Iterator<Item = NodeId>| -> Option<String> {
+        let names: Vec<String> = nodes.map(|node| core.name_of(node).0).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let absent = core.absent.nodes();
     let waiting = |part: fn(&Progress) -> Epoch, what: &str| {
-        let late = |node: &NodeId| core.progress.get(node).map_or(Epoch(0), part) < epoch;
-        let names: Vec<String> =
-            core.participants().iter().filter(|node| late(node)).map(|node| core.name_of(*node).0).collect();
-        (!names.is_empty()).then(|| format!("{} still to {what} epoch {epoch}", names.join(", ")))
+        let late = |node: &NodeId| core.progress.get(node).map_or(Epoch(0), part) < epoch && !absent.contains(node);
+        let late = names(&mut core.participants().into_iter().filter(late))?;
+        Some(format!("{late} still to {what} epoch {epoch}"))
     };
     let steps: [(fn(&Progress) -> Epoch, &str); 3] = [
         (|progress| progress.acked, "acknowledge"),
@@ -185,8 +227,9 @@ pub(crate) fn blocked(core: &Core, streams: &Streams) -> Vec<String> {
         (|progress| progress.switched, "switch reads to"),
     ];
     let mut sentences: Vec<String> = steps.iter().find_map(|(part, what)| waiting(*part, what)).into_iter().collect();
+    sentences.extend(names(&mut absent.iter().copied()).map(|absent| format!("going on without {absent}")));
     for node in streams.receivers() {
-        if !core.is_usable(node) {
+        if !core.is_usable(node) && !absent.contains(&node) {
             sentences.push(format!("{} cannot be reached and has data to take over", core.name_of(node).0));
         }
     }
