@@ -19,5 +19,5 @@ pub use batch::{Batch, Change, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use disk::{DiskEngine, DiskOptions, FORMAT_VERSION};
 pub use engine::{Engine, Reader, Seq, Syncer, Visit};
 pub use error::StorageError;
-pub use model::{CrashLoss, Fault, ModelDisk, ModelEngine};
+pub use model::{CrashLoss, Fault, ModelDisk, ModelEngine, Recovery};
 pub use space::Space;

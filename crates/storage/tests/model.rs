@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use storage::{Batch, CrashLoss, Engine, Fault, ModelDisk, ModelEngine, Reader, Seq, Space, StorageError};
+use storage::{Batch, CrashLoss, Engine, Fault, ModelDisk, ModelEngine, Reader, Recovery, Seq, Space, StorageError};
 
 fn put(key: &str, value: &str) -> Batch {
     let mut batch = Batch::new();
@@ -137,15 +137,99 @@ fn a_failed_apply_changes_nothing_and_poisons() {
 }
 
 #[test]
-fn a_full_disk_says_so_once_and_is_poisoned_until_reopened() {
+fn a_full_disk_refuses_what_grows_and_goes_on_when_there_is_room() {
     let disk = ModelDisk::new();
     let mut engine = disk.open().unwrap();
-    disk.set_full(true);
-    assert!(matches!(engine.apply(put("k", "v")), Err(StorageError::Full { .. })));
-    assert!(matches!(engine.apply(put("k", "v")), Err(StorageError::Poisoned { .. })));
+    disk.set_room(Some(5));
+    assert_eq!(engine.apply(put("k", "v")), Ok(Seq(1)));
+    assert!(matches!(engine.apply(put("long", "value")), Err(StorageError::Full { .. })));
+    let mut batch = Batch::new();
+    batch.put(Space::Meta, *b"own", "record");
+    batch.delete(Space::Items, *b"k");
+    assert_eq!(engine.apply(batch), Ok(Seq(2)), "the node's own records and deletions have a reserve");
+    assert_eq!((get(&engine, "k"), get(&engine, "long")), (None, None));
+    disk.set_room(None);
+    assert_eq!(engine.apply(put("long", "value")), Ok(Seq(3)));
+    assert_eq!(engine.syncer().sync(), Ok(Seq(3)));
+}
+
+#[test]
+fn a_failed_sync_drops_what_it_should_have_written() {
+    for crash in [false, true] {
+        let disk = ModelDisk::new();
+        let mut engine = disk.open().unwrap();
+        engine.apply(put("old", "v")).unwrap();
+        engine.syncer().sync().unwrap();
+        engine.apply(put("new", "v")).unwrap();
+        disk.fail_sync(1, Fault::Io);
+        assert!(engine.syncer().sync().is_err());
+        assert_eq!(get(&engine, "new"), Some(Bytes::from("v")), "reads go on");
+        if crash {
+            disk.crash(CrashLoss::Nothing);
+        }
+        drop(engine);
+        let engine = disk.open().unwrap();
+        assert_eq!((get(&engine, "old").is_some(), get(&engine, "new").is_some()), (true, false));
+    }
+}
+
+#[test]
+fn what_is_torn_is_cut_with_everything_behind_it() {
+    let mut kept_counts = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        let disk = ModelDisk::new();
+        let _engine = ten_batches(&disk);
+        let kept = 10 - disk.crash(CrashLoss::Torn { seed }) as u64;
+        let engine = disk.open().unwrap();
+        for n in 1..=10 {
+            assert_eq!(get(&engine, &format!("a{n}")).is_some(), n <= kept, "seed {seed}");
+            assert_eq!(engine.get(Space::Hints, format!("b{n}").as_bytes()).unwrap().is_some(), n <= kept);
+        }
+        kept_counts.insert(kept);
+    }
+    assert_eq!(kept_counts.into_iter().collect::<Vec<_>>(), (3..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_recovery_with_a_bug_can_be_seen() {
+    let (mut holes, mut halves) = (0, 0);
+    for seed in 0..50 {
+        for recovery in [Recovery::KeepsTail, Recovery::KeepsHalves] {
+            let disk = ModelDisk::new();
+            disk.set_recovery(recovery);
+            let _engine = ten_batches(&disk);
+            disk.crash(CrashLoss::Torn { seed });
+            let engine = disk.open().unwrap();
+            let a: Vec<bool> = (1..=10).map(|n| get(&engine, &format!("a{n}")).is_some()).collect();
+            let b = |n: usize| engine.get(Space::Hints, format!("b{n}").as_bytes()).unwrap().is_some();
+            holes += usize::from(a.windows(2).any(|pair| !pair[0] && pair[1]));
+            halves += usize::from((1..=10).any(|n| a[n - 1] != b(n)));
+        }
+    }
+    assert!(holes > 10 && halves > 10, "{holes} {halves}");
+}
+
+#[test]
+fn a_disk_may_lie_about_a_sync_and_come_back_old_or_empty() {
+    let disk = ModelDisk::new();
+    let mut engine = disk.open().unwrap();
+    engine.apply(put("k", "old")).unwrap();
+    engine.syncer().sync().unwrap();
+    let image = disk.fork();
+    disk.set_lying(true);
+    engine.apply(put("k", "new")).unwrap();
+    assert_eq!(engine.syncer().sync(), Ok(Seq(2)));
+    assert_eq!(disk.crash(CrashLoss::Unsynced), 1);
+    disk.mend();
+    let mut engine = disk.open().unwrap();
+    assert_eq!(get(&engine, "k"), Some(Bytes::from("old")));
+    engine.apply(put("k", "newest")).unwrap();
+    engine.syncer().sync().unwrap();
     drop(engine);
-    disk.set_full(false);
-    assert_eq!(disk.open().unwrap().apply(put("k", "v")), Ok(Seq(1)));
+    disk.restore(&image);
+    assert_eq!(get(&disk.open().unwrap(), "k"), Some(Bytes::from("old")));
+    disk.crash(CrashLoss::Disk);
+    assert!(disk.is_empty());
 }
 
 #[test]
@@ -177,6 +261,9 @@ fn rot_flips_one_bit_and_stays() {
     assert!(disk.corrupt(Space::Items, b"a1", 8 + 24));
     assert!(!disk.corrupt(Space::Items, b"absent", 0));
     assert_eq!(get(&engine, "a1"), Some(Bytes::from(vec![b'o', b'n' ^ 1, b'e'])), "bit 32 of 24 is bit 8");
+    let rotten = disk.rot(Space::Hints, 4).unwrap();
+    assert_ne!(engine.get(Space::Hints, &rotten).unwrap(), Some(Bytes::from("two")));
+    assert_eq!(disk.rot(Space::Meta, 4), None);
 }
 
 #[test]

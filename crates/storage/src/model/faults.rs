@@ -8,6 +8,7 @@ use std::io;
 
 use crate::error::StorageError;
 use crate::model::model_path;
+use stdx::Prng;
 
 /// How a call fails.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -30,10 +31,59 @@ pub enum CrashLoss {
         /// Seed of the choice.
         seed: u64,
     },
+    /// A seeded choice for each unsynced batch: it is whole on disk, or not there, or half there, or has its size without
+    /// its bytes. Recovery cuts the first that is not whole and everything behind it.
+    Torn {
+        /// Seed of the choices.
+        seed: u64,
+    },
     /// Every unsynced batch.
     Unsynced,
     /// Everything: the disk was replaced by an empty one.
     Disk,
+}
+
+/// What recovery makes of a journal with a batch that is not whole. All but the first are bugs, to be found.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recovery {
+    /// It cuts the first such batch and everything behind it.
+    #[default]
+    Cuts,
+    /// It leaves out what is not whole and goes on with the batches behind it.
+    KeepsTail,
+    /// It keeps the half that is there.
+    KeepsHalves,
+}
+
+/// How a batch was found after a power cut.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Whole,
+    Half,
+    Missing,
+}
+
+/// The state of each unsynced batch after a power cut, oldest first.
+pub(super) fn after_power_cut(loss: CrashLoss, unsynced: usize) -> Vec<Found> {
+    let whole_first = |kept: usize| {
+        let of = |n: usize| if n < kept { Found::Whole } else { Found::Missing };
+        (0..unsynced).map(of).collect()
+    };
+    match loss {
+        CrashLoss::Nothing => whole_first(unsynced),
+        CrashLoss::Suffix { seed } => whole_first(Prng::new(seed).index(unsynced + 1).unwrap_or(0)),
+        CrashLoss::Unsynced | CrashLoss::Disk => whole_first(0),
+        CrashLoss::Torn { seed } => {
+            let mut prng = Prng::new(seed);
+            // Blocks of a file reach the disk in any order; most of them have.
+            let mut of = || match prng.below(8) {
+                0 => Found::Half,
+                1 => Found::Missing,
+                _ => Found::Whole,
+            };
+            (0..unsynced).map(|_| of()).collect()
+        }
+    }
 }
 
 /// The failures planned for one kind of call.
@@ -49,8 +99,12 @@ pub(super) struct Faults {
     pub(super) apply: Plan,
     pub(super) sync: Plan,
     pub(super) read: Plan,
-    /// While true, every apply fails with `Full`.
-    pub(super) full: bool,
+    /// Bytes of items and hints that may still be put; any number if `None`.
+    pub(super) room: Option<u64>,
+    /// Syncs say that they are done and do nothing.
+    pub(super) lying: bool,
+    /// What recovery does.
+    pub(super) recovery: Recovery,
 }
 
 impl Plan {

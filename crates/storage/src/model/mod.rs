@@ -4,7 +4,7 @@
 //! in `state`, the planned failures in `faults`, the traits in `engine`.
 //!
 //! Invariant: what it promises is what `DiskEngine` promises, no more: a crash keeps a prefix of the unsynced batches
-//! and never tears one, because the engine on disk checksums its batches.
+//! and never half of one, because the engine on disk checksums its batches and cuts what is not whole.
 //! Refuses to know time: how long a sync takes is the simulator's business.
 
 mod engine;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use engine::ModelEngine;
-pub use faults::{CrashLoss, Fault};
+pub use faults::{CrashLoss, Fault, Recovery};
 
 use crate::engine::Seq;
 use crate::error::StorageError;
@@ -78,15 +78,52 @@ impl ModelDisk {
         self.lock().faults.read.plan(nth, fault);
     }
 
-    /// While set, every apply fails with `Full`.
-    pub fn set_full(&self, full: bool) {
-        self.lock().faults.full = full;
+    /// Leaves room for so many bytes of items and hints, or for any number. A batch that puts more is refused with
+    /// `Full`, whole, and harms nothing; deletions and the node's own records have a reserve.
+    pub fn set_room(&self, bytes: Option<u64>) {
+        self.lock().faults.room = bytes;
+    }
+
+    /// While set, syncs say that they are done and do nothing: a crash takes back what they reported.
+    pub fn set_lying(&self, lying: bool) {
+        self.lock().faults.lying = lying;
+    }
+
+    /// What recovery makes of a batch that is not whole. Anything but [`Recovery::Cuts`] is a planted bug.
+    pub fn set_recovery(&self, recovery: Recovery) {
+        self.lock().faults.recovery = recovery;
+    }
+
+    /// Ends every planned failure. Damage that was done stays.
+    pub fn mend(&self) {
+        let mut state = self.lock();
+        let recovery = state.faults.recovery;
+        state.faults = faults::Faults { recovery, ..faults::Faults::default() };
     }
 
     /// Flips one bit of a stored value, chosen by `bit` modulo the value's length in bits. False if there is no such
     /// value or it has no bits.
     pub fn corrupt(&self, space: Space, key: &[u8], bit: u64) -> bool {
         self.lock().corrupt(space, key, bit)
+    }
+
+    /// Flips a bit of one of the stored values of a space; `pick` names both. Returns the key, if there is any value.
+    pub fn rot(&self, space: Space, pick: u64) -> Option<Vec<u8>> {
+        self.lock().rot(space, pick)
+    }
+
+    /// Puts the content of `image` in place of this disk's own. The disk must be closed.
+    ///
+    /// # Panics
+    /// If it is open.
+    pub fn restore(&self, image: &ModelDisk) {
+        let image = image.lock().fork();
+        self.lock().restore(image);
+    }
+
+    /// True if nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.lock().size() == 0
     }
 
     /// An independent disk with the same content, closed: an image copied at this moment.

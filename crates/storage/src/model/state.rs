@@ -14,7 +14,7 @@ use stdx::Prng;
 use crate::batch::{Batch, Change};
 use crate::engine::Seq;
 use crate::error::StorageError;
-use crate::model::faults::{CrashLoss, Faults};
+use crate::model::faults::{CrashLoss, Faults, Found, Recovery, after_power_cut};
 use crate::model::{Fault, model_path};
 use crate::space::Space;
 
@@ -31,6 +31,9 @@ struct Before {
     value: Option<Bytes>,
 }
 
+/// What a batch left under a key.
+type Written = (Space, Vec<u8>, Option<Bytes>);
+
 #[derive(Default)]
 pub(super) struct State {
     maps: [Arc<Map>; Space::ALL.len()],
@@ -40,6 +43,8 @@ pub(super) struct State {
     opening: Opening,
     is_open: bool,
     poisoned: Option<String>,
+    /// A sync failed and the operating system dropped what it should have written.
+    dropped: bool,
     pub(super) faults: Faults,
 }
 
@@ -55,11 +60,11 @@ impl State {
         Ok(self.opening)
     }
 
-    /// A clean close loses nothing: what was applied is left to the operating system, which is still up.
+    /// A clean close loses nothing: what was applied is left to the operating system, which is still up. Unless a sync
+    /// had failed: then that has been dropped already.
     pub(super) fn close(&mut self, opening: Opening) {
-        if self.opening == opening {
-            self.is_open = false;
-            self.poisoned = None;
+        if self.opening == opening && self.is_open {
+            self.crash(CrashLoss::Nothing);
         }
     }
 
@@ -68,28 +73,46 @@ impl State {
     }
 
     pub(super) fn crash(&mut self, loss: CrashLoss) -> usize {
-        let unsynced = self.unsynced.len();
-        let kept = match loss {
-            CrashLoss::Nothing => unsynced,
-            CrashLoss::Suffix { seed } => Prng::new(seed).index(unsynced + 1).unwrap_or(0),
-            CrashLoss::Unsynced | CrashLoss::Disk => 0,
-        };
-        for before in self.unsynced.drain(kept..).rev() {
-            undo(&mut self.maps, before);
-        }
+        let loss = if self.dropped && loss != CrashLoss::Disk { CrashLoss::Unsynced } else { loss };
+        let found = after_power_cut(loss, self.unsynced.len());
+        let kept = found.iter().position(|found| *found != Found::Whole).unwrap_or(found.len());
+        let mut cut: Vec<Vec<Written>> =
+            self.unsynced.drain(kept..).rev().map(|batch| undo(&mut self.maps, batch)).collect();
+        cut.reverse();
+        let lost = cut.len();
+        self.recover_badly(&found[kept..], cut);
         if loss == CrashLoss::Disk {
             self.maps = Default::default();
         }
         self.unsynced.clear();
         self.is_open = false;
         self.poisoned = None;
-        unsynced - kept
+        self.dropped = false;
+        lost
+    }
+
+    /// What a recovery with a planted bug brings back of what it should have cut.
+    fn recover_badly(&mut self, found: &[Found], cut: Vec<Vec<Written>>) {
+        for (found, batch) in found.iter().zip(cut) {
+            let parts = match (self.faults.recovery, found) {
+                (Recovery::KeepsTail, Found::Whole) => batch.len(),
+                (Recovery::KeepsHalves, Found::Half) => batch.len() / 2,
+                _ => 0,
+            };
+            for (space, key, value) in batch.into_iter().take(parts) {
+                match value {
+                    Some(value) => self.map_mut(space).insert(key, value),
+                    None => self.map_mut(space).remove(&key),
+                };
+            }
+        }
     }
 
     pub(super) fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
         self.check_poison()?;
         batch.check()?;
-        self.fail_apply().inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        self.faults.apply.next("apply a batch").inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        self.take_room(&batch)?;
         let mut before = Vec::new();
         for change in batch.into_changes() {
             self.change(change, &mut before);
@@ -101,8 +124,15 @@ impl State {
 
     pub(super) fn sync_to(&mut self, seq: Seq) -> Result<Seq, StorageError> {
         self.check_poison()?;
-        self.faults.sync.next("sync").inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        if let Err(error) = self.faults.sync.next("sync") {
+            self.poisoned = Some(error.to_string());
+            self.dropped = true;
+            return Err(error);
+        }
         let durable = self.durable().max(seq.min(self.applied));
+        if self.faults.lying {
+            return Ok(durable);
+        }
         let synced = usize::try_from(durable.0 - self.durable().0).unwrap_or(usize::MAX);
         self.unsynced.drain(..synced);
         Ok(durable)
@@ -147,6 +177,18 @@ impl State {
         true
     }
 
+    pub(super) fn rot(&mut self, space: Space, pick: u64) -> Option<Vec<u8>> {
+        let values = self.map(space).len();
+        let key = self.map(space).keys().nth((pick % (values as u64).max(1)) as usize)?.clone();
+        let bit = Prng::new(pick).next_u64();
+        self.corrupt(space, &key, bit).then_some(key)
+    }
+
+    pub(super) fn restore(&mut self, image: State) {
+        assert!(!self.is_open, "a disk that is open cannot be replaced");
+        self.maps = image.maps;
+    }
+
     pub(super) fn fork(&self) -> State {
         State { maps: self.maps.clone(), ..State::default() }
     }
@@ -155,9 +197,19 @@ impl State {
         self.poisoned.clone().map_or(Ok(()), |why| Err(StorageError::Poisoned { why }))
     }
 
-    fn fail_apply(&mut self) -> Result<(), StorageError> {
-        self.faults.apply.next("apply a batch")?;
-        if self.faults.full { Err(Fault::Full.error("apply a batch")) } else { Ok(()) }
+    /// Refuses a batch that puts more items and hints than there is room for.
+    fn take_room(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let Some(room) = self.faults.room else { return Ok(()) };
+        let of = |change: &Change| match change {
+            Change::Put { space: Space::Items | Space::Hints, key, value } => key.len() + value.len(),
+            _ => 0,
+        };
+        let needed = batch.changes().iter().map(of).sum::<usize>() as u64;
+        if needed > room {
+            return Err(Fault::Full.error("apply a batch"));
+        }
+        self.faults.room = Some(room - needed);
+        Ok(())
     }
 
     fn change(&mut self, change: Change, before: &mut Vec<Before>) {
@@ -203,12 +255,17 @@ fn keys_between(map: &Map, start: &[u8], end: Option<&[u8]>) -> Vec<Vec<u8>> {
     between(map, start, end).map(|(key, _)| key.clone()).collect()
 }
 
-fn undo(maps: &mut [Arc<Map>; Space::ALL.len()], changes: Vec<Before>) {
+/// Takes a batch back. Returns what it had written, in order.
+fn undo(maps: &mut [Arc<Map>; Space::ALL.len()], changes: Vec<Before>) -> Vec<Written> {
+    let mut written: Vec<Written> = Vec::with_capacity(changes.len());
     for Before { space, key, value } in changes.into_iter().rev() {
         let map = Arc::make_mut(&mut maps[space.index()]);
-        match value {
-            Some(value) => map.insert(key, value),
+        let had = match value {
+            Some(value) => map.insert(key.clone(), value),
             None => map.remove(&key),
         };
+        written.push((space, key, had));
     }
+    written.reverse();
+    written
 }
