@@ -3,7 +3,6 @@
 //! Invariant: a crash takes from the disk what the plan says and nothing that an fsync had covered; a node is opened on
 //! what is left, under a new seed.
 
-use crate::clock::HostClock;
 use crate::disk::{Watch, WatchedEngine};
 use crate::fault::{HostId, Loss};
 use crate::history::Outcome;
@@ -11,9 +10,10 @@ use crate::host::Stage;
 use crate::time::Time;
 use crate::world::{Event, World};
 use node::proto::{Event as Membership, Genesis, Join, Progress};
-use node::storage::{CrashLoss, Engine, ModelDisk};
+use node::storage::{CrashLoss, Engine, ModelDisk, StorageError};
 use node::{Founding, Node, NodeEffect, NodeInput, OpenError};
 use ring::{Grid, NodeId};
+use stdx::marks::hit;
 use stdx::{Prng, Span};
 
 impl World {
@@ -70,21 +70,29 @@ impl World {
         if !self.failures.is_empty() {
             return;
         }
-        let (plan_seed, error, config) = (self.plan.seed, self.plan.clock(host), self.plan.config.clone());
-        let mutant = self.plan.mutant;
+        let (plan_seed, config) = (self.plan.seed, self.plan.config.clone());
+        let (mutant, is_healed) = (self.plan.mutant, self.is_healed);
         let now = self.now;
         let this = self.host(host);
         this.life += 1;
         let life = this.life;
         let mut prng = Prng::keyed(plan_seed, "life", &[host.0 as u64, u64::from(life)]);
-        let clock = HostClock::new(error, prng.below(1 << 40));
+        let clock = this.clock.next_life(prng.below(1 << 40));
         let engine = match this.disk.open() {
             Ok(engine) => WatchedEngine::new(engine, this.watch.clone(), mutant),
             Err(error) => return self.fail("open", format!("the disk of {host} could not be opened: {error}")),
         };
         match Node::open(engine, config, prng.next_u64(), clock.now(now)) {
+            Err(OpenError::Storage(StorageError::Io { .. })) if !is_healed => self.start_later(host),
             Err(error) => self.fail("open", format!("{host} could not start: {error}")),
             Ok((node, effects)) => {
+                let history = node.machine().history();
+                if history.oldest().epoch < history.epoch() {
+                    hit("ring.start_while_it_changes");
+                }
+                if node.machine().status().hints > 0 {
+                    hit("crash.with_hints");
+                }
                 this.begin_life(node, clock);
                 self.trace.event(now, host, "open", u64::from(life));
                 self.trace.line(now, host, || format!("starts, life {life}"));
@@ -95,6 +103,15 @@ impl World {
         }
     }
 
+    /// The disk could not be read while the process started: it is started again.
+    fn start_later(&mut self, host: HostId) {
+        stdx::marks::hit("sim.start_failed_and_was_repeated");
+        let this = self.host(host);
+        this.end_life(Stage::Down);
+        let life = this.life;
+        self.after(Span::millis(300), Event::Restart { host, life });
+    }
+
     /// Gives a node an input and does what it wants done.
     pub(crate) fn feed(&mut self, host: HostId, input: NodeInput) {
         let mut effects: Vec<NodeEffect> = std::mem::take(&mut self.effects);
@@ -103,6 +120,9 @@ impl World {
         let clock = this.clock;
         let Some(node) = this.node.as_mut() else { return };
         node.handle(clock.now(now), input, &mut effects);
+        if this.slowness > 1 {
+            this.work(now);
+        }
         self.look_at_stores(host);
         self.carry_out_all(host, effects);
         self.plan_tick(host);
@@ -118,16 +138,36 @@ impl World {
         }
         let life = this.life;
         let seed = Prng::keyed(seed, "crash", &[host.0 as u64, u64::from(life)]).next_u64();
+        let changing = this.node.as_ref().is_some_and(|node| {
+            let status = node.machine().history();
+            status.oldest().epoch < status.epoch()
+        });
+        if changing {
+            hit("ring.crash_while_it_changes");
+        }
+        if this.syncs.is_first() {
+            hit("crash.in_the_first_fsync");
+        }
         let lost = this.disk.crash(match loss {
             Loss::Nothing => CrashLoss::Nothing,
             Loss::Some => CrashLoss::Suffix { seed },
+            Loss::Torn => CrashLoss::Torn { seed },
             Loss::All => CrashLoss::Unsynced,
         });
+        if lost > 0 {
+            hit(if lost > 5 { "crash.lost_many_batches" } else { "crash.lost_batches" });
+            if loss == Loss::Torn {
+                hit("crash.tore_a_batch");
+            }
+        }
         this.end_life(Stage::Down);
         this.watch.borrow_mut().clear();
         self.counts.lost_batches += lost as u64;
         self.trace.event(now, host, "crash", lost as u64);
         self.trace.line(now, host, || format!("CRASHES and loses {lost} batches; down for {down:?}"));
+        if self.hosts.iter().all(|host| !host.is_up()) {
+            hit("crash.everybody_is_down");
+        }
         self.forget_process(host, life);
         self.after(down, Event::Restart { host, life });
     }
@@ -147,6 +187,7 @@ impl World {
     /// Whoever was connected to a process, or waited for an answer of it, will notice that it died.
     fn forget_process(&mut self, host: HostId, life: u32) {
         self.resume(host);
+        self.drop_backlog(host);
         let lost: Vec<usize> = (0..self.history.len())
             .filter(|number| {
                 let operation = &self.history[*number];

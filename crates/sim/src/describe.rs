@@ -37,6 +37,23 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
     }
 }
 
+/// About how many bytes a message has on the wire.
+pub(crate) fn bytes(message: &Message) -> u64 {
+    let weight = match message {
+        Message::Replicate { key, record, .. } | Message::KeepHint { key, record, .. } => key.len() + record.weight(),
+        Message::ReadReply { answer: ReadAnswer::Held(Some(record)), .. } => record.weight(),
+        Message::Push { items, .. } => items.iter().map(|(_, key, record)| key.len() + record.weight()).sum(),
+        Message::ScanReply { answer: ScanAnswer::Held { items, .. }, .. } => {
+            items.iter().map(|(_, key, record)| key.len() + record.weight()).sum()
+        }
+        Message::Offer { items, .. } => items.iter().map(|item| item.key.len() + 16).sum(),
+        Message::Compare { roots, .. } => roots.len() * 10,
+        Message::Events { events } => events.len() * 200,
+        _ => 0,
+    };
+    64 + weight as u64
+}
+
 /// A message in words.
 pub(crate) fn message(message: &Message) -> String {
     let (name, number) = name_of(message);

@@ -99,6 +99,11 @@ impl Syncs {
         begins
     }
 
+    /// True while the first fsync runs.
+    pub(crate) fn is_first(&self) -> bool {
+        self.running && self.count == 1
+    }
+
     /// An fsync has ended.
     pub(crate) fn ended(&mut self, durable: Seq) {
         self.running = false;

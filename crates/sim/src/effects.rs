@@ -6,11 +6,13 @@ use crate::checker::convergence;
 use crate::describe;
 use crate::fault::{Fault, HostId, Loss};
 use crate::mutant::Mutant;
+use crate::probes;
 use crate::world::{Event, World};
 use bytes::Bytes;
 use codec::MetaRecord;
 use node::storage::{self, Change, Seq, Space};
 use node::{NodeEffect, NodeInput};
+use stdx::marks::hit;
 use stdx::{Prng, Span};
 
 /// Between the moment a node has left and the end of its process: it still answers whoever asks.
@@ -68,8 +70,12 @@ impl World {
                 let peers: Vec<HostId> = members.iter().map(|member| describe::host_of(member.id)).collect();
                 self.meet(host, &peers);
             }
-            NodeEffect::Note(note) => self.trace.line(now, host, || format!("notes: {}", describe::note(&note))),
+            NodeEffect::Note(note) => {
+                probes::see_note(&note);
+                self.trace.line(now, host, || format!("notes: {}", describe::note(&note)));
+            }
             NodeEffect::Left => {
+                hit("ring.a_node_left");
                 let life = self.host(host).life;
                 self.trace.event(now, host, "left", 0);
                 self.trace.line(now, host, || "has left the cluster".to_owned());
@@ -107,6 +113,7 @@ impl World {
         if prng.chance(plan.slow_ppm) {
             takes = Span(takes.0 + prng.below(plan.slow_sync.0 + 1));
         }
+        takes = Span(takes.0 + this.slow_disk.0);
         let armed = this.crash_in_sync.take();
         self.counts.fsyncs += 1;
         self.after(takes, Event::SyncEnds { host, life, upto });

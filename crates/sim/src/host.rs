@@ -12,6 +12,7 @@ use crate::world::Event;
 use node::Node;
 use node::storage::ModelDisk;
 use ring::NodeId;
+use std::collections::VecDeque;
 use stdx::{Now, Span};
 
 /// What a host is doing.
@@ -33,6 +34,9 @@ pub(crate) struct Armed {
     pub(crate) down: Span,
     pub(crate) loss: Loss,
 }
+
+/// What an input takes on a slow host, times its slowness; on others it takes no time.
+const WORK: Span = Span::micros(20);
 
 /// One machine.
 pub(crate) struct Host {
@@ -62,6 +66,18 @@ pub(crate) struct Host {
     pub(crate) crash_in_effects: Option<Armed>,
     /// The next fsync fails.
     pub(crate) fails_sync: bool,
+    /// What every fsync takes more.
+    pub(crate) slow_disk: Span,
+    /// Every input takes this many times its usual time.
+    pub(crate) slowness: u32,
+    /// It works on an input until then.
+    pub(crate) busy_until: Time,
+    /// What waits until it has done that.
+    pub(crate) backlog: VecDeque<Event>,
+    /// When the first of it has its turn.
+    pub(crate) turn_at: Time,
+    /// Clients do not reach it, so many times over.
+    pub(crate) no_clients: u32,
 }
 
 impl Host {
@@ -85,6 +101,12 @@ impl Host {
             crash_in_sync: None,
             crash_in_effects: None,
             fails_sync: false,
+            slow_disk: Span::ZERO,
+            slowness: 1,
+            busy_until: Time(0),
+            backlog: VecDeque::new(),
+            turn_at: Time(0),
+            no_clients: 0,
         }
     }
 
@@ -105,6 +127,13 @@ impl Host {
         self.clock.now(time)
     }
 
+    /// A slow process takes its time over an input. That counts as standing still if others wait.
+    pub(crate) fn work(&mut self, now: Time) {
+        let takes = WORK.times(u64::from(self.slowness));
+        self.busy_until = self.busy_until.max(now).after(takes);
+        self.paused = Span(self.paused.0 + takes.0);
+    }
+
     /// Begins a new life: everything in memory is as after a start.
     pub(crate) fn begin_life(&mut self, node: Node<WatchedEngine>, clock: HostClock) {
         self.node = Some(node);
@@ -114,6 +143,7 @@ impl Host {
         self.syncs = Syncs::default();
         self.tick_at = None;
         self.paused_until = Time(0);
+        self.busy_until = Time(0);
     }
 
     /// Ends the process. What was armed for this life goes with it.

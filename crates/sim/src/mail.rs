@@ -7,11 +7,13 @@ use crate::describe;
 use crate::fault::HostId;
 use crate::mutant::Mutant;
 use crate::network::{Fate, Packet};
+use crate::probes;
 use crate::world::{Event, World};
 use bytes::BytesMut;
 use codec::{FrameDecoder, FrameEncoder};
 use node::NodeInput;
 use node::proto::{Message, ReadAnswer};
+use stdx::marks::hit;
 use stdx::{Prng, Span};
 
 const DIAL_FIRST: Span = Span::millis(5);
@@ -25,9 +27,11 @@ impl World {
             let lost = describe::name_of(&message).0;
             return self.trace.line(now, host, || format!("-> {to} is no peer: {lost}"));
         }
+        probes::see_message(&message);
         self.see_message(&message);
         let connections = &mut self.hosts[host.0].connections;
         if self.network.needs_connection() && !connections.stands(to) {
+            hit("message.waited_for_a_connection");
             return connections.wait(to, message);
         }
         self.send(host, to, message);
@@ -39,19 +43,22 @@ impl World {
         self.counts.messages[0] += 1;
         let (kind, number) = describe::name_of(&message);
         self.trace.event(now, from, kind, number);
-        let fate = self.network.fate(from, to);
+        let bytes = if self.network.is_narrow() { describe::bytes(&message) } else { 0 };
+        let fate = self.network.fate(now, from, to, bytes);
         self.trace.line(now, from, || {
             let fate = match fate {
                 Fate::Lost => " LOST",
                 Fate::Held => " held",
                 Fate::Arrives(_) => "",
                 Fate::Twice(..) => " twice",
+                Fate::Damaged(_) => " damaged",
             };
             format!("-> {to}{fate} {}", describe::message(&message))
         });
-        let packet = Packet { from, to, message };
+        let packet = Packet { from, to, to_life: self.host(to).life, message };
         match fate {
             Fate::Lost => self.counts.messages[1] += 1,
+            Fate::Damaged(after) => self.damage(&packet, after),
             Fate::Held => {
                 self.counts.messages[3] += 1;
                 self.network.hold(packet);
@@ -81,6 +88,27 @@ impl World {
         }
     }
 
+    /// A bit of a frame flips on its way. Its receiver must notice and closes the connection.
+    fn damage(&mut self, packet: &Packet, after: Span) {
+        self.counts.messages[4] += 1;
+        hit("message.was_damaged");
+        let (from, to) = (packet.from, packet.to);
+        if self.plan.through_codec {
+            let mut encoder = FrameEncoder::default();
+            let _ = encoder.push(&packet.message);
+            let mut bytes = BytesMut::from(encoder.finish().as_ref());
+            let ids = [from.0 as u64, to.0 as u64, self.counts.messages[4]];
+            let bit = Prng::keyed(self.plan.seed, "damage", &ids).below(bytes.len() as u64 * 8);
+            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+            if let Ok(Some(messages)) = FrameDecoder::default().next(&mut bytes) {
+                let what = format!("bit {bit} of {:?} flipped and it was read as {messages:?}", packet.message);
+                self.fail("codec", what);
+            }
+        }
+        let life = self.host(from).life;
+        self.after(after, Event::Break { host: from, life, peer: to, for_sure: true });
+    }
+
     /// Shows the checkers what records travel.
     fn see_message(&mut self, message: &Message) {
         let seen = match message {
@@ -99,9 +127,12 @@ impl World {
 
     /// A message arrives.
     pub(crate) fn arrive(&mut self, packet: Packet) {
-        let Packet { from, to, message } = packet;
+        let Packet { from, to, to_life, message } = packet;
         if !self.host(to).is_up() {
             return;
+        }
+        if self.host(to).life > to_life {
+            hit("message.to_a_later_life");
         }
         let (kind, number) = describe::name_of(&message);
         let now = self.now;

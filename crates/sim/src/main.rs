@@ -1,9 +1,12 @@
-//! `sim`: runs seeds. The only place here that reads a clock or makes a seed of its own, and it prints it.
+//! `sim`: runs plans. The only place here that reads a clock or a file or makes a seed of its own, and it prints it.
 
-use clap::{Parser, Subcommand};
-use sim::{Plan, Report, Sweep, run_with};
+use clap::{Args, Parser, Subcommand};
+use sim::{PROBES, Plan, Report, Sink, Sweep, run_with, shrink};
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,17 +20,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs many seeds and prints one line about all of them.
+    /// Runs one plan, or many seeds, and says what came of it.
     Run {
-        /// Seeds to run, such as 0..500.
-        #[arg(long, default_value = "0..100", value_parser = parse_range)]
-        seeds: Range<u64>,
-        /// Fresh seeds to run as well.
-        #[arg(long, default_value_t = 0)]
-        fresh: u64,
-        /// Threads.
-        #[arg(long, default_value_t = 2)]
-        threads: usize,
+        /// A plan, as `sim seed N --plan` prints it. Without one, seeds are run.
+        plan: Option<PathBuf>,
+        /// Writes everything that happens to this file.
+        #[arg(long, requires = "plan")]
+        trace: Option<PathBuf>,
+        #[command(flatten)]
+        many: Many,
     },
     /// Runs one seed.
     Seed {
@@ -36,7 +37,7 @@ enum Command {
         /// Prints everything that happens.
         #[arg(long)]
         trace: bool,
-        /// Prints the plan first.
+        /// Prints the plan and does not run it.
         #[arg(long)]
         plan: bool,
     },
@@ -46,6 +47,36 @@ enum Command {
         #[arg(long)]
         seed: u64,
     },
+    /// Makes the plan of a failed run small and prints it.
+    Shrink {
+        /// The plan.
+        plan: Option<PathBuf>,
+        /// The seed, instead of a plan.
+        #[arg(long, conflicts_with = "plan")]
+        seed: Option<u64>,
+        /// Runs at most.
+        #[arg(long, default_value_t = 2_000)]
+        runs: u32,
+    },
+}
+
+#[derive(Args)]
+struct Many {
+    /// Seeds to run, such as 0..500.
+    #[arg(long, default_value = "0..100", value_parser = parse_range)]
+    seeds: Range<u64>,
+    /// Fresh seeds to run as well.
+    #[arg(long, default_value_t = 0)]
+    fresh: u64,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Fails if one of these was never hit: `all`, or a file with a probe on each line.
+    #[arg(long)]
+    require_probes: Option<PathBuf>,
+    /// Fails below so many simulated hours per core-minute.
+    #[arg(long)]
+    require_speed: Option<f64>,
 }
 
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
@@ -57,9 +88,12 @@ fn parse_range(text: &str) -> Result<Range<u64>, String> {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Run { seeds, fresh, threads } => sweep(seeds, fresh, threads),
-        Command::Seed { seed, trace, plan } => one(seed, trace, plan),
+        Command::Run { plan: Some(plan), trace, .. } => run_file(&plan, trace.as_deref()),
+        Command::Run { many, .. } => sweep(&many),
+        Command::Seed { seed, plan: true, .. } => print_plan(&Plan::of_seed(seed)),
+        Command::Seed { seed, trace, .. } => one(Plan::of_seed(seed), trace.then(|| to(io::stdout()))),
         Command::Hash { seed } => hash(seed),
+        Command::Shrink { plan, seed, runs } => shrunk(plan.as_deref(), seed, runs),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -72,30 +106,59 @@ fn main() -> ExitCode {
     }
 }
 
-fn sweep(seeds: Range<u64>, fresh: u64, threads: usize) -> io::Result<bool> {
-    // Panics of a run are reported with its seed; the standard message would only say where.
-    std::panic::set_hook(Box::new(|_| ()));
+fn sweep(many: &Many) -> io::Result<bool> {
+    silence_panics();
     let base = fresh_base();
-    let all = seeds.chain((0..fresh).map(|n| base.wrapping_add(n)));
+    let all = many.seeds.clone().chain((0..many.fresh).map(|n| base.wrapping_add(n)));
     let began = Instant::now();
-    let sweep = Sweep::over(all, threads, |report| {
+    let sweep = Sweep::over(all, many.threads, |report| {
         let _ = tell(report);
     });
-    let core_millis = began.elapsed().as_millis() as u64 * threads.max(1) as u64;
-    let speed = sweep.hours_per_core_minute(core_millis);
+    let waited = began.elapsed().as_millis() as u64 * many.threads.max(1) as u64;
+    let speed = sweep.hours_per_core_minute(core_millis().unwrap_or(waited)) as f64 / 100.0;
     let mut out = io::stdout().lock();
-    writeln!(out, "{sweep}")?;
-    writeln!(out, "{}.{:02} simulated hours per core-minute", speed / 100, speed % 100)?;
+    writeln!(out, "{sweep}\n{speed:.2} simulated hours per core-minute")?;
     writeln!(out, "faults: {:?}", sweep.faults)?;
-    writeln!(out, "marks: {:?}", sweep.marks)?;
-    if fresh > 0 {
-        writeln!(out, "fresh seeds: {base}..{}", base.wrapping_add(fresh))?;
+    writeln!(out, "probes:")?;
+    for (probe, count) in counts(&sweep.marks) {
+        writeln!(out, "{count:>12} {probe}")?;
+    }
+    if many.fresh > 0 {
+        writeln!(out, "fresh seeds: {base}..{}", base.wrapping_add(many.fresh))?;
     }
     for report in &sweep.failed {
         let first = report.failures.first().map_or("", |failure| failure.property);
         writeln!(out, "FAILED {}: {first}; replay with: sim seed {} --trace", report.seed, report.seed)?;
     }
-    Ok(sweep.failed.is_empty())
+    let missed = missed(many.require_probes.as_deref(), &sweep.marks)?;
+    for probe in &missed {
+        writeln!(out, "FAILED: the probe {probe} was never hit")?;
+    }
+    let slow = many.require_speed.filter(|required| speed < *required);
+    if let Some(required) = slow {
+        writeln!(out, "FAILED: {speed:.2} simulated hours per core-minute; {required} are required")?;
+    }
+    Ok(sweep.failed.is_empty() && missed.is_empty() && slow.is_none())
+}
+
+/// Every probe with its count, also those that were never hit.
+fn counts(marks: &BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, u64> {
+    let mut counts: BTreeMap<&'static str, u64> = PROBES.iter().map(|probe| (*probe, 0)).collect();
+    counts.extend(marks);
+    counts
+}
+
+/// The required probes that were never hit.
+fn missed(required: Option<&Path>, marks: &BTreeMap<&'static str, u64>) -> io::Result<Vec<String>> {
+    let required: Vec<String> = match required {
+        None => Vec::new(),
+        Some(all) if all == Path::new("all") => PROBES.iter().map(|probe| (*probe).to_owned()).collect(),
+        Some(file) => {
+            let text = read(file)?;
+            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+        }
+    };
+    Ok(required.into_iter().filter(|probe| !marks.contains_key(probe.as_str())).collect())
 }
 
 fn tell(report: &Report) -> io::Result<()> {
@@ -106,23 +169,44 @@ fn tell(report: &Report) -> io::Result<()> {
     out.flush()
 }
 
-fn one(seed: u64, trace: bool, plan: bool) -> io::Result<bool> {
-    let planned = Plan::of_seed(seed);
-    if plan {
-        writeln!(io::stdout(), "{planned:#?}")?;
-    }
-    let sink: Option<sim::Sink> = trace.then(|| -> sim::Sink {
-        let mut out = io::BufWriter::new(io::stdout());
-        Box::new(move |line| {
-            let _ = writeln!(out, "{line}");
-        })
-    });
-    let report = run_with(planned, sink);
+fn run_file(path: &Path, trace: Option<&Path>) -> io::Result<bool> {
+    let plan = plan_of(path)?;
+    let sink = match trace {
+        Some(path) => Some(to(fs::File::create(path)?)),
+        None => None,
+    };
+    one(plan, sink)
+}
+
+fn plan_of(path: &Path) -> io::Result<Plan> {
+    Plan::from_json(&read(path)?).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+}
+
+fn print_plan(plan: &Plan) -> io::Result<bool> {
+    writeln!(io::stdout(), "{}", plan.to_json())?;
+    Ok(true)
+}
+
+/// Lines of a trace go there.
+fn to(out: impl Write + 'static) -> Sink {
+    let mut out = io::BufWriter::new(out);
+    Box::new(move |line| {
+        let _ = writeln!(out, "{line}");
+    })
+}
+
+fn one(plan: Plan, sink: Option<Sink>) -> io::Result<bool> {
+    let report = run_with(plan, sink);
     tell(&report)?;
     let [done, refused, unknown] = report.counts.requests;
     writeln!(
         io::stdout(),
-        "seed {seed}: {} after {} s, {} events, requests {done} ok {refused} refused {unknown} unknown, faults {:?}, hash {:016x}",
+        "seed {}: {} after {} s, {} events, requests {done} ok {refused} refused {unknown} unknown, faults {:?}, hash {:016x}",
+        report.seed,
         if report.is_ok() { "ok" } else { "FAILED" },
         report.time,
         report.events,
@@ -136,6 +220,41 @@ fn hash(seed: u64) -> io::Result<bool> {
     let report = sim::run(Plan::of_seed(seed));
     writeln!(io::stdout(), "{:016x}", report.hash)?;
     Ok(true)
+}
+
+fn shrunk(path: Option<&Path>, seed: Option<u64>, runs: u32) -> io::Result<bool> {
+    silence_panics();
+    let plan = match (path, seed) {
+        (Some(path), _) => plan_of(path)?,
+        (None, Some(seed)) => Plan::of_seed(seed),
+        (None, None) => return Err(io::Error::other("name a plan, or a seed with --seed")),
+    };
+    let mut steps = |step: &str| {
+        let _ = writeln!(io::stderr(), "still fails: {step}");
+    };
+    let Some(small) = shrink(plan, runs, &mut steps) else {
+        writeln!(io::stderr(), "sim: this plan does not fail")?;
+        return Ok(false);
+    };
+    for failure in small.report.failures.iter().take(3) {
+        writeln!(io::stderr(), "{failure}")?;
+    }
+    writeln!(io::stderr(), "{} runs; the smallest plan that fails:", small.runs)?;
+    print_plan(&small.plan)
+}
+
+/// Panics of a run are reported with its seed; the standard message would only say where.
+fn silence_panics() {
+    std::panic::set_hook(Box::new(|_| ()));
+}
+
+/// What this process has used of the processors, where the system says so: a busy machine must not look like slow code.
+fn core_millis() -> Option<u64> {
+    const TICK_MILLIS: u64 = 10;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some((ticks()? + ticks()?) * TICK_MILLIS)
 }
 
 /// A seed that no earlier run is likely to have used.

@@ -1,8 +1,11 @@
 //! Planted bugs, to show that the checkers can fail: some in the shell around the node, most of them in the node's own
 //! code, where [`stdx::bugs::planted`] names them. Switched on by a plan, and only in builds with the feature `mutants`.
 
+use serde::{Deserialize, Serialize};
+
 /// A planted bug.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mutant {
     /// None.
     #[default]

@@ -1,13 +1,20 @@
-//! Carries out the plan's faults, and ends them all when their time is over.
+//! Carries out the plan's faults, and ends them all when their time is over. What happens to links, to machines and to
+//! disks is in a file each.
 //!
 //! Invariant: a fault counts only if it did something. After [`World::heal`] nothing goes wrong any more, and what was
 //! held back, standing still or dead comes back.
 
+mod disks;
+mod links;
+mod machines;
+
 use crate::fault::{Fault, HostId};
 use crate::host::{Armed, Stage};
+use crate::network::HalfDead;
 use crate::operator::Work;
 use crate::world::{Event, World};
-use stdx::{Prng, Span};
+use stdx::Span;
+use stdx::marks::hit;
 
 impl World {
     /// The n-th fault of the plan happens.
@@ -19,22 +26,27 @@ impl World {
         }
         let now = self.now;
         self.trace.line(now, "----", || format!("{fault:?}"));
-        self.trace.event(now, HostId(usize::MAX), fault.class(), number as u64);
+        self.trace.event(now, HostId::ALL, fault.class(), number as u64);
         // What is armed counts when it strikes.
         if !matches!(fault, Fault::CrashInSync { .. } | Fault::CrashInEffects { .. } | Fault::FailSync { .. }) {
             self.count_fault(&fault);
         }
+        self.probe(&fault);
         match fault {
             Fault::Crash { host, down, loss } => self.crash(host, down, loss),
             Fault::CrashInSync { host, down, loss } => self.host(host).crash_in_sync = Some(Armed { down, loss }),
             Fault::CrashInEffects { host, down, loss } => self.host(host).crash_in_effects = Some(Armed { down, loss }),
             Fault::Pause { host, span } => self.pause(host, span),
             Fault::FailSync { host } => self.host(host).fails_sync = true,
+            Fault::FailRead { host, nth } => self.fail_read(host, nth),
+            Fault::Rot { host, part, pick } => self.rot(host, part, pick),
+            Fault::OldImage { host, down, .. } => self.go_back(number, host, down),
+            Fault::Wipe { host, down } => self.wipe(host, down),
+            Fault::ClockJump { host, by_ms } => self.jump(host, by_ms),
             Fault::Cut { from, to, both_ways, span } => self.cut(&from, &to, both_ways, span),
-            Fault::Clog { from, to, span } => {
-                self.network.clog(from, to, true);
-                self.after(span, Event::Release { from, to });
-            }
+            Fault::Bridge { host, half, span } => self.bridge(host, &half, span),
+            Fault::Ring { hosts, span } => self.ring(&hosts, span),
+            Fault::Clog { from, to, span } => self.clog(from, to, span),
             Fault::Reset { one, other } => self.reset(one, other),
             Fault::Join { host, through } => self.employ(Work::Join(host), through),
             Fault::Leave { host, through } => self.employ(Work::Leave(host), through),
@@ -42,6 +54,88 @@ impl World {
                 let bucket = self.sibling_bucket(n);
                 self.employ(Work::SetBucket(bucket), through);
             }
+            Fault::CrashLoop { .. }
+            | Fault::RollingRestart { .. }
+            | Fault::SlowHost { .. }
+            | Fault::ClockStrobe { .. }
+            | Fault::SlowDisk { .. }
+            | Fault::FillDisk { .. }
+            | Fault::LyingSync { .. }
+            | Fault::HalfDead { .. }
+            | Fault::Swizzle { .. }
+            | Fault::NoClients { .. } => self.go_on(number, 0),
+        }
+    }
+
+    /// What the ring does while something happens to it.
+    fn probe(&self, fault: &Fault) {
+        let of = |host: &crate::host::Host| {
+            let history = host.node.as_ref()?.machine().history();
+            Some(history.epoch().0 - history.oldest().epoch.0)
+        };
+        let changes = self.hosts.iter().filter_map(of).max().unwrap_or(0);
+        match fault {
+            _ if changes > 1 => hit("ring.two_changes_at_once"),
+            Fault::Cut { .. } if changes > 0 => hit("ring.cut_while_it_changes"),
+            Fault::SetCopies { .. } if changes > 0 => hit("ring.change_of_n_while_it_changes"),
+            _ => {}
+        }
+    }
+
+    /// A fault that takes its time begins (step 0), goes on, or ends.
+    pub(crate) fn go_on(&mut self, number: usize, step: u32) {
+        let Some(timed) = self.plan.faults.get(number).cloned() else { return };
+        if self.is_healed {
+            return;
+        }
+        self.trace.event(self.now, HostId::ALL, "goes on", u64::from(step));
+        let begins = step == 0;
+        let next = match timed.fault {
+            Fault::CrashLoop { host, times, life, loss } => {
+                self.crash(host, Span::millis(1), loss);
+                (step + 1 < times).then_some(Span(life.0 + 1_000))
+            }
+            Fault::RollingRestart { down, every } => self.restart_next(step, down).then_some(every),
+            Fault::SlowHost { host, times, span } => {
+                self.slow_down(host, if begins { times } else { 1 });
+                begins.then_some(span)
+            }
+            Fault::ClockStrobe { host, by_ms, every, times } => {
+                self.jump(host, if step.is_multiple_of(2) { by_ms } else { -by_ms });
+                (step + 1 < times).then_some(every)
+            }
+            Fault::SlowDisk { host, by, span } => {
+                let slow = &mut self.host(host).slow_disk;
+                *slow = if begins { Span(slow.0 + by.0) } else { Span(slow.0.saturating_sub(by.0)) };
+                begins.then_some(span)
+            }
+            Fault::FillDisk { host, room, span } => {
+                self.host(host).disk.set_room(begins.then_some(room));
+                if !begins && self.host(host).is_up() {
+                    hit("disk.full_and_freed");
+                }
+                begins.then_some(span)
+            }
+            Fault::LyingSync { host, span, down } => {
+                self.lie(host, begins, down);
+                begins.then_some(span)
+            }
+            Fault::HalfDead { from, to, slower, loss_ppm, span } => {
+                self.network.half_dead(from, to, HalfDead { slower, loss_ppm }, begins);
+                begins.then_some(span)
+            }
+            Fault::Swizzle { hosts, released, step: pause } => {
+                self.swizzle(&hosts, &released, step as usize).then_some(pause)
+            }
+            Fault::NoClients { host, span } => {
+                let cut_off = &mut self.host(host).no_clients;
+                *cut_off = if begins { *cut_off + 1 } else { cut_off.saturating_sub(1) };
+                begins.then_some(span)
+            }
+            _ => None,
+        };
+        if let Some(pause) = next {
+            self.after(pause, Event::FaultGoesOn { number, step: step + 1 });
         }
     }
 
@@ -51,10 +145,27 @@ impl World {
             Fault::Crash { host, .. }
             | Fault::CrashInSync { host, .. }
             | Fault::CrashInEffects { host, .. }
+            | Fault::CrashLoop { host, .. }
             | Fault::Pause { host, .. }
-            | Fault::FailSync { host } => up(host),
-            Fault::Cut { .. } | Fault::SetCopies { .. } => true,
-            Fault::Clog { from, to, .. } => up(from) && up(to),
+            | Fault::SlowHost { host, .. }
+            | Fault::ClockJump { host, .. }
+            | Fault::ClockStrobe { host, .. }
+            | Fault::FailSync { host }
+            | Fault::SlowDisk { host, .. }
+            | Fault::FillDisk { host, .. }
+            | Fault::FailRead { host, .. }
+            | Fault::Rot { host, .. }
+            | Fault::LyingSync { host, .. }
+            | Fault::OldImage { host, .. }
+            | Fault::Wipe { host, .. }
+            | Fault::NoClients { host, .. } => up(host),
+            Fault::Cut { .. }
+            | Fault::Bridge { .. }
+            | Fault::Ring { .. }
+            | Fault::Swizzle { .. }
+            | Fault::RollingRestart { .. }
+            | Fault::SetCopies { .. } => true,
+            Fault::HalfDead { from, to, .. } | Fault::Clog { from, to, .. } => up(from) && up(to),
             Fault::Reset { one, other } => up(one) && up(other),
             Fault::Join { host, .. } => self.hosts[host.0].stage == Stage::Outside,
             Fault::Leave { host, .. } => !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone),
@@ -65,88 +176,10 @@ impl World {
         *self.counts.faults.entry(fault.class()).or_insert(0) += 1;
     }
 
-    /// An armed crash strikes.
-    pub(crate) fn strike(&mut self, life: u32, fault: Fault) {
-        if let Fault::CrashInSync { host, down, loss } = fault
-            && self.host(host).lives(life)
-        {
-            self.count_fault(&fault);
-            self.crash(host, down, loss);
-        }
-    }
-
-    fn pause(&mut self, host: HostId, span: Span) {
-        let now = self.now;
-        let this = self.host(host);
-        let from = this.paused_until.max(now);
-        let until = now.after(span).max(from);
-        this.paused = Span(this.paused.0 + until.since(from).0);
-        this.paused_until = until;
-        self.queue.add(until, Event::Resume { host });
-    }
-
-    /// What happened meanwhile happens now, in the same order; what is meant for a life that has ended finds that out.
-    pub(crate) fn resume(&mut self, host: HostId) {
-        let now = self.now;
-        let this = self.host(host);
-        if this.paused_until > now {
-            return;
-        }
-        for event in std::mem::take(&mut this.held) {
-            self.queue.add(now, event);
-        }
-    }
-
-    fn cut(&mut self, from: &[HostId], to: &[HostId], both_ways: bool, span: Span) {
-        for (from, to) in from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to))) {
-            self.cut_link(from, to, span);
-            if both_ways {
-                self.cut_link(to, from, span);
-            } else {
-                self.break_later(to, from);
-            }
-        }
-    }
-
-    fn cut_link(&mut self, from: HostId, to: HostId, span: Span) {
-        self.network.cut(from, to, true);
-        self.after(span, Event::Mend { from, to });
-        self.break_later(from, to);
-    }
-
-    /// A connection whose packets are not answered breaks after a while.
-    fn break_later(&mut self, host: HostId, peer: HostId) {
-        let life = self.host(host).life;
-        let ids = [host.0 as u64, peer.0 as u64, self.now.0];
-        let after = Span(Prng::keyed(self.plan.seed, "silence", &ids).between(300_000, 4_000_000));
-        self.after(after, Event::Break { host, life, peer, for_sure: false });
-    }
-
-    pub(crate) fn mend(&mut self, from: HostId, to: HostId) {
-        let now = self.now;
-        self.trace.event(now, from, "mend", to.0 as u64);
-        self.network.cut(from, to, false);
-    }
-
-    pub(crate) fn release(&mut self, from: HostId, to: HostId) {
-        let now = self.now;
-        let held = self.network.clog(from, to, false);
-        self.trace.event(now, from, "release", held.len() as u64);
-        self.trace.line(now, from, || format!("{} old messages to {to} are released", held.len()));
-        self.deliver_soon(held);
-    }
-
-    fn deliver_soon(&mut self, held: Vec<crate::network::Packet>) {
-        for (packet, micros) in held.into_iter().zip(1..) {
-            self.after(Span(micros), Event::Arrive(Box::new(packet)));
-        }
-    }
-
-    fn reset(&mut self, one: HostId, other: HostId) {
-        for (host, peer) in [(one, other), (other, one)] {
-            let life = self.host(host).life;
-            self.after(Span::millis(1), Event::Break { host, life, peer, for_sure: true });
-        }
+    /// True if clients and the host that they asked do not hear each other.
+    pub(crate) fn is_cut_off(&self, operation: usize) -> bool {
+        let host = self.history.get(operation).map(|operation| operation.host);
+        host.is_some_and(|host| self.hosts[host.0].no_clients > 0)
     }
 
     /// All faults are over.
@@ -163,7 +196,12 @@ impl World {
             this.crash_in_sync = None;
             this.crash_in_effects = None;
             this.fails_sync = false;
+            this.slow_disk = Span::ZERO;
+            this.no_clients = 0;
+            this.clock.set_right();
+            this.disk.mend();
             this.paused_until = this.paused_until.min(now);
+            self.slow_down(host, 1);
             self.resume(host);
             let this = self.host(host);
             if this.stage == Stage::Down {

@@ -1,19 +1,24 @@
 //! Everything that is decided about a run before it begins. The same plan always gives the same run.
 //!
-//! A plan is drawn from a seed (`draw`) or written by hand for a named scenario, which begins with [`Plan::calm`].
+//! A plan is drawn from a seed (`draw`), read from a file, or written by hand for a named scenario, which begins with
+//! [`Plan::calm`]. As a file it is JSON; what is left out is as in a calm plan.
 //! Invariant: it holds no randomness itself; what is random while the run goes on is keyed by its seed and by the
 //! identity of what it is for.
 
 mod draw;
+pub(crate) mod knobs;
+pub(crate) mod span_text;
 
 use crate::clock::ClockError;
 use crate::fault::{Fault, HostId, TimedFault};
 use crate::mutant::Mutant;
 use node::Config;
+use serde::{Deserialize, Serialize};
 use stdx::Span;
 
 /// The plan of a run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Plan {
     /// Keys all randomness of the run.
     pub seed: u64,
@@ -30,6 +35,7 @@ pub struct Plan {
     /// Tokens of each node.
     pub tokens: u16,
     /// How long things go wrong.
+    #[serde(with = "span_text")]
     pub storm: Span,
     /// Every message is encoded and decoded on its way.
     pub through_codec: bool,
@@ -40,6 +46,7 @@ pub struct Plan {
     /// The clocks of each host.
     pub clocks: Vec<ClockError>,
     /// Settings of every node.
+    #[serde(with = "knobs")]
     pub config: Config,
     /// Clients.
     pub workload: WorkloadPlan,
@@ -50,39 +57,54 @@ pub struct Plan {
 }
 
 /// How links behave while things go wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NetworkPlan {
     /// Every message takes at least this long.
+    #[serde(with = "span_text")]
     pub delay_min: Span,
     /// And up to this much more.
+    #[serde(with = "span_text")]
     pub delay_spread: Span,
     /// Messages lost, in a million.
     pub loss_ppm: u64,
     /// Messages delivered twice, in a million.
     pub duplicate_ppm: u64,
+    /// Messages whose bytes are damaged on the way, in a million, in runs that go through the codec.
+    pub damage_ppm: u64,
+    /// Bytes that a link carries in a second; any number if zero.
+    pub bytes_per_second: u64,
+    /// Messages that one link may have under way; more are lost. Any number if zero.
+    pub under_way_max: u64,
     /// Messages travel only while a connection stands, as with TCP. Otherwise they do whenever the link is not cut.
     pub needs_connection: bool,
 }
 
 /// How disks behave.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DiskPlan {
     /// Every fsync takes at least this long.
+    #[serde(with = "span_text")]
     pub sync_min: Span,
     /// And up to this much more.
+    #[serde(with = "span_text")]
     pub sync_spread: Span,
     /// Fsyncs that take `slow_sync` more, in a million.
     pub slow_ppm: u64,
     /// What a slow one takes more.
+    #[serde(with = "span_text")]
     pub slow_sync: Span,
 }
 
 /// What clients do.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct WorkloadPlan {
     /// How many clients.
     pub clients: usize,
     /// Longest pause of a client between two operations.
+    #[serde(with = "span_text")]
     pub think: Span,
     /// Keys that everybody uses.
     pub hot_keys: u64,
@@ -129,6 +151,9 @@ impl Plan {
                 delay_spread: Span::millis(2),
                 loss_ppm: 0,
                 duplicate_ppm: 0,
+                damage_ppm: 0,
+                bytes_per_second: 0,
+                under_way_max: 0,
                 needs_connection: true,
             },
             disk: DiskPlan {
@@ -166,8 +191,81 @@ impl Plan {
         self
     }
 
+    /// The plan as a file.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan has nothing that JSON cannot hold")
+    }
+
+    /// A plan from a file. The error says what does not belong there and in which line.
+    pub fn from_json(text: &str) -> Result<Plan, String> {
+        let plan: Plan = serde_json::from_str(text).map_err(|error| format!("this is not a plan: {error}"))?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Refuses plans that name hosts there are not, or nobody who founds.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.founders == 0 || self.founders > self.hosts {
+            return Err(format!("{} founders of {} hosts cannot be", self.founders, self.hosts));
+        }
+        let strange = self.faults.iter().find(|timed| timed.fault.hosts().iter().any(|host| host.0 >= self.hosts));
+        strange.map_or(Ok(()), |timed| Err(format!("{:?} names a host that is not there", timed.fault)))
+    }
+
     /// The clocks of a host.
     pub fn clock(&self, host: HostId) -> ClockError {
         self.clocks.get(host.0).copied().unwrap_or_default()
+    }
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan::calm(0, 3, Span::secs(10))
+    }
+}
+
+impl Default for NetworkPlan {
+    fn default() -> NetworkPlan {
+        Plan::default().network
+    }
+}
+
+impl Default for DiskPlan {
+    fn default() -> DiskPlan {
+        Plan::default().disk
+    }
+}
+
+impl Default for WorkloadPlan {
+    fn default() -> WorkloadPlan {
+        Plan::default().workload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+
+    #[test]
+    fn a_plan_is_read_back_as_it_was_written() {
+        for seed in 0..300 {
+            let plan = Plan::of_seed(seed);
+            assert_eq!(Plan::from_json(&plan.to_json()), Ok(plan), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_calm_and_what_is_unknown_is_refused() {
+        assert_eq!(Plan::from_json("{}"), Ok(Plan::default()));
+        let plan = Plan::from_json(r#"{"hosts": 4, "config": {"streams_max": 2}}"#).unwrap_or_default();
+        assert_eq!((plan.hosts, plan.config.streams_max), (4, 2));
+        for wrong in [
+            r#"{"fonders": 3}"#,
+            r#"{"config": {"streams": 2}}"#,
+            r#"{"hosts": 2}"#,
+            r#"{"faults": [{"at": "1s", "fault": "fail_sync", "host": "n9"}]}"#,
+        ] {
+            assert!(Plan::from_json(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 use crate::checker::convergence::{Resident, Stores, differences, stores, unrest};
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::{Failure, placement};
-use crate::fault::HostId;
+use crate::fault::{Fault, HostId};
 use crate::host::{Host, Stage};
 use crate::operator::Work;
 use crate::plan::Plan;
@@ -111,6 +111,9 @@ impl World {
         for number in 0..self.plan.faults.len() {
             let at = self.plan.faults[number].at;
             self.after(at, Event::Fault { number });
+            if let Fault::OldImage { age, .. } = self.plan.faults[number].fault {
+                self.after(Span(at.0.saturating_sub(age.0)), Event::TakeImage { number });
+            }
         }
         self.trace.line(self.now, "----", || "the cluster stands".to_owned());
         self.wake_clients();

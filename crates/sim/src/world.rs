@@ -16,14 +16,16 @@ use crate::host::Host;
 use crate::network::{Network, Packet};
 use crate::operator::Task;
 use crate::plan::Plan;
+use crate::probes;
 use crate::queue::Queue;
 use crate::time::Time;
 use crate::trace::{Sink, Trace};
 use node::NodeEffect;
 use node::proto::{BucketId, Response, Rule};
-use node::storage::Seq;
+use node::storage::{ModelDisk, Seq};
 use std::collections::BTreeMap;
 use stdx::Span;
+use stdx::marks::hit;
 
 /// Something that will happen.
 pub(crate) enum Event {
@@ -51,6 +53,12 @@ pub(crate) enum Event {
     OperatorTurn { task: usize },
     /// The n-th fault of the plan.
     Fault { number: usize },
+    /// The n-th fault goes on or ends.
+    FaultGoesOn { number: usize, step: u32 },
+    /// An image of a disk is taken, for the n-th fault.
+    TakeImage { number: usize },
+    /// A slow process has done one input and begins the next.
+    NextInput { host: HostId },
     /// A process that stood still goes on.
     Resume { host: HostId },
     /// An armed crash strikes, if the process it was meant for still runs.
@@ -70,8 +78,8 @@ pub(crate) enum Event {
 pub struct Counts {
     /// Faults that were carried out, by class.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Messages said, lost, doubled and held back.
-    pub messages: [u64; 4],
+    /// Messages said, lost, doubled, held back and damaged.
+    pub messages: [u64; 5],
     /// Batches that crashes took back.
     pub lost_batches: u64,
     /// Fsyncs.
@@ -105,6 +113,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) counts: Counts,
     pub(crate) effects: Vec<NodeEffect>,
+    /// Images of disks, by the fault they are for.
+    pub(crate) images: BTreeMap<usize, ModelDisk>,
 }
 
 /// Failures that are kept; the first ones matter.
@@ -132,6 +142,7 @@ impl World {
             trace: Trace::new(plan.seed, sink),
             counts: Counts::default(),
             effects: Vec::new(),
+            images: BTreeMap::new(),
             plan,
         }
     }
@@ -184,20 +195,39 @@ impl World {
             if this.paused_until > now {
                 return this.held.push(event);
             }
+            if this.busy_until > now || !this.backlog.is_empty() {
+                return self.wait_for_cpu(host, event);
+            }
         }
+        self.happen_now(event);
+    }
+
+    /// Lets an event happen whose host has time for it.
+    pub(crate) fn happen_now(&mut self, event: Event) {
         match event {
             Event::Arrive(packet) => self.arrive(*packet),
             Event::Tick { host, life } => self.tick(host, life),
             Event::SyncEnds { host, life, upto } => self.sync_ends(host, life, upto),
             Event::Dial { host, life, peer } => self.dial(host, life, peer),
             Event::Break { host, life, peer, for_sure } => self.break_connection(host, life, peer, for_sure),
+            Event::Request { operation } if self.is_cut_off(operation) => self.no_answer(operation, false),
+            Event::Answer { operation, .. } if self.is_cut_off(operation) => self.no_answer(operation, true),
             Event::Request { operation } => self.request_arrives(operation),
-            Event::Answer { operation, response } => self.answer_arrives(operation, response),
-            Event::NoAnswer { operation, taken } => self.no_answer(operation, taken),
+            Event::Answer { operation, response } => {
+                probes::see_response(&response);
+                self.answer_arrives(operation, response);
+            }
+            Event::NoAnswer { operation, taken } => {
+                hit(if taken { "request.node_died_before_it_answered" } else { "request.nobody_took_it" });
+                self.no_answer(operation, taken);
+            }
             Event::Overdue { operation } => self.overdue(operation),
             Event::ClientTurn { client } => self.client_turn(client),
             Event::OperatorTurn { task } => self.operator_turn(task),
             Event::Fault { number } => self.carry_out_fault(number),
+            Event::FaultGoesOn { number, step } => self.go_on(number, step),
+            Event::TakeImage { number } => self.take_image(number),
+            Event::NextInput { host } => self.next_input(host),
             Event::Resume { host } => self.resume(host),
             Event::Crash { life, fault } => self.strike(life, *fault),
             Event::Mend { from, to } => self.mend(from, to),

@@ -1,15 +1,17 @@
 //! A plan from a seed. Each class of faults is on in about half of the plans (swarm testing: a run with everything on
 //! explores little), and each is drawn from a stream of its own, so that changing one leaves the others as they are.
 
-use super::{DiskPlan, NetworkPlan, Plan, WorkloadPlan};
+use super::{DiskPlan, NetworkPlan, Plan, WorkloadPlan, knobs};
 use crate::clock::ClockError;
 use crate::fault::{Fault, HostId, Loss, TimedFault};
 use crate::mutant::Mutant;
-use node::Config;
 use stdx::{Prng, Span};
 
 const HALF: u64 = 500_000;
 const QUARTER: u64 = 250_000;
+const EIGHTH: u64 = 125_000;
+/// How many plans in a million have every class on.
+const EVERYTHING: u64 = 30_000;
 
 /// Draws a plan.
 pub(super) fn plan(seed: u64) -> Plan {
@@ -25,26 +27,31 @@ pub(super) fn plan(seed: u64) -> Plan {
         grid_bits: prng.between(3, 6) as u8,
         tokens: prng.between(1, 6) as u16,
         through_codec: seed.is_multiple_of(8),
-        network: network(&mut prng),
+        network: network(seed, &mut prng),
         disk: disk(&mut prng),
         clocks: clocks(seed, hosts),
-        config: config(&mut prng),
+        config: knobs::draw(seed),
         workload: workload(seed),
         mutant: Mutant::None,
         ..Plan::calm(seed, founders, storm)
     };
-    plan.faults = Faults { seed, hosts, founders, storm, list: Vec::new() }.draw();
+    let everything = Prng::keyed(seed, "everything", &[]).chance(EVERYTHING);
+    plan.faults = Faults { seed, hosts, founders, storm, everything, list: Vec::new() }.draw();
     plan
 }
 
-fn network(prng: &mut Prng) -> NetworkPlan {
+fn network(seed: u64, prng: &mut Prng) -> NetworkPlan {
     let slow = prng.chance(QUARTER);
+    let mut narrow = Prng::keyed(seed, "narrow links", &[]);
     NetworkPlan {
         delay_min: Span::micros(prng.between(100, if slow { 20_000 } else { 1_000 })),
         delay_spread: Span::micros(prng.between(500, if slow { 80_000 } else { 5_000 })),
         loss_ppm: if prng.chance(HALF) { prng.between(100, 50_000) } else { 0 },
         duplicate_ppm: if prng.chance(HALF) { prng.between(100, 100_000) } else { 0 },
         needs_connection: prng.chance(HALF),
+        damage_ppm: if seed.is_multiple_of(8) && narrow.chance(HALF) { narrow.between(50, 3_000) } else { 0 },
+        bytes_per_second: if narrow.chance(EIGHTH) { narrow.between(20_000, 500_000) } else { 0 },
+        under_way_max: if narrow.chance(EIGHTH) { narrow.between(4, 100) } else { 0 },
     }
 }
 
@@ -57,36 +64,13 @@ fn disk(prng: &mut Prng) -> DiskPlan {
     }
 }
 
+/// Mostly a little off; sometimes by minutes, or by a twentieth of the time.
 fn clocks(seed: u64, hosts: usize) -> Vec<ClockError> {
     let mut prng = Prng::keyed(seed, "clocks", &[]);
-    let skewed = prng.chance(HALF);
-    let drifting = prng.chance(HALF);
-    let mut off = |on: bool, max: u64| if on { prng.between(0, 2 * max) as i32 - max as i32 } else { 0 };
-    (0..hosts).map(|_| ClockError { drift_ppm: off(drifting, 20_000), skew_ms: off(skewed, 200) }).collect()
-}
-
-fn config(prng: &mut Prng) -> Config {
-    let mut config = Config::default();
-    if prng.chance(QUARTER) {
-        config.compare_every = Span::secs(prng.between(2, 4));
-    }
-    if prng.chance(HALF) {
-        config.stream_page_bytes = prng.between(200, 4_000) as usize;
-    }
-    if prng.chance(QUARTER) {
-        config.streams_max = prng.between(1, 4) as usize;
-    }
-    if prng.chance(QUARTER) {
-        config.hints_in_flight = prng.between(1, 8) as u32;
-    }
-    if prng.chance(QUARTER) {
-        config.siblings_max = prng.between(4, 20) as u32;
-    }
-    if prng.chance(QUARTER) {
-        // Not so few that a round over all partitions takes longer than a run waits for rest.
-        config.compare_partitions = prng.between(8, 32) as usize;
-    }
-    config
+    let drift_max = prng.chance(HALF).then(|| if prng.chance(QUARTER) { 50_000 } else { 20_000 });
+    let skew_max = prng.chance(HALF).then(|| if prng.chance(QUARTER) { 600_000 } else { 200 });
+    let mut off = |max: Option<u64>| max.map_or(0, |max| prng.between(0, 2 * max) as i32 - max as i32);
+    (0..hosts).map(|_| ClockError { drift_ppm: off(drift_max), skew_ms: off(skew_max) }).collect()
 }
 
 fn workload(seed: u64) -> WorkloadPlan {
@@ -115,11 +99,23 @@ struct Faults {
     hosts: usize,
     founders: usize,
     storm: Span,
+    /// Every class is on.
+    everything: bool,
     list: Vec<TimedFault>,
 }
 
 impl Faults {
     fn draw(mut self) -> Vec<TimedFault> {
+        self.processes();
+        self.clocks();
+        self.disks();
+        self.links();
+        self.operators();
+        self.list.sort_by_key(|timed| timed.at);
+        self.list
+    }
+
+    fn processes(&mut self) {
         self.class("crash", HALF, 6, |faults, prng| {
             let (host, down, loss) = (faults.host(prng), down(prng), loss(prng));
             vec![Fault::Crash { host, down, loss }]
@@ -136,24 +132,89 @@ impl Faults {
             let crash = |host| Fault::Crash { host: HostId(host), down: down(prng), loss: loss(prng) };
             (0..faults.hosts).map(crash).collect()
         });
+        self.class("crash loop", QUARTER, 2, |faults, prng| {
+            let life = Span::micros(if prng.chance(HALF) { prng.below(8_000) } else { prng.below(1_500_000) });
+            let (host, times, loss) = (faults.host(prng), prng.between(2, 8) as u32, loss(prng));
+            vec![Fault::CrashLoop { host, times, life, loss }]
+        });
+        self.class("rolling restart", EIGHTH, 1, |_, prng| {
+            let every = Span::millis(prng.between(500, 5_000));
+            vec![Fault::RollingRestart { down: Span::millis(prng.between(1, 3_000)), every }]
+        });
         self.class("pause", HALF, 4, |faults, prng| {
             let span = Span::millis(prng.between(10, 12_000));
             vec![Fault::Pause { host: faults.host(prng), span }]
         });
+        self.class("slow host", QUARTER, 2, |faults, prng| {
+            let (host, times) = (faults.host(prng), prng.between(10, 100) as u32);
+            vec![Fault::SlowHost { host, times, span: Span::millis(prng.between(500, 10_000)) }]
+        });
+    }
+
+    fn clocks(&mut self) {
+        self.class("clock jump", QUARTER, 4, |faults, prng| {
+            let most = if prng.chance(HALF) { 2_000 } else { 600_000 };
+            let by_ms = prng.between(1, most) as i64;
+            let by_ms = if prng.chance(HALF) { by_ms } else { -by_ms };
+            vec![Fault::ClockJump { host: faults.host(prng), by_ms }]
+        });
+        self.class("clock strobe", EIGHTH, 2, |faults, prng| {
+            let (host, by_ms) = (faults.host(prng), prng.between(50, 300_000) as i64);
+            let (every, times) = (Span::millis(prng.between(1, 500)), 2 * prng.between(1, 20) as u32);
+            vec![Fault::ClockStrobe { host, by_ms, every, times }]
+        });
+    }
+
+    fn disks(&mut self) {
         self.class("failed fsync", QUARTER, 2, |faults, prng| vec![Fault::FailSync { host: faults.host(prng) }]);
+        self.class("failed read", QUARTER, 3, |faults, prng| {
+            vec![Fault::FailRead { host: faults.host(prng), nth: prng.between(1, 40) }]
+        });
+        self.class("slow disk", QUARTER, 3, |faults, prng| {
+            let (host, by) = (faults.host(prng), Span::millis(prng.between(10, 5_000)));
+            vec![Fault::SlowDisk { host, by, span: Span::millis(prng.between(500, 8_000)) }]
+        });
+        self.class("full disk", QUARTER, 2, |faults, prng| {
+            let (host, room) = (faults.host(prng), prng.below(20_000));
+            vec![Fault::FillDisk { host, room, span: Span::millis(prng.between(200, 10_000)) }]
+        });
+    }
+
+    fn links(&mut self) {
         self.class("cut", HALF, 4, |faults, prng| vec![faults.cut(prng, true)]);
         self.class("one-way cut", HALF, 4, |faults, prng| vec![faults.cut(prng, false)]);
+        self.class("bridge", EIGHTH, 2, |faults, prng| {
+            let mut half = faults.shuffled(prng);
+            let host = half.pop().unwrap_or(HostId(0));
+            half.truncate(half.len() / 2);
+            vec![Fault::Bridge { host, half, span: Span::millis(prng.between(500, 10_000)) }]
+        });
+        self.class("ring", EIGHTH, 2, |faults, prng| {
+            vec![Fault::Ring { hosts: faults.shuffled(prng), span: Span::millis(prng.between(500, 10_000)) }]
+        });
+        self.class("half-dead link", QUARTER, 4, |faults, prng| {
+            let (from, to) = faults.two(prng);
+            let (slower, loss_ppm) = (Span::millis(prng.between(20, 3_000)), prng.between(0, 700_000));
+            vec![Fault::HalfDead { from, to, slower, loss_ppm, span: Span::millis(prng.between(500, 10_000)) }]
+        });
         self.class("clog", HALF, 10, |faults, prng| {
             let (from, to) = faults.two(prng);
             vec![Fault::Clog { from, to, span: Span::millis(prng.between(50, 8_000)) }]
+        });
+        self.class("swizzle", QUARTER, 2, |faults, prng| {
+            let mut hosts = faults.shuffled(prng);
+            hosts.truncate(prng.between(1, hosts.len() as u64) as usize);
+            let mut released = hosts.clone();
+            prng.shuffle(&mut released);
+            vec![Fault::Swizzle { hosts, released, step: Span::millis(prng.between(50, 2_000)) }]
+        });
+        self.class("no clients", QUARTER, 3, |faults, prng| {
+            vec![Fault::NoClients { host: faults.host(prng), span: Span::millis(prng.between(100, 8_000)) }]
         });
         self.class("reset", HALF, 8, |faults, prng| {
             let (one, other) = faults.two(prng);
             vec![Fault::Reset { one, other }]
         });
-        self.operators();
-        self.list.sort_by_key(|timed| timed.at);
-        self.list
     }
 
     /// Joins, leaves and changes of buckets. Two operators may be at work at once.
@@ -202,7 +263,7 @@ impl Faults {
         mut draw: impl FnMut(&Faults, &mut Prng) -> Vec<Fault>,
     ) {
         let mut prng = Prng::keyed(self.seed, name, &[]);
-        if !prng.chance(on_ppm) {
+        if !prng.chance(on_ppm) && !self.everything {
             return;
         }
         for _ in 0..prng.between(1, most) {
@@ -226,9 +287,14 @@ impl Faults {
         (HostId(one), HostId(other))
     }
 
-    fn cut(&self, prng: &mut Prng, both_ways: bool) -> Fault {
+    fn shuffled(&self, prng: &mut Prng) -> Vec<HostId> {
         let mut hosts: Vec<HostId> = (0..self.hosts).map(HostId).collect();
         prng.shuffle(&mut hosts);
+        hosts
+    }
+
+    fn cut(&self, prng: &mut Prng, both_ways: bool) -> Fault {
+        let mut hosts = self.shuffled(prng);
         let side = if prng.chance(HALF) { 1 } else { prng.between(1, self.hosts as u64 - 1) as usize };
         let to = hosts.split_off(side);
         let (from, to) = if prng.chance(HALF) { (hosts, to) } else { (to, hosts) };
@@ -242,9 +308,10 @@ fn down(prng: &mut Prng) -> Span {
 }
 
 fn loss(prng: &mut Prng) -> Loss {
-    match prng.below(4) {
+    match prng.below(5) {
         0 => Loss::Nothing,
         1 => Loss::All,
+        2 => Loss::Torn,
         _ => Loss::Some,
     }
 }

@@ -1,0 +1,56 @@
+//! Faults of disks: reads that fail, values that rot, fsyncs that lie, images that come back, disks that are lost.
+//!
+//! The engine's own failures are planned on the model disk; this only says when.
+
+use crate::fault::{Fault, HostId, Loss, Part};
+use crate::world::World;
+use node::storage::{self, Space};
+use stdx::Span;
+
+impl World {
+    pub(super) fn fail_read(&mut self, host: HostId, nth: u64) {
+        self.host(host).disk.fail_read(nth, storage::Fault::Io);
+    }
+
+    pub(super) fn rot(&mut self, host: HostId, part: Part, pick: u64) {
+        let space = match part {
+            Part::Items => Space::Items,
+            Part::Hints => Space::Hints,
+            Part::Meta => Space::Meta,
+        };
+        let now = self.now;
+        let rotten = self.host(host).disk.rot(space, pick);
+        self.trace.event(now, host, "rot", u64::from(rotten.is_some()));
+        self.trace.line(now, host, || format!("{space} rot: {rotten:?}"));
+    }
+
+    /// Fsyncs begin to lie; at the end the power fails.
+    pub(super) fn lie(&mut self, host: HostId, begins: bool, down: Span) {
+        self.host(host).disk.set_lying(begins);
+        if !begins {
+            self.crash(host, down, Loss::All);
+        }
+    }
+
+    /// The image for a fault that brings it back.
+    pub(crate) fn take_image(&mut self, number: usize) {
+        if let Some(Fault::OldImage { host, .. }) = self.plan.faults.get(number).map(|timed| &timed.fault) {
+            let image = self.hosts[host.0].disk.fork();
+            self.images.insert(number, image);
+        }
+    }
+
+    /// The process dies and its disk is as it was when the image was taken.
+    pub(super) fn go_back(&mut self, number: usize, host: HostId, down: Span) {
+        self.crash(host, down, Loss::All);
+        if let Some(image) = self.images.remove(&number) {
+            self.host(host).disk.restore(&image);
+        }
+    }
+
+    /// The process dies and its disk is empty.
+    pub(super) fn wipe(&mut self, host: HostId, down: Span) {
+        self.crash(host, down, Loss::All);
+        self.host(host).disk.crash(storage::CrashLoss::Disk);
+    }
+}
