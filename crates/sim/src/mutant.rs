@@ -1,7 +1,7 @@
 //! Planted bugs, to show that the checkers can fail: some in the shell around the node, most of them in the node's own
 //! code, where [`stdx::bugs::planted`] names them. Switched on by a plan, and only in builds with the feature `mutants`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A planted bug.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -23,7 +23,12 @@ pub enum Mutant {
     /// What a node promised and accepted about membership never gets to the disk.
     ForgottenPromises,
     /// The bug of this name in the node's own code.
-    Planted(&'static str),
+    Planted(#[serde(deserialize_with = "name")] &'static str),
+}
+
+/// A name out of a plan's file. It is kept for good: few plans are read in the life of a process.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    String::deserialize(deserializer).map(|name| &*name.leak())
 }
 
 impl Mutant {
