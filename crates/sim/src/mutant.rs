@@ -1,11 +1,11 @@
 //! Planted bugs, to show that the checkers can fail: some in the shell around the node, most of them in the node's own
 //! code, where [`stdx::bugs::planted`] names them. Switched on by a plan, and only in builds with the feature `mutants`.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// A planted bug.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "String", from = "String")]
 pub enum Mutant {
     /// None.
     #[default]
@@ -23,12 +23,33 @@ pub enum Mutant {
     /// What a node promised and accepted about membership never gets to the disk.
     ForgottenPromises,
     /// The bug of this name in the node's own code.
-    Planted(#[serde(deserialize_with = "name")] &'static str),
+    Planted(&'static str),
 }
 
-/// A name out of a plan's file. It is kept for good: few plans are read in the life of a process.
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
-    String::deserialize(deserializer).map(|name| &*name.leak())
+/// The bugs of the shell, by name.
+const SHELL: [(&str, Mutant); 7] = [
+    ("none", Mutant::None),
+    ("early synced", Mutant::EarlySynced),
+    ("forged ack", Mutant::ForgedAck),
+    ("lost incarnation", Mutant::LostIncarnation),
+    ("lying disk", Mutant::LyingDisk),
+    ("empty reads", Mutant::EmptyReads),
+    ("forgotten promises", Mutant::ForgottenPromises),
+];
+
+impl From<Mutant> for String {
+    fn from(mutant: Mutant) -> String {
+        let known = SHELL.iter().find(|(_, known)| *known == mutant).map(|(name, _)| *name);
+        known.unwrap_or(if let Mutant::Planted(name) = mutant { name } else { "" }).to_owned()
+    }
+}
+
+impl From<String> for Mutant {
+    /// Any other name is one in the node's own code. It is kept for good: a process reads few plans.
+    fn from(name: String) -> Mutant {
+        let known = SHELL.iter().find(|(known, _)| *known == name).map(|(_, mutant)| *mutant);
+        known.unwrap_or_else(|| Mutant::Planted(name.leak()))
+    }
 }
 
 impl Mutant {
