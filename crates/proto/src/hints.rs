@@ -43,6 +43,11 @@ impl Hints {
         Hints { targets: targets.into_iter().map(|node| (node, Target::default())).collect() }
     }
 
+    /// Hints being replayed.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.targets.values().map(|target| target.in_flight.len()).sum()
+    }
+
     /// A hint for `target` is on disk.
     pub(crate) fn kept(&mut self, core: &Core, target: NodeId) {
         self.targets.entry(target).or_insert_with(|| Target {

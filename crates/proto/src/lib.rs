@@ -30,7 +30,8 @@ pub mod record;
 mod replica;
 pub mod request;
 mod requests;
-pub mod store;
+pub mod sizes;
+mod store;
 mod streams;
 
 pub use bucket::{Bucket, Durability, Level, Mode};
@@ -49,4 +50,5 @@ pub use request::{
     Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Refusal, Request, Response, Scan, Scope, Sibling, Status,
     Written,
 };
+pub use sizes::Sizes;
 pub use store::{Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

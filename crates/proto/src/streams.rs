@@ -71,6 +71,11 @@ pub(crate) struct Streams {
 type Transfers = BTreeMap<(PartitionId, NodeId), bool>;
 
 impl Streams {
+    /// Streams being sent.
+    pub(crate) fn active(&self) -> usize {
+        self.active.len()
+    }
+
     /// Partitions still to hand over.
     pub(crate) fn moving(&self) -> usize {
         self.open.len()

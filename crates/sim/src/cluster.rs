@@ -239,6 +239,7 @@ impl World {
             self.fail("sleep", format!("{host} wants to be woken again and again without end"));
         }
         self.trace.event(now, host, "tick", 0);
+        self.sample(host);
         self.feed(host, NodeInput::Tick);
     }
 

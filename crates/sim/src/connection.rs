@@ -60,6 +60,11 @@ impl Connections {
         }
     }
 
+    /// Messages that wait for connections.
+    pub(crate) fn waiting(&self) -> usize {
+        self.peers.values().map(|connection| connection.waiting.len()).sum()
+    }
+
     /// The connection was made: returns what waited for it, or nothing if it stood already.
     pub(crate) fn made(&mut self, peer: HostId) -> Option<Vec<Message>> {
         let connection = self.peers.get_mut(&peer).filter(|c| c.state != State::Standing)?;

@@ -223,14 +223,6 @@ pub enum Fault {
         #[serde(with = "span_text")]
         down: Span,
     },
-    /// The process dies and its disk is lost. What starts again is an empty machine.
-    Wipe {
-        /// Whose.
-        host: HostId,
-        /// Until it starts again.
-        #[serde(with = "span_text")]
-        down: Span,
-    },
     /// Nothing gets from one side to the other.
     Cut {
         /// Senders.
@@ -354,7 +346,6 @@ impl Fault {
             Fault::Rot { .. } => "bit rot",
             Fault::LyingSync { .. } => "lying fsync",
             Fault::OldImage { .. } => "old image",
-            Fault::Wipe { .. } => "wiped disk",
             Fault::Cut { both_ways: true, .. } => "cut",
             Fault::Cut { both_ways: false, .. } => "one-way cut",
             Fault::Bridge { .. } => "bridge",
@@ -388,7 +379,6 @@ impl Fault {
             | Fault::Rot { host, .. }
             | Fault::LyingSync { host, .. }
             | Fault::OldImage { host, .. }
-            | Fault::Wipe { host, .. }
             | Fault::NoClients { host, .. } => vec![*host],
             Fault::RollingRestart { .. } => Vec::new(),
             Fault::Cut { from, to, .. } => [from.as_slice(), to].concat(),
@@ -404,7 +394,7 @@ impl Fault {
 
     /// True if it takes from a disk what an fsync had covered: the plan may hold only what its promises survive.
     pub fn is_destructive(&self) -> bool {
-        matches!(self, Fault::Rot { .. } | Fault::LyingSync { .. } | Fault::OldImage { .. } | Fault::Wipe { .. })
+        matches!(self, Fault::Rot { .. } | Fault::LyingSync { .. } | Fault::OldImage { .. })
     }
 
     /// True if it is an operator's work.

@@ -7,6 +7,8 @@
 //! Invariant: the same plan gives the same report, on every machine and in every build. Nothing here reads a clock, a
 //! file, a socket or ambient randomness; `main` may.
 
+mod atlas;
+mod bounds;
 mod checker;
 mod client;
 mod clock;
@@ -19,6 +21,7 @@ mod fault;
 mod history;
 mod host;
 mod mail;
+mod missing;
 mod mutant;
 mod nemesis;
 mod network;

@@ -119,6 +119,7 @@ fn sweep(many: &Many) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     writeln!(out, "{sweep}\n{speed:.2} simulated hours per core-minute")?;
     writeln!(out, "faults: {:?}", sweep.faults)?;
+    writeln!(out, "largest sizes: {:?}", sweep.peaks)?;
     writeln!(out, "probes:")?;
     for (probe, count) in counts(&sweep.marks) {
         writeln!(out, "{count:>12} {probe}")?;

@@ -1,11 +1,11 @@
 //! Planted bugs, to show that the checkers can fail: some in the shell around the node, most of them in the node's own
 //! code, where [`stdx::bugs::planted`] names them. Switched on by a plan, and only in builds with the feature `mutants`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A planted bug.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(into = "String")]
 pub enum Mutant {
     /// None.
     #[default]
@@ -49,6 +49,12 @@ impl From<String> for Mutant {
     fn from(name: String) -> Mutant {
         let known = SHELL.iter().find(|(known, _)| *known == name).map(|(_, mutant)| *mutant);
         known.unwrap_or_else(|| Mutant::Planted(name.leak()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Mutant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mutant, D::Error> {
+        String::deserialize(deserializer).map(Mutant::from)
     }
 }
 

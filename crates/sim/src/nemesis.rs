@@ -32,6 +32,9 @@ impl World {
             self.count_fault(&fault);
         }
         self.probe(&fault);
+        if fault.is_destructive() {
+            fault.hosts().into_iter().for_each(|host| self.atlas.hit(now, host));
+        }
         match fault {
             Fault::Crash { host, down, loss } => self.crash(host, down, loss),
             Fault::CrashInSync { host, down, loss } => self.host(host).crash_in_sync = Some(Armed { down, loss }),
@@ -41,7 +44,6 @@ impl World {
             Fault::FailRead { host, nth } => self.fail_read(host, nth),
             Fault::Rot { host, part, pick } => self.rot(host, part, pick),
             Fault::OldImage { host, down, .. } => self.go_back(number, host, down),
-            Fault::Wipe { host, down } => self.wipe(host, down),
             Fault::ClockJump { host, by_ms } => self.jump(host, by_ms),
             Fault::Cut { from, to, both_ways, span } => self.cut(&from, &to, both_ways, span),
             Fault::Bridge { host, half, span } => self.bridge(host, &half, span),
@@ -51,6 +53,7 @@ impl World {
             Fault::Join { host, through } => self.employ(Work::Join(host), through),
             Fault::Leave { host, through } => self.employ(Work::Leave(host), through),
             Fault::SetCopies { n, through } => {
+                self.atlas.copies(n);
                 let bucket = self.sibling_bucket(n);
                 self.employ(Work::SetBucket(bucket), through);
             }
@@ -157,7 +160,6 @@ impl World {
             | Fault::Rot { host, .. }
             | Fault::LyingSync { host, .. }
             | Fault::OldImage { host, .. }
-            | Fault::Wipe { host, .. }
             | Fault::NoClients { host, .. } => up(host),
             Fault::Cut { .. }
             | Fault::Bridge { .. }

@@ -7,6 +7,7 @@ use crate::checker::convergence::{Resident, Stores, differences, stores, unrest}
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::{Failure, placement};
 use crate::fault::{Fault, HostId};
+use crate::history::{Operation, Outcome};
 use crate::host::{Host, Stage};
 use crate::operator::Work;
 use crate::plan::Plan;
@@ -130,7 +131,7 @@ impl World {
         if missing.is_empty() {
             missing = self.stores_unrest();
         }
-        missing.truncate(6);
+        missing.truncate(8);
         self.fail(property, missing.join("; "));
     }
 
@@ -158,8 +159,7 @@ impl World {
     }
 
     fn unrest(&self) -> Vec<String> {
-        let mut missing: Vec<String> =
-            self.tasks.iter().filter(|task| !task.is_over).map(|task| format!("{task:?}")).collect();
+        let mut missing = self.missing();
         missing.extend(unrest(&self.residents()));
         missing
     }
@@ -172,6 +172,18 @@ impl World {
         stores(&self.residents())
     }
 
+    /// The history, with what the atlas does not owe as if nobody knew its outcome.
+    fn owed_history(&self) -> Vec<Operation> {
+        let owed = |operation: &Operation| {
+            let mut operation = operation.clone();
+            if operation.is_durable_write() && !self.atlas.recoverable(&operation) {
+                operation.outcome = Outcome::Lost;
+            }
+            operation
+        };
+        self.history.iter().map(owed).collect()
+    }
+
     /// The verdict on what the cluster holds at the end.
     fn judge(&mut self) {
         if !self.failures.is_empty() {
@@ -182,7 +194,8 @@ impl World {
             Err(what) => return self.fail("storage", what),
         };
         let finally = finally(&found);
-        let evidence = Evidence { history: &self.history, dots: &self.dots, finally: &finally };
+        let history = self.owed_history();
+        let evidence = Evidence { history: &history, dots: &self.dots, finally: &finally };
         for what in evidence.lost(|name| self.buckets.get(name).copied()) {
             self.fail("durability", what);
         }

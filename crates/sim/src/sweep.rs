@@ -29,6 +29,8 @@ pub struct Sweep {
     pub faults: BTreeMap<&'static str, u64>,
     /// Coverage marks.
     pub marks: BTreeMap<&'static str, u64>,
+    /// The largest sizes seen, by what they are of.
+    pub peaks: BTreeMap<&'static str, u64>,
     /// Batches that crashes took back.
     pub lost_batches: u64,
     /// The failed runs.
@@ -67,6 +69,7 @@ impl Sweep {
         for (all, one) in self.requests.iter_mut().zip(report.counts.requests) {
             *all += one;
         }
+        raise_all(&mut self.peaks, &report.counts.peaks);
         add_all(&mut self.faults, &report.counts.faults);
         add_all(&mut self.marks, &report.marks);
         if !report.is_ok() {
@@ -83,6 +86,7 @@ impl Sweep {
         for (all, one) in self.requests.iter_mut().zip(other.requests) {
             *all += one;
         }
+        raise_all(&mut self.peaks, &other.peaks);
         add_all(&mut self.faults, &other.faults);
         add_all(&mut self.marks, &other.marks);
         self.failed.extend(other.failed);
@@ -101,6 +105,13 @@ impl Sweep {
 fn add_all(all: &mut BTreeMap<&'static str, u64>, some: &BTreeMap<&'static str, u64>) {
     for (name, count) in some {
         *all.entry(name).or_insert(0) += count;
+    }
+}
+
+fn raise_all(all: &mut BTreeMap<&'static str, u64>, some: &BTreeMap<&'static str, u64>) {
+    for (name, size) in some {
+        let most = all.entry(name).or_insert(0);
+        *most = (*size).max(*most);
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! Invariant: everything that happens follows from the plan; the loop itself draws nothing.
 
+use crate::atlas::Atlas;
 use crate::checker::Failure;
 use crate::checker::dots::Dots;
 use crate::checker::epochs::Epochs;
@@ -80,6 +81,8 @@ pub struct Counts {
     pub faults: BTreeMap<&'static str, u64>,
     /// Messages said, lost, doubled, held back and damaged.
     pub messages: [u64; 5],
+    /// The largest sizes seen, by what they are of.
+    pub peaks: BTreeMap<&'static str, u64>,
     /// Batches that crashes took back.
     pub lost_batches: u64,
     /// Fsyncs.
@@ -113,6 +116,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) counts: Counts,
     pub(crate) effects: Vec<NodeEffect>,
+    pub(crate) atlas: Atlas,
     /// Images of disks, by the fault they are for.
     pub(crate) images: BTreeMap<usize, ModelDisk>,
 }
@@ -142,6 +146,7 @@ impl World {
             trace: Trace::new(plan.seed, sink),
             counts: Counts::default(),
             effects: Vec::new(),
+            atlas: Atlas::new(&plan),
             images: BTreeMap::new(),
             plan,
         }

@@ -1,4 +1,4 @@
-//! Faults of disks: reads that fail, values that rot, fsyncs that lie, images that come back, disks that are lost.
+//! Faults of disks: reads that fail, values that rot, fsyncs that lie, images that come back.
 //!
 //! The engine's own failures are planned on the model disk; this only says when.
 
@@ -46,11 +46,5 @@ impl World {
         if let Some(image) = self.images.remove(&number) {
             self.host(host).disk.restore(&image);
         }
-    }
-
-    /// The process dies and its disk is empty.
-    pub(super) fn wipe(&mut self, host: HostId, down: Span) {
-        self.crash(host, down, Loss::All);
-        self.host(host).disk.crash(storage::CrashLoss::Disk);
     }
 }

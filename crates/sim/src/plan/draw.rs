@@ -2,8 +2,9 @@
 //! explores little), and each is drawn from a stream of its own, so that changing one leaves the others as they are.
 
 use super::{DiskPlan, NetworkPlan, Plan, WorkloadPlan, knobs};
+use crate::atlas;
 use crate::clock::ClockError;
-use crate::fault::{Fault, HostId, Loss, TimedFault};
+use crate::fault::{Fault, HostId, Loss, Part, TimedFault};
 use crate::mutant::Mutant;
 use stdx::{Prng, Span};
 
@@ -37,6 +38,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     };
     let everything = Prng::keyed(seed, "everything", &[]).chance(EVERYTHING);
     plan.faults = Faults { seed, hosts, founders, storm, everything, list: Vec::new() }.draw();
+    destroy(&mut plan, everything);
     plan
 }
 
@@ -92,6 +94,24 @@ fn workload(seed: u64) -> WorkloadPlan {
         memory_percent,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
     }
+}
+
+/// What takes from a disk what an fsync had covered, as far as the atlas allows it: the same few hosts again and again.
+fn destroy(plan: &mut Plan, everything: bool) {
+    let mut prng = Prng::keyed(plan.seed, "bit rot", &[]);
+    let mut victims: Vec<HostId> = (0..plan.hosts).map(HostId).collect();
+    prng.shuffle(&mut victims);
+    victims.truncate(atlas::victims_max(plan));
+    if !prng.chance(QUARTER) && !everything {
+        return;
+    }
+    for _ in 0..prng.between(1, 6) {
+        let (at, pick) = (Span(prng.below(plan.storm.0)), prng.next_u64());
+        if let Some(host) = prng.pick(&victims).copied() {
+            plan.faults.push(TimedFault { at, fault: Fault::Rot { host, part: Part::Hints, pick } });
+        }
+    }
+    plan.faults.sort_by_key(|timed| timed.at);
 }
 
 struct Faults {
