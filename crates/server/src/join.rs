@@ -114,11 +114,12 @@ pub(crate) async fn join(
 async fn ask(seed: &Address, join: &Join) -> Result<Joined, AskError> {
     let hello = handshake::hello(join.node, None, Role::Guest, &join.name, 0);
     let mut stream = dial(seed).await?;
-    let greeting = handshake::greet(&mut stream, &hello);
+    let mut buffer = BytesMut::new();
+    let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
     timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;
     let request = Request::Admin(Admin::Join(join.clone()));
     write_frame(&mut stream, &[Message::Forward { op: OpId(1), request, within: DECISION_TIME }]).await?;
-    let mut frames = Frames::new(&mut stream, BytesMut::new(), FRAME_BYTES_MAX);
+    let mut frames = Frames::new(&mut stream, buffer, FRAME_BYTES_MAX);
     // The seed answers within the time it was given; a little more is for the way.
     let patience = Duration::from(DECISION_TIME) + HANDSHAKE_TIME;
     let messages = timeout(patience, frames.next()).await.map_err(|_| AskError::TooSlow)??;

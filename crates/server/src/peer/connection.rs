@@ -69,9 +69,10 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// Serves a connection that this node dialled until it breaks.
+/// Serves a connection that this node dialled until it breaks. `buffer` holds what has come of it already.
 pub(crate) async fn serve_dialled(
     mut stream: TcpStream,
+    buffer: BytesMut,
     peer: &Peer,
     lane: Lane,
     surroundings: &Surroundings,
@@ -79,7 +80,7 @@ pub(crate) async fn serve_dialled(
     let (mut reading, mut writing) = stream.split();
     tokio::select! {
         broken = send(&mut writing, peer, lane, surroundings) => broken,
-        broken = receive(&mut reading, BytesMut::new(), peer, surroundings) => broken,
+        broken = receive(&mut reading, buffer, peer, surroundings) => broken,
     }
 }
 
@@ -265,7 +266,7 @@ mod tests {
         }
         let received = async { Frames::new(&mut reading, BytesMut::new(), FRAME_BYTES_MAX).next().await };
         tokio::select! {
-            broken = serve_dialled(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             frame = received => assert_eq!(frame.unwrap(), messages),
         }
         assert_eq!(surroundings.counters.peer_frames_out.get(), 1);
@@ -289,7 +290,7 @@ mod tests {
             counts
         };
         tokio::select! {
-            broken = serve_dialled(writing, &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             counts = received => assert_eq!(counts, [2, 1, 1, 1]),
         }
     }
@@ -317,7 +318,10 @@ mod tests {
         let peer = Peer::new(&member(2, 9));
         let (writing, reading) = pair().await;
         drop(reading);
-        assert!(matches!(serve_dialled(writing, &peer, Lane::Control, &surroundings).await, Broken::Closed));
+        assert!(matches!(
+            serve_dialled(writing, BytesMut::new(), &peer, Lane::Control, &surroundings).await,
+            Broken::Closed
+        ));
     }
 
     #[tokio::test]
@@ -333,7 +337,7 @@ mod tests {
             }
         };
         tokio::select! {
-            broken = serve_dialled(writing, &peer, Lane::Control, &surroundings) => {
+            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Control, &surroundings) => {
                 assert!(matches!(broken, Broken::Silent), "{broken}");
             }
             () = silent => {}

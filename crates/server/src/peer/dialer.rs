@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use codec::Role;
 use liveness::Backoff;
 use proto::Lane;
@@ -53,14 +54,14 @@ impl Dialer {
         while !self.surroundings.events.is_closed() {
             self.wait_for_breaker().await;
             match self.connect(&address).await {
-                Ok(stream) => self.serve(stream).await,
+                Ok((stream, buffer)) => self.serve(stream, buffer).await,
                 Err(error) => self.on_failure(&address, &error).await,
             }
             self.wait().await;
         }
     }
 
-    async fn connect(&self, address: &Address) -> Result<TcpStream, HandshakeError> {
+    async fn connect(&self, address: &Address) -> Result<(TcpStream, BytesMut), HandshakeError> {
         let local = &self.surroundings.local;
         let role = match self.lane {
             Lane::Control => Role::Control,
@@ -68,23 +69,24 @@ impl Dialer {
         };
         let hello = handshake::hello(local.node, Some(local.cluster), role, &local.name, local.incarnation_hint);
         let mut stream = dial(address).await?;
-        let greeting = handshake::greet(&mut stream, &hello);
+        let mut buffer = BytesMut::new();
+        let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
         let accepted = timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;
         // Another node may have taken the address over.
         if accepted.node != self.peer.id {
             return Err(HandshakeError::SomebodyElse { found: accepted.node });
         }
-        Ok(stream)
+        Ok((stream, buffer))
     }
 
-    async fn serve(&mut self, stream: TcpStream) {
+    async fn serve(&mut self, stream: TcpStream, buffer: BytesMut) {
         let (peer, lane) = (&self.peer, self.lane);
         debug!(peer = %peer.id, ?lane, "connected to {}[{}]", peer.name, peer.uri);
         self.told.clear();
         peer.on_dialled(lane);
         let since = self.surroundings.clock.mono();
         self.report(Event::Connected { peer: peer.id }).await;
-        let why = connection::serve_dialled(stream, peer, lane, &self.surroundings).await;
+        let why = connection::serve_dialled(stream, buffer, peer, lane, &self.surroundings).await;
         debug!(peer = %peer.id, ?lane, "the connection to {}[{}] broke: {why}", peer.name, peer.uri);
         if self.surroundings.clock.mono() - since >= STEADY {
             self.backoff.reset();

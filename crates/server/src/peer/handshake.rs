@@ -78,18 +78,18 @@ pub(crate) fn hello(node: NodeId, cluster: Option<u128>, role: Role, name: &str,
     Hello { protocol_min: PROTOCOL_MIN, protocol_max: PROTOCOL_MAX, cluster, node, incarnation_hint, role, name }
 }
 
-/// The dialling side: introduces itself and waits for the welcome.
-pub(crate) async fn greet<S>(stream: &mut S, hello: &Hello) -> Result<Greeted, HandshakeError>
+/// The dialling side: introduces itself and waits for the welcome. What came behind it stays in `buffer`: whoever
+/// welcomes may say more at once.
+pub(crate) async fn greet<S>(stream: &mut S, buffer: &mut BytesMut, hello: &Hello) -> Result<Greeted, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.write_all(&codec::encode_hello(hello)).await?;
-    let mut buffer = BytesMut::new();
     loop {
-        match codec::decode_welcome(&mut buffer).map_err(HandshakeError::Malformed)? {
+        match codec::decode_welcome(buffer).map_err(HandshakeError::Malformed)? {
             Some(Welcome::Accepted { node, cluster, .. }) => return Ok(Greeted { node, cluster }),
             Some(Welcome::Refused(refusal)) => return Err(HandshakeError::Refused(refusal)),
-            None => read_more(stream, &mut buffer).await?,
+            None => read_more(stream, buffer).await?,
         }
     }
 }
@@ -164,7 +164,7 @@ mod tests {
     use crate::peer::directory::Roster;
     use crate::peer::tests::{CLUSTER, local, roster_of};
     use bytes::BytesMut;
-    use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, Role};
+    use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, Role, Welcome};
     use proto::Lane;
     use ring::NodeId;
     use tokio::io::AsyncWriteExt;
@@ -217,10 +217,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_follows_a_welcome_is_kept() {
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let welcome = Welcome::Accepted { protocol: PROTOCOL_MAX, node: NodeId(1), cluster: CLUSTER };
+        let mut bytes = codec::encode_welcome(&welcome).to_vec();
+        bytes.extend_from_slice(b"more");
+        theirs.write_all(&bytes).await.unwrap();
+        let mut buffer = BytesMut::new();
+        let greeted = greet(&mut ours, &mut buffer, &from_two(Some(CLUSTER), Role::Data)).await.unwrap();
+        assert_eq!((greeted.node, &buffer[..]), (NodeId(1), &b"more"[..]));
+    }
+
+    #[tokio::test]
     async fn whoever_answers_something_else_is_no_node() {
         let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
         theirs.write_all(b"HTTP/1.1 400 Bad Request\r\n").await.unwrap();
-        let error = greet(&mut ours, &from_two(None, Role::Guest)).await.unwrap_err();
+        let error = greet(&mut ours, &mut BytesMut::new(), &from_two(None, Role::Guest)).await.unwrap_err();
         assert!(matches!(error, HandshakeError::Malformed(codec::HandshakeError::NotAPeer)));
         drop(theirs);
     }

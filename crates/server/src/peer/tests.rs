@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use codec::Role;
 use proto::Message;
 use ring::{Member, NodeId};
@@ -197,7 +198,7 @@ async fn damaged_frames_end_the_connection_and_are_reported() {
     one.know(&[&member(2, 9)]);
     let mut stream = TcpStream::connect(one.address).await.unwrap();
     let hello = handshake::hello(NodeId(2), Some(CLUSTER), Role::Control, "Ted", 0);
-    handshake::greet(&mut stream, &hello).await.unwrap();
+    handshake::greet(&mut stream, &mut BytesMut::new(), &hello).await.unwrap();
     while one.queue.try_recv().is_ok() {}
     let mut frame = codec::encode_frame(&[Message::Ping { nonce: 1 }]).to_vec();
     *frame.last_mut().unwrap() ^= 1;
@@ -211,7 +212,7 @@ async fn a_node_of_another_cluster_is_told_so() {
     let one = Station::anywhere(1).await;
     let mut stream = TcpStream::connect(one.address).await.unwrap();
     let hello = handshake::hello(NodeId(2), Some(8), Role::Control, "Ted", 0);
-    let error = handshake::greet(&mut stream, &hello).await.unwrap_err();
+    let error = handshake::greet(&mut stream, &mut BytesMut::new(), &hello).await.unwrap_err();
     let HandshakeError::Refused(refusal) = error else { panic!("{error}") };
     assert!(handshake::is_for_good(&refusal));
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
