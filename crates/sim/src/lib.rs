@@ -26,6 +26,7 @@ mod mutant;
 mod nemesis;
 mod network;
 mod operator;
+pub mod outside;
 mod plan;
 mod probes;
 mod queue;
