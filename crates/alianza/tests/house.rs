@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 12] =
-    ["stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim", "alianza"];
+const OURS: [&str; 13] = [
+    "stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim", "alianza",
+    "faults",
+];
 
 /// What each crate may use of ours. Tests of a crate may use more.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
@@ -26,6 +28,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("api", with(&["server"])),
         ("sim", with(&[])),
         ("alianza", with(&["server", "api"])),
+        ("faults", only(&["stdx", "codec", "sim"])),
     ]
     .into()
 }
