@@ -13,6 +13,8 @@ fuzz_target!(|data: &[u8]| {
     let mut frame = BytesMut::new();
     frame.extend_from_slice(&(data.len() as u32).to_le_bytes());
     frame.extend_from_slice(&crc32fast::hash(data).to_le_bytes());
+    let header = crc32fast::hash(&frame);
+    frame.extend_from_slice(&header.to_le_bytes());
     frame.extend_from_slice(data);
     if let Ok(Some(messages)) = FrameDecoder::default().next(&mut frame) {
         let mut again = BytesMut::from(encode_frame(&messages).as_ref());

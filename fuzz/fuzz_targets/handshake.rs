@@ -12,6 +12,8 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = BytesMut::from(MAGIC.as_slice());
     bytes.extend_from_slice(&(data.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&crc32fast::hash(data).to_le_bytes());
+    let header = crc32fast::hash(&bytes[MAGIC.len()..]);
+    bytes.extend_from_slice(&header.to_le_bytes());
     bytes.extend_from_slice(data);
     if let Ok(Some(hello)) = decode_hello(&mut bytes.clone()) {
         let again = decode_hello(&mut BytesMut::from(encode_hello(&hello).as_ref()));

@@ -1,14 +1,19 @@
 //! A length, a checksum and a payload: how frames and handshakes are delimited on a connection.
 //!
-//! Invariant: nothing is looked at before its checksum fits, and no length beyond the bound is waited for.
+//! Invariant: nothing is looked at before its checksum fits. That goes for the length, too, which has a checksum of its own:
+//! whoever waits for as many bytes as a damaged length says waits for a long time, and swallows what comes meanwhile. No
+//! length beyond the bound is waited for.
 //! Refuses to know what a payload means.
 
 use crate::error::DecodeError;
 use bytes::{Buf, Bytes, BytesMut};
 use std::fmt;
 
-/// Length and checksum, both little-endian.
-pub(crate) const HEADER_BYTES: usize = 8;
+/// Length of the payload, its checksum, and the checksum of these two; all little-endian.
+pub(crate) const HEADER_BYTES: usize = 12;
+
+/// What the header's own checksum is over.
+const CHECKED_BYTES: usize = 8;
 
 /// Why a frame can not be read. Nothing that follows on the connection can be either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,16 +59,24 @@ impl std::error::Error for FrameError {
 
 /// The header of a payload that is not longer than `u32::MAX`.
 pub(crate) fn header(payload: &[u8]) -> [u8; HEADER_BYTES] {
-    let len = (payload.len() as u32).to_le_bytes();
-    let sum = crc32fast::hash(payload).to_le_bytes();
-    [len[0], len[1], len[2], len[3], sum[0], sum[1], sum[2], sum[3]]
+    let mut header = [0; HEADER_BYTES];
+    header[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    header[4..CHECKED_BYTES].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    let sum = crc32fast::hash(&header[..CHECKED_BYTES]);
+    header[CHECKED_BYTES..].copy_from_slice(&sum.to_le_bytes());
+    header
 }
 
 /// Takes a payload off the front of `buffer`, once all of it is there. `skip` bytes go before the header.
 pub(crate) fn take(buffer: &mut BytesMut, skip: usize, max: usize) -> Result<Option<Bytes>, FrameError> {
     let Some(mut header) = buffer.get(skip..skip + HEADER_BYTES) else { return Ok(None) };
+    let got = crc32fast::hash(&header[..CHECKED_BYTES]);
     let len = header.get_u32_le() as usize;
+    let expected_of_payload = header.get_u32_le();
     let expected = header.get_u32_le();
+    if got != expected {
+        return Err(FrameError::Checksum { got, expected });
+    }
     if len > max {
         return Err(FrameError::TooLong { len, max });
     }
@@ -73,6 +86,6 @@ pub(crate) fn take(buffer: &mut BytesMut, skip: usize, max: usize) -> Result<Opt
     }
     let mut whole = buffer.split_to(start + len).freeze();
     let payload = whole.split_off(start);
-    let got = crc32fast::hash(&payload);
+    let (got, expected) = (crc32fast::hash(&payload), expected_of_payload);
     if got == expected { Ok(Some(payload)) } else { Err(FrameError::Checksum { got, expected }) }
 }

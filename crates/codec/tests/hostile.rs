@@ -51,11 +51,19 @@ impl Damage {
 
 /// A frame with a right header and this payload.
 fn framed(payload: &[u8]) -> BytesMut {
-    let mut frame = BytesMut::new();
-    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    frame.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    let mut frame = header(payload.len() as u32, crc32fast::hash(payload));
     frame.extend_from_slice(payload);
     frame
+}
+
+/// A header that says so, with a right checksum of its own.
+fn header(len: u32, sum: u32) -> BytesMut {
+    let mut header = BytesMut::new();
+    header.extend_from_slice(&len.to_le_bytes());
+    header.extend_from_slice(&sum.to_le_bytes());
+    let own = crc32fast::hash(&header);
+    header.extend_from_slice(&own.to_le_bytes());
+    header
 }
 
 /// A stored value with a right trailer and this body.
@@ -102,7 +110,8 @@ proptest! {
     fn a_damaged_frame_never_gives_messages(message in message(), at: prop::sample::Index, bit in 0_u8..8) {
         let frame = Damage::Flip(at, bit).of(&encode_frame(&[message]));
         let mut buffer = BytesMut::from(frame.as_slice());
-        prop_assert!(!matches!(FrameDecoder::new(1 << 20).next(&mut buffer), Ok(Some(_))));
+        // Not even waited for: a length that grew would swallow everything that follows.
+        prop_assert!(FrameDecoder::new(1 << 20).next(&mut buffer).is_err());
     }
 
     #[test]
@@ -112,7 +121,7 @@ proptest! {
         let spoil = |bytes: &[u8]| damage.iter().fold(bytes.to_vec(), |bytes, damage| {
             if bytes.is_empty() { bytes } else { damage.of(&bytes) }
         });
-        let _ = FrameDecoder::default().next(&mut framed(&spoil(&encode_frame(&[message])[8..])));
+        let _ = FrameDecoder::default().next(&mut framed(&spoil(&encode_frame(&[message])[12..])));
         let (key, value) = encode_meta(&record);
         let _ = decode_meta(&key, &sealed(&key, &spoil(&value[1..value.len() - 4])));
         let slot = Slot::new(Grid::default(), item.0, item.1);
@@ -157,7 +166,7 @@ proptest! {
 
 #[test]
 fn an_endless_frame_is_refused_by_its_header() {
-    let mut buffer = BytesMut::from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0].as_slice());
+    let mut buffer = header(u32::MAX, 0);
     let error = FrameError::TooLong { len: u32::MAX as usize, max: 100 };
     assert_eq!(FrameDecoder::new(100).next(&mut buffer), Err(error));
 }
@@ -180,7 +189,7 @@ fn other_protocols_are_told_at_once() {
         assert_eq!(decode_hello(&mut BytesMut::from(first)), Err(HandshakeError::NotAPeer), "{first:?}");
     }
     assert_eq!(decode_hello(&mut BytesMut::from(&MAGIC[..3])), Ok(None));
-    let mut long = BytesMut::from([&MAGIC[..], &[0, 0, 1, 0, 0, 0, 0, 0]].concat().as_slice());
+    let mut long = BytesMut::from([&MAGIC[..], &header(65_536, 0)].concat().as_slice());
     assert!(matches!(decode_hello(&mut long), Err(HandshakeError::Frame(FrameError::TooLong { len: 65_536, .. }))));
 }
 

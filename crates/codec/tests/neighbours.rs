@@ -25,7 +25,8 @@ fn delimited(message: &[u8]) -> Vec<u8> {
 fn framed(prefix: &[u8], payload: &[u8]) -> BytesMut {
     let len = (payload.len() as u32).to_le_bytes();
     let sum = crc32fast::hash(payload).to_le_bytes();
-    BytesMut::from([prefix, &len, &sum, payload].concat().as_slice())
+    let header = crc32fast::hash(&[len, sum].concat()).to_le_bytes();
+    BytesMut::from([prefix, &len, &sum, &header, payload].concat().as_slice())
 }
 
 fn sealed(key: &[u8], body: &[u8]) -> bytes::Bytes {
