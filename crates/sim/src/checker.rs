@@ -6,8 +6,14 @@ pub(crate) mod convergence;
 pub(crate) mod dots;
 pub(crate) mod durability;
 pub(crate) mod epochs;
+pub(crate) mod past;
 pub(crate) mod placement;
+mod ranges;
 pub(crate) mod reads;
+pub(crate) mod sets;
+#[cfg(test)]
+mod testing;
+pub(crate) mod visible;
 
 use crate::time::Time;
 use std::fmt;

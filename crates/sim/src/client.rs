@@ -3,6 +3,7 @@
 //! Invariant: every request ends exactly once, and no later than its deadline and a little more, as long as its node
 //! runs. A client keeps the contexts that it was given, to write with fresh ones and with stale ones.
 
+use crate::checker::visible::Evidence;
 use crate::describe;
 use crate::fault::HostId;
 use crate::history::{Asker, Operation, Outcome, Seen};
@@ -13,6 +14,7 @@ use crate::world::{Event, World};
 use causal::Dot;
 use node::NodeInput;
 use node::proto::{ClientId, Refusal, Request, Response};
+use ring::Grid;
 use std::rc::Rc;
 use stdx::{Prng, Span};
 
@@ -101,6 +103,10 @@ impl World {
         let now = self.now;
         self.trace.event(now, host, "ask", number as u64);
         self.trace.line(now, host, || format!("is asked #{number}: {} within {within:?}", describe::request(&request)));
+        self.sets.asked(number, &request);
+        if let Request::Put(put) = &request {
+            self.past.asked(number, put, &seen.context);
+        }
         self.history.push(Operation {
             asker,
             host,
@@ -175,14 +181,26 @@ impl World {
         operation.ended = now;
         operation.outcome = outcome;
         let operation = operation.clone();
-        let buckets = &self.buckets;
-        let bucket = |name: &str| buckets.get(name).map(|(id, rule)| (*id, *rule == node::proto::Rule::Siblings));
-        if let Err(what) = self.reads.ended(&operation, &self.dots, bucket) {
-            self.fail("reads never go backwards", format!("request {number} at {}: {what}", operation.host));
-        }
+        self.judge_answer(number, &operation);
         match operation.asker {
             Asker::Operator(task) => self.operator_hears(task, &operation.outcome),
             Asker::Client(client) => self.client_hears(client, number, &operation),
+        }
+    }
+
+    /// Shows an answer to the checkers.
+    fn judge_answer(&mut self, number: usize, operation: &Operation) {
+        self.past.ended(number, operation);
+        let grid = Grid::new(self.plan.grid_bits).unwrap_or_default();
+        let clocks_apart = self.plan.clocks_apart();
+        let atlas = &self.atlas;
+        let evidence = Evidence { history: &self.history, past: &self.past, dots: &self.dots, atlas, clocks_apart };
+        let read = self.reads.ended(operation, &evidence, grid, |name| self.buckets.get(name).copied());
+        let set = self.sets.ended(operation, |write| self.atlas.recoverable(write));
+        for (property, result) in [("reads", read), ("sets", set)] {
+            if let Err(what) = result {
+                self.fail(property, format!("request {number} at {}: {what}", operation.host));
+            }
         }
     }
 

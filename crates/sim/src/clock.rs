@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use stdx::{Mono, Now, Wall};
 
 /// What wall clocks without skew show when a run begins: some day in 2024.
-const WALL_AT_START_MS: u64 = 1_714_564_800_000;
+pub(crate) const WALL_AT_START_MS: u64 = 1_714_564_800_000;
 const MILLION: u128 = 1_000_000;
 
 /// How far a host's clocks are off.

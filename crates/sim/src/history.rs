@@ -84,14 +84,46 @@ impl Operation {
     pub(crate) fn is_durable_write(&self) -> bool {
         self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.is_written()
     }
-
-    /// An acknowledged durable write that every later quorum read must see.
-    pub(crate) fn is_quorum_write(&self) -> bool {
-        self.is_durable_write() && self.put().is_some_and(|put| is_quorum(put.level))
-    }
 }
 
-/// True if a level makes reads and writes meet; both buckets have quorum as their default.
-pub(crate) fn is_quorum(level: Option<Level>) -> bool {
-    matches!(level, None | Some(Level::Quorum | Level::All))
+/// How many replicas a read hears, as far as it matters for what it must see.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Reach {
+    /// One of them.
+    One,
+    /// More than half.
+    Quorum,
+    /// Every one.
+    All,
+}
+
+impl Reach {
+    /// Of a read at this level; both buckets have quorum as their default.
+    pub(crate) fn of_read(level: Option<Level>) -> Reach {
+        match level {
+            Some(Level::Any | Level::One | Level::Count(_)) => Reach::One,
+            None | Some(Level::Quorum) => Reach::Quorum,
+            Some(Level::All) => Reach::All,
+        }
+    }
+
+    /// The reads that must see a write acknowledged at this level: where the replicas of both always have one in common.
+    pub(crate) fn of_write(level: Option<Level>) -> &'static [Reach] {
+        match level {
+            Some(Level::All) => &[Reach::One, Reach::Quorum, Reach::All],
+            None | Some(Level::Quorum) => &[Reach::Quorum, Reach::All],
+            Some(Level::One | Level::Count(_)) => &[Reach::All],
+            // It may be nothing but a hint.
+            Some(Level::Any) => &[],
+        }
+    }
+
+    /// The reads that must see what a read of this reach has shown: it has written that back to as many replicas.
+    pub(crate) fn after_read(self) -> &'static [Reach] {
+        match self {
+            Reach::One => &[],
+            Reach::Quorum => Reach::of_write(Some(Level::Quorum)),
+            Reach::All => Reach::of_write(Some(Level::All)),
+        }
+    }
 }

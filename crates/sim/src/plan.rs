@@ -126,6 +126,12 @@ pub struct WorkloadPlan {
     pub memory_percent: u64,
     /// Longest value, in bytes.
     pub value_bytes_max: u64,
+    /// Operations on sets kept in siblings, in a hundred.
+    pub set_percent: u64,
+    /// Operations on keys that are deleted and made again all the time, in a hundred.
+    pub churn_percent: u64,
+    /// Writes without a good answer that are asked for again, in a hundred.
+    pub retry_percent: u64,
 }
 
 impl Plan {
@@ -177,6 +183,9 @@ impl Plan {
                 level_percent: 25,
                 memory_percent: 3,
                 value_bytes_max: 40,
+                set_percent: 10,
+                churn_percent: 5,
+                retry_percent: 30,
             },
             faults: Vec::new(),
             mutant: Mutant::None,
@@ -210,6 +219,24 @@ impl Plan {
         }
         let strange = self.faults.iter().find(|timed| timed.fault.hosts().iter().any(|host| host.0 >= self.hosts));
         strange.map_or(Ok(()), |timed| Err(format!("{:?} names a host that is not there", timed.fault)))
+    }
+
+    /// How far two wall clocks may be apart at most: skew, and every jump there will be in the same direction.
+    pub fn clocks_apart(&self) -> Span {
+        let jumps = |host: usize| -> u64 {
+            let of = |timed: &TimedFault| match timed.fault {
+                Fault::ClockJump { host: jumper, by_ms } | Fault::ClockStrobe { host: jumper, by_ms, .. }
+                    if jumper.0 == host =>
+                {
+                    by_ms.unsigned_abs()
+                }
+                _ => 0,
+            };
+            self.faults.iter().map(of).sum()
+        };
+        let off = |host: usize| u64::from(self.clock(HostId(host)).skew_ms.unsigned_abs()) + jumps(host);
+        let most = (0..self.hosts).map(off).max().unwrap_or(0);
+        Span::millis(2 * most + 2)
     }
 
     /// The clocks of a host.

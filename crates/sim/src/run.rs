@@ -9,12 +9,12 @@ use crate::checker::{Failure, placement};
 use crate::fault::{Fault, HostId};
 use crate::history::{Operation, Outcome};
 use crate::host::{Host, Stage};
-use crate::operator::Work;
+use crate::operator::{SIBLINGS, Work};
 use crate::plan::Plan;
 use crate::time::Time;
 use crate::trace::Sink;
 use crate::world::{Counts, Event, World};
-use node::proto::Record;
+use node::proto::{ItemKey, Record};
 use std::collections::BTreeMap;
 use stdx::Span;
 
@@ -196,8 +196,15 @@ impl World {
         let finally = finally(&found);
         let history = self.owed_history();
         let evidence = Evidence { history: &history, dots: &self.dots, finally: &finally };
-        for what in evidence.lost(|name| self.buckets.get(name).copied()) {
-            self.fail("durability", what);
+        let bucket = |name: &str| self.buckets.get(name).copied();
+        let set = |key: &ItemKey| finally.get(&(self.buckets.get(SIBLINGS)?.0, key.clone()));
+        let wrong = [
+            ("durability", evidence.lost(bucket)),
+            ("no resurrection", evidence.risen(bucket)),
+            ("sets", self.sets.lost(set, |write| self.atlas.recoverable(write))),
+        ];
+        for (property, sentences) in wrong {
+            sentences.into_iter().for_each(|what| self.fail(property, what));
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::atlas::Atlas;
 use crate::checker::Failure;
 use crate::checker::dots::Dots;
 use crate::checker::epochs::Epochs;
+use crate::checker::past::Past;
 use crate::checker::reads::Reads;
+use crate::checker::sets::Sets;
 use crate::client::Client;
 use crate::fault::{Fault, HostId};
 use crate::history::Operation;
@@ -112,6 +114,8 @@ pub(crate) struct World {
     pub(crate) dots: Dots,
     pub(crate) epochs: Epochs,
     pub(crate) reads: Reads,
+    pub(crate) past: Past,
+    pub(crate) sets: Sets,
     pub(crate) failures: Vec<Failure>,
     pub(crate) trace: Trace,
     pub(crate) counts: Counts,
@@ -142,6 +146,8 @@ impl World {
             dots: Dots::default(),
             epochs: Epochs::default(),
             reads: Reads::default(),
+            past: Past::default(),
+            sets: Sets::default(),
             failures: Vec::new(),
             trace: Trace::new(plan.seed, sink),
             counts: Counts::default(),

@@ -45,6 +45,8 @@ pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
                 if status.blocked.is_empty() { "" } else { "; " },
                 status.blocked.join("; ")
             ));
+        } else if let Some(kept) = hints(resident.reader) {
+            missing.push(format!("{host} keeps hints that it has forgotten: {kept}"));
         } else if history.current().ring.member(&node_id(host)).is_none() {
             missing.push(format!("{host} has left and still runs"));
         }
@@ -52,6 +54,19 @@ pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
         missing.extend(lost.map(|member| format!("to {host}, {} looks {:?}", member.member.name, member.condition)));
     }
     missing
+}
+
+/// The hints in a store, in words; none if there are none, as there should be when nobody misses anything.
+fn hints(reader: &dyn Reader) -> Option<String> {
+    let mut count = 0;
+    let scanned = reader.scan(Space::Hints, &[], None, &mut |_, _| {
+        count += 1;
+        ControlFlow::Continue(())
+    });
+    match scanned {
+        Ok(()) => (count > 0).then(|| count.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Reads all stores.

@@ -27,6 +27,7 @@ pub(crate) struct Dots {
     facts: BTreeMap<Dot, Fact>,
     by_value: BTreeMap<Bytes, Vec<Dot>>,
     tombstones: BTreeMap<Item, Vec<Dot>>,
+    by_item: BTreeMap<Item, Vec<Dot>>,
 }
 
 impl Dots {
@@ -61,6 +62,7 @@ impl Dots {
             Some(value) => self.by_value.entry(value.bytes.clone()).or_default().push(dot),
             None => self.tombstones.entry(item.clone()).or_default().push(dot),
         }
+        self.by_item.entry(item.clone()).or_default().push(dot);
         self.facts.insert(dot, Fact { item, version: version.clone(), first_seen: at });
         Ok(())
     }
@@ -94,6 +96,11 @@ impl Dots {
         };
         let mut own = candidates.iter().filter_map(own);
         own.next().filter(|_| own.next().is_none())
+    }
+
+    /// Dots of all versions of an item.
+    pub(crate) fn of_item(&self, item: &Item) -> &[Dot] {
+        self.by_item.get(item).map_or(&[], Vec::as_slice)
     }
 
     /// Dots of an item's tombstones.

@@ -5,7 +5,10 @@
 //! write whose client had been *shown* it; that the write's context covers it is not enough, because a context that
 //! covers more than its client saw is exactly the bug that loses writes (riak_kv 679). From the versions an item holds
 //! at the end, the checker walks back along "was shown to the client that wrote this"; what it does not reach is lost.
-//! Tombstones and versions with a time to live are never shown, so for those the context has to do.
+//! Tombstones and versions with a time to live are never shown, so for those the context has to do; and they may be
+//! collected, so the walk begins at them, too.
+//!
+//! And no resurrection: what an acknowledged write had seen and superseded is not there at the end.
 
 use super::dots::{Dots, Fact, Item};
 use crate::describe;
@@ -36,23 +39,32 @@ impl Evidence<'_> {
         let mut lost = Vec::new();
         let mut reached: BTreeMap<Item, BTreeSet<Dot>> = BTreeMap::new();
         for (number, operation) in self.history.iter().enumerate().filter(|(_, o)| o.is_durable_write()) {
-            let (Some(put), Some(dot)) = (operation.put(), self.dots.of_write(operation)) else { continue };
+            let Some(put) = operation.put() else { continue };
             let Some((id, rule)) = bucket(&put.bucket) else { continue };
             let item = (id, put.key.clone());
+            let dots = match &put.value {
+                Some(value) => self.dots.of_value(&value.bytes).to_vec(),
+                // Of a delete whose dot cannot be told, nothing can be said.
+                None => match self.dots.of_write(operation) {
+                    Some(dot) => vec![dot],
+                    None => continue,
+                },
+            };
             let survives = match rule {
-                Rule::LastWriterWins => self.latest_covers(&item, dot),
+                Rule::LastWriterWins => dots.iter().any(|dot| self.latest_covers(&item, *dot)),
                 Rule::Siblings => {
                     let reached = reached.entry(item.clone()).or_insert_with(|| self.reached(&item));
-                    reached.contains(&dot)
+                    dots.iter().any(|dot| reached.contains(dot))
                 }
             };
             if !survives {
+                let names: Vec<String> = dots.into_iter().map(describe::dot).collect();
                 lost.push(format!(
                     "write {number} of {} ({}, level {:?}, dot {}, acknowledged at {} by {}) is gone; the cluster holds {}",
                     describe::key(&item.1),
                     put.value.as_ref().map_or("a delete".to_owned(), |value| describe::text(&value.bytes)),
                     put.level,
-                    describe::dot(dot),
+                    if names.is_empty() { "never seen".to_owned() } else { names.join(" ") },
                     operation.ended,
                     operation.host,
                     self.finally.get(&item).map_or("nothing".to_owned(), describe::record),
@@ -62,10 +74,44 @@ impl Evidence<'_> {
         lost
     }
 
+    /// Values that are there although a durable acknowledged write had seen and superseded them.
+    pub(crate) fn risen(&self, bucket: impl Fn(&str) -> Option<(BucketId, Rule)>) -> Vec<String> {
+        let mut risen = Vec::new();
+        for (number, operation) in self.history.iter().enumerate().filter(|(_, o)| o.is_durable_write()) {
+            let Some(put) = operation.put() else { continue };
+            let Some((id, Rule::Siblings)) = bucket(&put.bucket) else { continue };
+            let held = self.finally.get(&(id, put.key.clone())).map(Record::versions).unwrap_or_default();
+            for (dot, _) in held.iter().filter(|(dot, _)| operation.seen.context.covers(dot)) {
+                risen.push(format!(
+                    "{} of {} is back; write {number}, acknowledged at {}, had seen it",
+                    describe::dot(*dot),
+                    describe::key(&put.key),
+                    operation.ended
+                ));
+            }
+        }
+        risen
+    }
+
+    /// True if what is held is the version of `dot` or a later one. An item that is gone altogether may have ended with a
+    /// tombstone or an expired version that was collected.
     fn latest_covers(&self, item: &Item, dot: Dot) -> bool {
-        let Some(Record::Latest { dot: winner, version }) = self.finally.get(item) else { return false };
         // A version that no store ever got has no stamp that could be compared.
-        self.dots.stamp(&dot).is_some_and(|stamp| (version.stamp, *winner) >= (stamp, dot))
+        let Some(stamp) = self.dots.stamp(&dot) else { return false };
+        match self.finally.get(item) {
+            Some(Record::Latest { dot: winner, version }) => (version.stamp, *winner) >= (stamp, dot),
+            Some(Record::Siblings(_)) => false,
+            None => self.collectable(item).any(|end| self.dots.stamp(&end).is_some_and(|at| (at, end) >= (stamp, dot))),
+        }
+    }
+
+    /// Tombstones and versions with a time to live: they may have been collected.
+    fn collectable<'s>(&'s self, item: &Item) -> impl Iterator<Item = Dot> + use<'s> {
+        let dots = self.dots.of_item(item).to_vec();
+        dots.into_iter().filter(|dot| {
+            let version = self.fact(dot).map(|fact| &fact.version);
+            version.is_some_and(|version| version.value.is_none() || version.expires.is_some())
+        })
     }
 
     /// Versions that the item holds, or that led to one it holds.
@@ -77,6 +123,7 @@ impl Evidence<'_> {
             Some(record) => record.versions().into_iter().map(|(dot, _)| dot).collect(),
             None => Vec::new(),
         };
+        todo.extend(self.collectable(item));
         while let Some(dot) = todo.pop() {
             if !reached.insert(dot) {
                 continue;

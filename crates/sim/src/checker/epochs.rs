@@ -30,3 +30,25 @@ impl Epochs {
         self.events.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Epochs;
+    use node::proto::{Change, Digest, Epoch, Event};
+    use ring::NodeId;
+
+    #[test]
+    fn two_events_of_one_epoch_are_noticed() {
+        let event = |nonce: u64| Event {
+            epoch: Epoch(3),
+            previous: Digest::default(),
+            at: stdx::Wall(1),
+            nonce,
+            change: Change::Readdress { node: NodeId(1), name: "one".to_owned(), uri: "http://one".to_owned() },
+        };
+        let mut epochs = Epochs::default();
+        assert_eq!((epochs.see(&event(1)), epochs.see(&event(1))), (Ok(()), Ok(())));
+        assert!(epochs.see(&event(2)).is_err());
+        assert_eq!(epochs.len(), 1);
+    }
+}

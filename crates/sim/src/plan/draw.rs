@@ -80,6 +80,7 @@ fn workload(seed: u64) -> WorkloadPlan {
     let mut sometimes = |percent_max: u64| if prng.chance(HALF) { prng.between(1, percent_max) } else { 0 };
     let (delete_percent, ttl_percent, memory_percent) = (sometimes(40), sometimes(15), sometimes(20));
     let (sibling_percent, level_percent) = (sometimes(100), sometimes(80));
+    let (set_percent, churn_percent, retry_percent) = (sometimes(30), sometimes(20), sometimes(60));
     WorkloadPlan {
         clients: prng.between(2, 6) as usize,
         think: Span::millis(prng.between(20, 300)),
@@ -92,6 +93,9 @@ fn workload(seed: u64) -> WorkloadPlan {
         ttl_percent,
         level_percent,
         memory_percent,
+        set_percent,
+        churn_percent,
+        retry_percent,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
     }
 }
