@@ -79,6 +79,35 @@ fn every_file_says_what_it_owns() {
 }
 
 #[test]
+fn every_planted_bug_is_found_or_listed_as_not_found() {
+    let mut known = read(&root().join("docs/testing.md")).replace("\n", " ");
+    known.push_str(&read(&root().join("crates/sim/tests/mutants.rs")));
+    let mut checked = 0;
+    for name in ["proto", "node", "ring", "liveness", "codec"] {
+        for file in rust_files(&root().join("crates").join(name).join("src")) {
+            let text = read(&file);
+            for part in text.split("planted(\"").skip(1) {
+                let bug = part.split('"').next().unwrap_or_default();
+                assert!(known.contains(bug), "{} plants {bug:?}, which no test looks for", file.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 30, "only {checked} planted bugs were found; the pattern is wrong");
+}
+
+#[test]
+fn only_the_simulator_may_have_planted_bugs() {
+    for name in OURS {
+        let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
+        let allows = manifest.contains("/mutants")
+            || manifest.contains("\"mutants\"]") && !manifest.contains("required-features");
+        assert!(!allows || name == "sim", "crate {name} switches planted bugs on");
+        assert!(!manifest.contains("default = "), "crate {name} has default features; keep planted bugs out of them");
+    }
+}
+
+#[test]
 fn paths_named_in_documents_exist() {
     let mut checked = 0;
     for document in documents() {

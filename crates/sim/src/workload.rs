@@ -288,6 +288,10 @@ mod tests {
     fn some_keys_stay() {
         let steady = |key: &ItemKey| is_steady(key);
         assert!(steady(&ItemKey::plain("cold-9")) && steady(&ItemKey::sorted("table", "row-006")));
-        assert!(!steady(&ItemKey::plain("cold-8")) && !steady(&ItemKey::plain("hot-3")) && !steady(&ItemKey::plain("churn-0")));
+        assert!(
+            !steady(&ItemKey::plain("cold-8"))
+                && !steady(&ItemKey::plain("hot-3"))
+                && !steady(&ItemKey::plain("churn-0"))
+        );
     }
 }

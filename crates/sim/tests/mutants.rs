@@ -1,37 +1,13 @@
-//! Planted bugs: each must be found within a few seeds, or the checkers cannot fail.
+//! Planted bugs: each must be found within a few seeds of a plan that aims at its kind, or the checkers cannot fail; and
+//! the same seeds find nothing where no bug is planted.
 //!
-//! `cargo test --release -p sim --features mutants --test mutants`
+//! `cargo test --profile quick -p sim --features mutants --test mutants`. `docs/testing.md` lists the planted bugs that
+//! nothing here finds yet.
 
-use sim::{Fault, HostId, Loss, Mutant, Plan, run_safely};
-use stdx::Span;
+#[path = "mutants/plans.rs"]
+mod plans;
 
-/// Processes die in the middle of their fsyncs, again and again, and lose what was not on disk.
-fn dying(seed: u64) -> Plan {
-    let mut plan = Plan::calm(seed, 3, Span::secs(14));
-    plan.workload.think = Span::millis(40);
-    (0..36).fold(plan, |plan, n| {
-        let host = HostId(n % 3);
-        let fault = Fault::CrashInSync { host, down: Span::millis(40), loss: Loss::All };
-        plan.with(Span::millis(1_000 + 330 * n as u64), fault)
-    })
-}
-
-/// Operators on all nodes at once, over links that lose much, while voters die and come back.
-fn rushed(seed: u64) -> Plan {
-    let mut plan = Plan::calm(seed, 3, Span::secs(24));
-    plan.network.loss_ppm = 150_000;
-    plan.network.delay_spread = Span::millis(40);
-    for n in 0..40u64 {
-        let at = Span::millis(1_000 + 550 * n);
-        for host in 0..3 {
-            let copies = 1 + ((n + host as u64) % 3) as u8;
-            plan = plan.with(at, Fault::SetCopies { n: copies, through: HostId(host) });
-            let crash = Fault::CrashInEffects { host: HostId(host), down: Span::millis(1), loss: Loss::Nothing };
-            plan = plan.with(Span(at.0 + 40_000 * (host as u64 + 1)), crash);
-        }
-    }
-    plan
-}
+use sim::{Mutant, Plan, run_safely};
 
 /// The first seed that finds the bug.
 fn found_by(mutant: Mutant, seeds: u64, plan: impl Fn(u64) -> Plan) -> Option<(u64, &'static str)> {
@@ -41,52 +17,106 @@ fn found_by(mutant: Mutant, seeds: u64, plan: impl Fn(u64) -> Plan) -> Option<(u
     })
 }
 
-fn assert_found(mutant: Mutant, seeds: u64, plan: impl Fn(u64) -> Plan) {
-    let found = found_by(mutant, seeds, &plan);
-    eprintln!("{mutant:?}: {found:?}");
-    assert!(found.is_some(), "{mutant:?} was not found in {seeds} seeds");
-    let innocent = found_by(Mutant::None, found.map_or(0, |(seed, _)| seed + 1), plan);
-    assert_eq!(innocent, None, "{mutant:?} is not what was found");
+/// Each bug is found within so many seeds, and no seed that was needed finds anything by itself.
+fn assert_found(plan: impl Fn(u64) -> Plan, bugs: &[(Mutant, u64)]) {
+    let mut needed = 0;
+    for (mutant, seeds) in bugs {
+        let found = found_by(*mutant, *seeds, &plan);
+        eprintln!("{mutant:?}: {found:?}");
+        let Some((seed, _)) = found else { panic!("{mutant:?} was not found in {seeds} seeds") };
+        needed = needed.max(seed + 1);
+    }
+    assert_eq!(found_by(Mutant::None, needed, plan), None, "no bug was planted");
+}
+
+const fn bug(name: &'static str, seeds: u64) -> (Mutant, u64) {
+    (Mutant::Planted(name), seeds)
 }
 
 #[test]
-fn synced_before_it_is_durable() {
-    assert_found(Mutant::EarlySynced, 40, dying);
+fn what_the_swarm_finds() {
+    assert_found(
+        plans::swarm,
+        &[
+            (Mutant::EmptyReads, 10),
+            bug("a write supersedes what it has not seen", 10),
+            bug("an answer covers what its client has not seen", 10),
+            bug("merging drops a sibling", 10),
+            bug("tombstones filtered before merging", 20),
+            bug("answers of an old session count", 15),
+        ],
+    );
 }
 
 #[test]
-fn an_acknowledgement_from_a_node_that_gave_none() {
-    assert_found(Mutant::ForgedAck, 60, |seed| {
-        let mut plan = dying(seed);
-        // One replica has it soon, the coordinator late or, when it dies, never, and the third one not at all.
-        plan.network.loss_ppm = 250_000;
-        plan.disk.slow_ppm = 500_000;
-        plan.disk.slow_sync = Span::millis(60);
-        plan.config.compare_every = Span::secs(4);
-        plan.workload.think = Span::millis(15);
-        plan.workload.write_percent = 30;
-        plan.workload.hot_keys = 12;
-        plan.workload.level_percent = 0;
-        plan
-    });
+fn what_dying_in_fsyncs_finds() {
+    assert_found(plans::dying, &[(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)]);
 }
 
 #[test]
-fn an_incarnation_that_is_not_written() {
-    assert_found(Mutant::LostIncarnation, 10, dying);
+fn what_power_cuts_find() {
+    assert_found(
+        plans::power_cuts,
+        &[
+            bug("acknowledged before fsync", 10),
+            bug("a known record is acknowledged at once", 20),
+            bug("reads do not wait for fsync", 20),
+            bug("incarnation before fsync", 10),
+        ],
+    );
 }
 
 #[test]
-fn a_disk_that_loses_what_it_said_to_have() {
-    assert_found(Mutant::LyingDisk, 10, dying);
+fn what_replicas_that_miss_writes_find() {
+    assert_found(plans::forgetful, &[(Mutant::ForgedAck, 60)]);
 }
 
 #[test]
-fn replicas_that_say_they_hold_nothing() {
-    assert_found(Mutant::EmptyReads, 10, Plan::of_seed);
+fn what_lossy_links_between_five_copies_find() {
+    assert_found(plans::echoes, &[bug("a quorum is one less", 10), bug("read repair after the answer", 40)]);
 }
 
 #[test]
-fn promises_that_are_forgotten() {
-    assert_found(Mutant::ForgottenPromises, 60, rushed);
+fn what_scans_of_replicas_with_gaps_find() {
+    assert_found(plans::gaps, &[bug("a page ends where the longest answer ends", 40)]);
+}
+
+#[test]
+fn what_rushes_of_operators_find() {
+    assert_found(plans::rushed, &[(Mutant::ForgottenPromises, 60), bug("accept without a look at the promise", 40)]);
+}
+
+#[test]
+fn what_a_ring_that_never_rests_finds() {
+    assert_found(
+        plans::restless,
+        &[
+            bug("joiner not seeded", 10),
+            bug("reads switch without a barrier", 20),
+            bug("writes go to the newest replicas alone", 20),
+        ],
+    );
+}
+
+#[test]
+fn what_nodes_that_are_cut_off_find() {
+    assert_found(
+        plans::cut_off,
+        &[
+            bug("hints forgotten at restart", 10),
+            bug("a hint counts for the quorum", 20),
+            bug("hint ids come back after a restart", 30),
+            bug("a lone dot names its node", 20),
+            bug("differing partitions are left", 10),
+        ],
+    );
+}
+
+#[test]
+fn what_clocks_and_times_to_live_find() {
+    assert_found(plans::skewed, &[bug("a stamp below what is held", 10)]);
+    assert_found(
+        plans::short_lived,
+        &[bug("expired versions are shown", 5), bug("time to live by the wrong clock", 5)],
+    );
 }

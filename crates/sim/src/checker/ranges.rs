@@ -73,7 +73,12 @@ mod tests {
     #[test]
     fn a_page_covers_what_lies_between_its_ends() {
         let row = |name: &'static str| ItemKey::sorted("t", name);
-        let scope = Scope::SortKeys { partition_key: "t".into(), from: Some("b".into()), to: Some("x".into()), after: Some(row("c")) };
+        let scope = Scope::SortKeys {
+            partition_key: "t".into(),
+            from: Some("b".into()),
+            to: Some("x".into()),
+            after: Some(row("c")),
+        };
         let scan = Scan { bucket: "default".to_owned(), scope, limit: 3, level: None };
         let page = |next| Page { items: Vec::new(), next };
         let covers = |key: &ItemKey, next| is_covered(key, &scan, &page(next), Grid::default(), BucketId(0));

@@ -113,7 +113,8 @@ impl Reads {
             Rule::LastWriterWins => floor
                 .latest
                 .filter(|(_, dot)| !is_volatile(dot, evidence))
-                .filter(|floor| falls_behind(*floor, seen, evidence)).map(|(_, dot)| dot),
+                .filter(|floor| falls_behind(*floor, seen, evidence))
+                .map(|(_, dot)| dot),
             Rule::Siblings => missed(item, bucket, &floor.seen, seen, evidence),
         };
         if let Some(dot) = missing {
@@ -143,13 +144,7 @@ impl Reads {
 
     /// A coordinator stamps above everything that its own replica holds: a write that began after one that every replica
     /// has was acknowledged is later than that one, whatever the clocks say.
-    fn check_stamp(
-        &self,
-        item: &Item,
-        operation: &Operation,
-        dot: Dot,
-        evidence: &Evidence<'_>,
-    ) -> Result<(), String> {
+    fn check_stamp(&self, item: &Item, operation: &Operation, dot: Dot, evidence: &Evidence<'_>) -> Result<(), String> {
         let floor = self.floor(item, Reach::One, operation.started).and_then(|floor| floor.latest);
         // A coordinator that keeps no record of the item knows nothing of what replicas hold.
         let is_replica = dot.actor.incarnation > 0;

@@ -77,22 +77,19 @@ impl Sets {
         keys.filter_map(lost).collect()
     }
 
-    fn compare(
-        &self,
-        key: &ItemKey,
-        union: &BTreeSet<u64>,
-        must: impl Fn(&&Addition) -> bool,
-    ) -> Result<(), String> {
+    fn compare(&self, key: &ItemKey, union: &BTreeSet<u64>, must: impl Fn(&&Addition) -> bool) -> Result<(), String> {
         let nothing = Vec::new();
         let mut added = self.added.get(key).unwrap_or(&nothing).iter().filter(must);
         if let Some(lost) = added.find(|addition| !union.contains(&addition.element)) {
             let name = describe::key(key);
-            return Err(format!("{name} has lost element {}, which was added for good at {}", lost.element, lost.write.ended));
+            return Err(format!(
+                "{name} has lost element {}, which was added for good at {}",
+                lost.element, lost.write.ended
+            ));
         }
         let invented = union.iter().find(|element| self.asked.get(key).is_none_or(|asked| !asked.contains(element)));
-        invented.map_or(Ok(()), |element| {
-            Err(format!("{} has element {element}, which nobody added", describe::key(key)))
-        })
+        invented
+            .map_or(Ok(()), |element| Err(format!("{} has element {element}, which nobody added", describe::key(key))))
     }
 }
 
@@ -118,7 +115,11 @@ mod tests {
         assert_eq!(sets.ended(&story.get(30, Level::Quorum, &[1, 2], 2), |_| true), Ok(()));
         let what = sets.ended(&story.get(30, Level::Quorum, &[2], 2), |_| true);
         assert!(what.is_err_and(|what| what.contains("lost element 0")));
-        assert_eq!(sets.ended(&story.get(30, Level::Quorum, &[2], 2), |_| false), Ok(()), "destroyed beyond the promise");
+        assert_eq!(
+            sets.ended(&story.get(30, Level::Quorum, &[2], 2), |_| false),
+            Ok(()),
+            "destroyed beyond the promise"
+        );
         assert_eq!((sets.lost(|_| None, |_| true).len(), sets.lost(|_| None, |_| false).len()), (1, 0));
         let mut forgetful = Sets::default();
         forgetful.asked(0, &story.history[0].request);

@@ -107,7 +107,10 @@ impl Story {
     pub(crate) fn read(&self, rule: Rule, reach: Reach, at: u64, dots: &[u64], seen: u64) -> Result<(), String> {
         let siblings: Vec<Sibling> = dots
             .iter()
-            .map(|counter| Sibling { dot: dot(*counter), version: self.dots.fact(&dot(*counter)).expect("known").version.clone() })
+            .map(|counter| Sibling {
+                dot: dot(*counter),
+                version: self.dots.fact(&dot(*counter)).expect("known").version.clone(),
+            })
             .collect();
         let shown = Shown {
             named: &Story::named(),

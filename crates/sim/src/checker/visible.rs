@@ -73,12 +73,16 @@ impl Evidence<'_> {
         let name = describe::key(&shown.item.1);
         let Some(value) = &sibling.version.value else { return Err(format!("{name} shows a tombstone")) };
         let of = describe::text(&value.bytes);
-        let mut writes = self.puts(&value.bytes).filter(|(_, put)| put.bucket == shown.named.0 && put.key == shown.named.1);
+        let mut writes =
+            self.puts(&value.bytes).filter(|(_, put)| put.bucket == shown.named.0 && put.key == shown.named.1);
         let Some((write, put)) = writes.next() else {
             return Err(format!("{name} shows {of}, which nobody wrote there"));
         };
         if put.ttl.is_some() != sibling.version.expires.is_some() {
-            return Err(format!("{of} of {name} was written with time to live {:?} and has {:?}", put.ttl, sibling.version.expires));
+            return Err(format!(
+                "{of} of {name} was written with time to live {:?} and has {:?}",
+                put.ttl, sibling.version.expires
+            ));
         }
         if let (Some(ttl), Some(end)) = (put.ttl, sibling.version.expires) {
             // A write that was asked for again may have begun its life later.
@@ -100,7 +104,8 @@ impl Evidence<'_> {
         for newer in shown.siblings.iter().filter(|_| shown.siblings.len() > 1) {
             let Some(value) = &newer.version.value else { continue };
             for (write, _) in self.puts(&value.bytes) {
-                let older = shown.siblings.iter().find(|older| older.dot != newer.dot && write.seen.context.covers(&older.dot));
+                let older =
+                    shown.siblings.iter().find(|older| older.dot != newer.dot && write.seen.context.covers(&older.dot));
                 if let Some(older) = older {
                     return Err(format!(
                         "{} shows {} beside {}, whose writer had seen it",
@@ -139,8 +144,14 @@ impl Evidence<'_> {
     /// Acknowledged writes that the read must have met are there.
     fn acknowledged_are_shown(&self, shown: &Shown<'_>, past: &ItemPast) -> Result<(), String> {
         for number in &past.acknowledged {
-            let Some(write) = self.history.get(*number).filter(|write| write.ended <= shown.started && self.atlas.recoverable(write)) else { continue };
-            let Some(put) = write.put().filter(|put| Reach::of_write(put.level).contains(&shown.reach)) else { continue };
+            let Some(write) =
+                self.history.get(*number).filter(|write| write.ended <= shown.started && self.atlas.recoverable(write))
+            else {
+                continue;
+            };
+            let Some(put) = write.put().filter(|put| Reach::of_write(put.level).contains(&shown.reach)) else {
+                continue;
+            };
             let Some(value) = &put.value else { continue };
             let is_shown = |sibling: &Sibling| sibling.version.value.as_ref() == Some(value);
             let missing = if shown.keeps_siblings {
@@ -189,10 +200,13 @@ impl Evidence<'_> {
         self.puts(value).any(|(write, put)| put.durability == Durability::Memory || !self.atlas.recoverable(write))
     }
 
-    /// A value that every reader sees at `at`, whatever its clock.
+    /// A value that every reader sees at `at`, whatever its clock, and whatever end the version names.
     fn is_alive(&self, version: &Version, at: Time) -> bool {
-        let in_time = |end: stdx::Wall| end.0 > wall(at) + self.clocks_apart.as_millis();
-        version.value.is_some() && version.expires.is_none_or(in_time)
+        let Some(value) = &version.value else { return false };
+        let now = wall(at) + self.clocks_apart.as_millis();
+        let in_time =
+            |(write, put): (&Operation, &Put)| put.ttl.is_none_or(|ttl| wall(write.started) + ttl.as_millis() > now);
+        self.puts(&value.bytes).all(in_time)
     }
 }
 
@@ -227,7 +241,12 @@ mod tests {
     #[test]
     fn every_level_is_met_where_it_must_be() {
         let mut story = Story::default();
-        story.wrote(1, Some("all"), 0, Level::All).wrote(2, Some("one"), 0, Level::One).wrote(3, Some("any"), 0, Level::Any);
+        story.wrote(1, Some("all"), 0, Level::All).wrote(2, Some("one"), 0, Level::One).wrote(
+            3,
+            Some("any"),
+            0,
+            Level::Any,
+        );
         assert!(said(story.read(Rule::Siblings, Reach::One, 45, &[], 0)).contains("misses all"));
         assert!(said(story.read(Rule::Siblings, Reach::All, 45, &[1], 1)).contains("misses one"));
         assert_eq!(story.read(Rule::Siblings, Reach::All, 45, &[1, 2], 2), Ok(()));
@@ -279,5 +298,6 @@ mod tests {
         assert!(said(right.read(Rule::Siblings, Reach::Quorum, 9_000_000, &[], 1)).contains("not shown"));
         assert!(said(right.read(Rule::Siblings, Reach::Quorum, 11_000_000, &[1], 1)).contains("after its end"));
         assert!(said(story(5_000).read(Rule::Siblings, Reach::Quorum, 1_000_000, &[1], 1)).contains("before its time"));
+        assert!(said(story(0).read(Rule::Siblings, Reach::Quorum, 1_000_000, &[], 1)).contains("not shown"));
     }
 }
