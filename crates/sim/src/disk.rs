@@ -1,6 +1,6 @@
 //! A host's disk: the model engine, watched, and fsyncs that take time.
 //!
-//! [`WatchedEngine`] hands every batch that a node applies to whoever watches, so that checkers see all records that
+//! [`WatchedEngine`] hands every batch that the engine has taken to whoever watches, so that checkers see all records that
 //! ever reach a store. [`Syncs`] is the one thread that makes batches durable: what is asked for while an fsync runs
 //! shares the next one (group commit).
 //! Refuses to know what keys and values mean.
@@ -45,8 +45,10 @@ impl WatchedEngine {
 impl Engine for WatchedEngine {
     fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
         let batch = if self.mutant == Mutant::None { batch } else { self.bugged(batch) };
-        self.watch.borrow_mut().extend_from_slice(batch.changes());
-        self.inner.apply(batch)
+        let changes = batch.changes().to_vec();
+        let seq = self.inner.apply(batch)?;
+        self.watch.borrow_mut().extend(changes);
+        Ok(seq)
     }
 
     fn applied(&self) -> Seq {
