@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// List items, of one key or of a whole bucket
     Scan(Scan),
+    /// Show everything that is known of one key: where it lives, who holds what, what reads would answer
+    Explain(Explain),
     /// Show the cluster, or plan and apply a change
     Cluster(Cluster),
     /// List buckets, or make and change one
@@ -188,6 +190,20 @@ pub(crate) struct Scan {
     pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Explain {
+    /// The key
+    pub(crate) key: String,
+    /// Its sort key, if several items share the key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sort: Option<String>,
+    /// Its bucket
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) bucket: String,
     #[command(flatten)]
     pub(crate) target: Target,
 }

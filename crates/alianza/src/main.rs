@@ -42,6 +42,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Put(args) => cmd::put::run(&args),
         Command::Delete(args) => cmd::delete::run(&args),
         Command::Scan(args) => cmd::scan::run(&args),
+        Command::Explain(args) => cmd::explain::run(&args),
         Command::Cluster(args) => cmd::cluster::run(&args),
         Command::Bucket(args) => cmd::bucket::run(&args),
         Command::Ring(args) => cmd::ring::run(&args),

@@ -68,6 +68,13 @@ fn member_json(status: &Status, member: &MemberStatus) -> Value {
 fn condition(member: &MemberStatus, status: &Status) -> &'static str {
     match member.condition {
         _ if member.member.id == status.node => "up",
+        condition => condition_text(condition),
+    }
+}
+
+/// How a node looks, in a word.
+pub(crate) fn condition_text(condition: Condition) -> &'static str {
+    match condition {
         Condition::Unknown => "unknown",
         Condition::Up => "up",
         Condition::Suspect => "suspect",

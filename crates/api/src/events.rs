@@ -25,7 +25,7 @@ fn event(event: &Event) -> Option<Value> {
     match &event.change {
         Change::Add { member, .. } => Some(entry(event, "ADD", member)),
         Change::Remove { member } => Some(entry(event, "REMOVE", member)),
-        Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) => None,
+        Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) | Change::Restored(_) => None,
     }
 }
 

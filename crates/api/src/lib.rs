@@ -10,6 +10,7 @@
 pub mod database;
 pub mod problem;
 pub mod span;
+pub mod utc;
 
 mod body;
 mod bucket_names;
@@ -19,6 +20,7 @@ mod console;
 mod context;
 mod cursor;
 mod events;
+mod explain;
 mod fields;
 mod guard;
 mod health;
@@ -28,6 +30,7 @@ mod leave;
 mod node_name;
 mod operation;
 mod options;
+mod query;
 mod refusal;
 mod render;
 mod ring_view;

@@ -7,7 +7,7 @@ use crate::bucket_names::BucketNames;
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
-use crate::{Options, buckets, cluster, console, events, health, items, leave, ring_view, sql, welcome};
+use crate::{Options, buckets, cluster, console, events, explain, health, items, leave, ring_view, sql, welcome};
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post, put};
@@ -52,6 +52,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/ring", get(ring_view::view))
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{name}", put(buckets::set))
+        .route("/v1/explain", get(explain::by_query).post(explain::by_body))
         .route("/console", get(console::page))
         .route("/console/sql", post(sql::query))
         .route("/console/{file}", get(console::file))

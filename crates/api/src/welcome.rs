@@ -29,6 +29,7 @@ fn directory() -> Value {
             "POST /v1/cluster/apply": "do it: {\"plan\":\"<id>\",\"leave\":\"<name or id>\"}",
             "GET /v1/buckets": "buckets and their settings",
             "PUT /v1/buckets/{name}": "make or change a bucket: {\"n\":3,\"r\":\"quorum\",\"w\":\"quorum\",\"rule\":\"lww\",\"ttl\":null}",
+            "GET /v1/explain?key=9": "everything that is known of a key; POST it as JSON if it does not fit",
             "POST /console/sql": "SQL over the items of this node: {\"sql\":\"SELECT * FROM item\"}",
             "GET /problems": "every kind of error",
             "GET /healthz, /livez, /readyz": "health checks",

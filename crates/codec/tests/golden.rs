@@ -15,7 +15,7 @@ use codec::{
 use proto::paxos::{AcceptorState, Ballot};
 use proto::{
     Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level, Message, OpId,
-    Progress, Range, Record, Request, Response, Slot, Value, Version,
+    Progress, Range, Record, Request, Response, Restored, Slot, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -88,6 +88,13 @@ fn event(epoch: u64, change: Change) -> Event {
 fn changes() -> Vec<(&'static str, Change)> {
     let genesis = Genesis { cluster: 0xc1, grid: Grid::default(), n: 3, context_key: [7; 32] };
     let bucket = Bucket { ttl: Some(Span::secs(60)), r: Level::Count(2), ..Bucket::default_bucket(3) };
+    let restored = Restored {
+        backup: Digest([9; 32]),
+        name: "20260101T000000Z-09090909".to_owned(),
+        buckets: vec!["default".to_owned()],
+        overwrite: true,
+        stamp: Stamp::new(1_700_000_000_000, 7),
+    };
     let (name, uri) = ("Inti".to_owned(), "http://127.0.0.1:3002".to_owned());
     vec![
         ("create", Change::Create(genesis)),
@@ -95,6 +102,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("remove", Change::Remove { member: member() }),
         ("readdress", Change::Readdress { node: NODE, name, uri }),
         ("bucket", Change::Bucket(bucket)),
+        ("restored", Change::Restored(restored)),
     ]
 }
 

@@ -8,6 +8,7 @@ use crate::fence::{Fence, key_hash};
 use crate::roots::Roots;
 use bytes::Bytes;
 use codec::MetaRecord;
+use proto::explain::{Held, HintSeen, Inspected};
 use proto::hash::version_hash;
 use proto::{
     BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
@@ -25,6 +26,8 @@ const RECORD_BYTES_MAX: usize = 80 << 20;
 const ROOT_RECORDS_MAX: usize = 20_000;
 /// Bytes of hints read at once.
 const HINT_BYTES_MAX: usize = 4 << 20;
+/// Hints looked at for one explanation.
+const HINTS_LOOKED_AT_MAX: usize = 20_000;
 /// Items deleted in one batch when a partition is dropped.
 const DROP_ITEMS_MAX: usize = 1_024;
 
@@ -70,6 +73,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Merge { slot, record, fsync } => self.merge(slot, record, fsync),
             StoreOp::MergeAll { items } => self.merge_all(items),
             StoreOp::Read { slot } => self.read(&slot),
+            StoreOp::Inspect { slot } => self.inspect(&slot),
             StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
             StoreOp::Lacking { items } => self.lacking(items),
             StoreOp::Roots { partitions } => self.roots(&partitions),
@@ -154,6 +158,29 @@ impl<E: Engine> Executor<E> {
         let key = codec::slot_key(slot);
         let record = self.get(&key)?;
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Held(record)))
+    }
+
+    fn inspect(&self, slot: &Slot) -> Answer {
+        let key = codec::slot_key(slot);
+        let held = match self.get(&key) {
+            Ok(record) => Held::of(record.as_ref()),
+            Err(failure) => Held::Failed(failure.to_string()),
+        };
+        let (mut hints, mut looked_at) = (Vec::new(), 0);
+        let visited = self.engine.scan(Space::Hints, &[], None, &mut |key, value| {
+            looked_at += 1;
+            if let Ok(hint) = codec::decode_hint(key, value)
+                && (hint.bucket, &hint.key) == (slot.bucket, &slot.key)
+            {
+                let Hint { id, target, record, .. } = hint;
+                hints.push(HintSeen { id, target, stamp: record.highest_stamp() });
+            }
+            if looked_at >= HINTS_LOOKED_AT_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        visited.map_err(failure)?;
+        let root = self.roots.knows(slot.partition).then(|| self.roots.root(slot.partition, &[slot.bucket]));
+        let seen = Inspected { held, hints, hints_cut: looked_at >= HINTS_LOOKED_AT_MAX, root };
+        Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Inspected(Box::new(seen))))
     }
 
     fn scan(&mut self, range: &Range, items_max: usize, bytes_max: usize) -> Answer {

@@ -5,11 +5,13 @@
 //! in, then it goes; no operation outlives its deadline.
 //! Refuses to know storage and sockets; the local replica answers like any other.
 
+mod explain;
 mod forward;
 mod read;
 mod scan;
 mod write;
 
+pub(crate) use explain::{Explaining, on_explain, on_inspected};
 pub(crate) use forward::Forwarding;
 pub(crate) use read::Reading;
 pub(crate) use scan::{PAGE_BYTES, Scanning};
@@ -45,6 +47,7 @@ pub(crate) enum Operation {
     Read(Reading),
     Scan(Scanning),
     Forward(Forwarding),
+    Explain(Explaining),
 }
 
 /// What came of an operation that somebody inside the machine waits for.

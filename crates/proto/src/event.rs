@@ -6,6 +6,7 @@
 use crate::bucket::{Bucket, Level, Mode};
 use crate::ids::{Digest, Epoch};
 use crate::record::Rule;
+use causal::Stamp;
 use ring::{Grid, Member, NodeId};
 use stdx::Wall;
 
@@ -37,6 +38,24 @@ pub enum Change {
     },
     /// A bucket is made, or its changeable settings are.
     Bucket(Bucket),
+    /// A backup is being restored from here on.
+    Restored(Restored),
+}
+
+/// What begins when a backup is restored. The ring stays as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Restored {
+    /// Hash of the backup's manifest.
+    pub backup: Digest,
+    /// The backup's name.
+    pub name: String,
+    /// Names of the buckets, as they are called here.
+    pub buckets: Vec<String>,
+    /// Also over items that are there.
+    pub overwrite: bool,
+    /// Every version that is restored carries this stamp: it wins over what was there before, deletions among them,
+    /// and loses to whatever is written afterwards.
+    pub stamp: Stamp,
 }
 
 /// What is fixed when a cluster is created.
@@ -124,6 +143,10 @@ impl Hash {
                 self.number(5);
                 self.bucket(bucket);
             }
+            Change::Restored(restored) => {
+                self.number(6);
+                self.restored(restored);
+            }
         }
     }
 
@@ -154,6 +177,15 @@ impl Hash {
             Rule::Siblings => 1,
         });
         self.number(bucket.ttl.map_or(u64::MAX, |ttl| ttl.as_millis()));
+    }
+
+    fn restored(&mut self, restored: &Restored) {
+        self.bytes(&restored.backup.0);
+        self.bytes(restored.name.as_bytes());
+        self.number(restored.buckets.len() as u64);
+        restored.buckets.iter().for_each(|bucket| self.bytes(bucket.as_bytes()));
+        self.number(u64::from(restored.overwrite));
+        self.number(restored.stamp.as_u64());
     }
 
     fn level(&mut self, level: Level) {

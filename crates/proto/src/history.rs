@@ -87,6 +87,7 @@ impl View {
             Change::Bucket(bucket) => {
                 view.buckets.insert(bucket.id, bucket.clone());
             }
+            Change::Restored(_) => {}
         }
         Ok(view)
     }

@@ -13,6 +13,7 @@ pub mod config;
 mod coordinator;
 mod core;
 pub mod event;
+pub mod explain;
 mod fences;
 pub mod hash;
 mod hints;
@@ -37,7 +38,7 @@ mod streams;
 pub use bucket::{Bucket, Durability, Level, Mode};
 pub use causal::Context;
 pub use config::Config;
-pub use event::{Change, Event, Genesis};
+pub use event::{Change, Event, Genesis, Restored};
 pub use fences::Fences;
 pub use history::{BrokenHistory, History, View};
 pub use ids::{BucketId, ClientId, Digest, Epoch, HintId, OpId, SessionId};
@@ -47,8 +48,8 @@ pub use machine::{Boot, Machine};
 pub use message::{Ack, Lane, Message, Offered, Progress, ReadAnswer, ScanAnswer};
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Refusal, Request, Response, Scan, Scope, Sibling, Status,
-    Written,
+    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope,
+    Sibling, Status, Written,
 };
 pub use sizes::Sizes;
 pub use store::{Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

@@ -6,7 +6,7 @@
 
 use crate::compare::{self, Comparing};
 use crate::config::Config;
-use crate::coordinator::{Asker, Inner, Operation, Operations};
+use crate::coordinator::{self, Asker, Inner, Operation, Operations};
 use crate::core::Core;
 use crate::event::{Change, Event, Genesis};
 use crate::fences::Fences;
@@ -232,6 +232,13 @@ impl Machine {
                     scanning.on_answer(&mut self.ops, &mut self.core, op, from, answer);
                 }
             }
+            Message::Explain { op, bucket, key } => coordinator::on_explain(core, from, op, bucket, key),
+            Message::Explained { op, account } => {
+                if let Some(Operation::Explain(explaining)) = self.take_if(op, |op| matches!(op, Operation::Explain(_)))
+                {
+                    explaining.on_account(&mut self.ops, &mut self.core, op, from, *account);
+                }
+            }
             Message::Forward { op, request, within } => {
                 let asker = Asker::Peer { node: from, op };
                 let within = within.min(WITHIN_MAX);
@@ -312,6 +319,7 @@ impl Machine {
                 Some(Operation::Read(reading)) => reading.on_connected(ops, core, id, peer),
                 Some(Operation::Scan(scanning)) => scanning.on_connected(ops, core, id, peer),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
+                Some(Operation::Explain(explaining)) => explaining.on_connected(ops, core, id, peer),
                 None => {}
             }
         }
@@ -338,6 +346,7 @@ impl Machine {
                 Some(Operation::Read(reading)) => reading.on_stored(ops, core, id, outcome),
                 Some(Operation::Scan(scanning)) => scanning.on_stored(ops, core, id, outcome),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
+                Some(Operation::Explain(explaining)) => explaining.on_stored(ops, core, id, outcome),
                 None => {}
             },
             Purpose::LocalHint(id, target) => {
@@ -361,6 +370,7 @@ impl Machine {
             }
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
+            Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
             Purpose::Forget => {}
             Purpose::History { .. }
             | Purpose::Progress(_)
@@ -427,6 +437,7 @@ impl Machine {
             Some(Operation::Read(reading)) => reading.on_time(ops, core, id),
             Some(Operation::Scan(scanning)) => scanning.on_time(ops, core, id),
             Some(Operation::Forward(forwarding)) => forwarding.on_time(ops, core, id),
+            Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
             None => {}
         }
     }
@@ -468,6 +479,7 @@ impl Machine {
                 Some(Operation::Read(reading)) => reading.on_views(ops, core, id),
                 Some(Operation::Scan(scanning)) => scanning.on_views(ops, core, id),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
+                Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
                 None => {}
             }
         }
@@ -479,7 +491,9 @@ impl Machine {
             Inner::WriteBack { parent, done } => match ops.take(parent) {
                 Some(Operation::Read(reading)) => reading.on_write_back(ops, core, parent, done),
                 Some(Operation::Scan(scanning)) => scanning.on_write_back(ops, core, parent, done),
-                Some(Operation::Write(_) | Operation::Forward(_)) => unreachable!("only reads write back"),
+                Some(Operation::Write(_) | Operation::Forward(_) | Operation::Explain(_)) => {
+                    unreachable!("only reads write back")
+                }
                 None => {}
             },
             Inner::Hint { target, id, done } => self.hints.on_replayed(core, target, id, done),

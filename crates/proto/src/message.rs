@@ -4,6 +4,7 @@
 //! and names its own. Delivery is at most once and in any order; every handler tolerates loss and repetition.
 
 use crate::event::Event;
+use crate::explain::Account;
 use crate::fences::Fences;
 use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
@@ -171,6 +172,22 @@ pub enum Message {
         op: OpId,
         /// The answer.
         answer: ScanAnswer,
+    },
+    /// What do you hold of this slot, and which hints do you keep for it? For people; any epoch may ask.
+    Explain {
+        /// Carried back in the answer.
+        op: OpId,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ItemKey,
+    },
+    /// Answer to `Explain`.
+    Explained {
+        /// As asked.
+        op: OpId,
+        /// The answer.
+        account: Box<Account>,
     },
     /// Coordinate this client's request; you hold the key and I do not.
     Forward {

@@ -5,10 +5,11 @@
 
 use crate::bucket::{Bucket, Durability, Level};
 use crate::event::Event;
+use crate::explain::{Explain, Explanation};
 use crate::ids::{BucketId, Digest, Epoch};
 use crate::item::{ItemKey, Range};
 use crate::message::Progress;
-use crate::record::{Value, Version};
+use crate::record::{Record, Value, Version};
 use causal::{Context, Dot};
 use ring::{Member, NodeId, PartitionId, Token};
 use stdx::Span;
@@ -22,6 +23,12 @@ pub enum Request {
     Put(Put),
     /// Read a run of items.
     Scan(Scan),
+    /// Read records as they are stored, tombstones and all, for a backup. Nothing is repaired.
+    Dump(Scan),
+    /// Merge a record that a backup gave into its slot.
+    Restore(Restore),
+    /// Tell everything about one key. Never forwarded.
+    Explain(Explain),
     /// Look at or change the cluster itself. Never forwarded.
     Admin(Admin),
 }
@@ -66,6 +73,19 @@ pub struct Scan {
     /// Most items to return, at least 1.
     pub limit: u32,
     /// Replicas that must agree or be merged; the bucket's `r` if none.
+    pub level: Option<Level>,
+}
+
+/// Merge a record into a slot, as replication does: what is newer there stays.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Restore {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key of the item.
+    pub key: ItemKey,
+    /// The record, of the kind that the bucket's rule makes. Its dots are new, or name the very same versions.
+    pub record: Record,
+    /// Replicas that must hold it before the answer, which is `Written`; the bucket's `w` if none.
     pub level: Option<Level>,
 }
 
@@ -129,6 +149,17 @@ pub enum Admin {
     },
     /// Make a bucket, or change its changeable settings. The id is given by the cluster.
     SetBucket(Bucket),
+    /// Put into the history that a backup is being restored. Answered when the event is decided.
+    Restored {
+        /// The backup.
+        backup: Digest,
+        /// Its name.
+        name: String,
+        /// Names of the buckets.
+        buckets: Vec<String>,
+        /// Also over items that are there.
+        overwrite: bool,
+    },
     /// Tell the others that this node is now called and reached like this.
     Readdress {
         /// New name.
@@ -172,6 +203,10 @@ pub enum Response {
     Written(Written),
     /// To a scan.
     Page(Page),
+    /// To a dump.
+    Records(Records),
+    /// To an explain.
+    Explained(Box<Explanation>),
     /// To [`Admin::Status`].
     Status(Box<Status>),
     /// To [`Admin::History`].
@@ -225,6 +260,15 @@ pub struct Written {
 pub struct Page {
     /// Live items in storage order.
     pub items: Vec<(ItemKey, Vec<Sibling>)>,
+    /// Where the next page starts, if there may be more.
+    pub next: Option<ItemKey>,
+}
+
+/// One page of a dump.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Records {
+    /// What a quorum holds of each item, merged, in storage order.
+    pub items: Vec<(ItemKey, Record)>,
     /// Where the next page starts, if there may be more.
     pub next: Option<ItemKey>,
 }

@@ -1,11 +1,11 @@
 //! Clients' requests, before any of them becomes an operation: bounds, buckets, and who coordinates.
 
-use crate::coordinator::{Asker, Forwarding, Reading, Scanning, Writing, check_key};
+use crate::coordinator::{Asker, Explaining, Forwarding, Reading, Scanning, Writing, check_key};
 use crate::core::Core;
 use crate::machine::Machine;
 use crate::membership::{blocked, leave_plan};
 use crate::message::Progress;
-use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Scan, Status};
+use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Restore, Scan, Status};
 use crate::{Bucket, BucketId, ItemKey, Level, Slot};
 use ring::{Member, NodeId, PartitionId};
 use stdx::Span;
@@ -24,7 +24,13 @@ impl Machine {
         match request {
             Request::Get(get) => self.on_get(asker, get, within),
             Request::Put(put) => self.on_put(asker, put, within),
-            Request::Scan(scan) => self.on_scan(asker, scan, within),
+            Request::Scan(scan) => self.on_scan(asker, scan, false, within),
+            Request::Dump(scan) => self.on_scan(asker, scan, true, within),
+            Request::Restore(restore) => self.on_restore(asker, restore, within),
+            Request::Explain(explain) => match find_bucket(&self.core, &explain.bucket) {
+                Ok(bucket) => Explaining::start(&mut self.ops, &mut self.core, asker, explain, bucket, within),
+                Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+            },
             Request::Admin(admin) => self.on_admin(asker, admin, within),
         }
     }
@@ -41,14 +47,15 @@ impl Machine {
         }
     }
 
-    fn on_scan(&mut self, asker: Asker, scan: Scan, within: Span) {
+    fn on_scan(&mut self, asker: Asker, scan: Scan, raw: bool, within: Span) {
         match find_bucket(&self.core, &scan.bucket) {
             Ok(bucket) if self.is_leaving() => {
                 let partition = scan.scope.range(bucket.id).partition(self.grid());
                 let key = ItemKey::plain(bucket.name.into_bytes());
-                self.hand_on(asker, "scan", key, (partition, bucket.id), Request::Scan(scan), within);
+                let request = if raw { Request::Dump(scan) } else { Request::Scan(scan) };
+                self.hand_on(asker, "scan", key, (partition, bucket.id), request, within);
             }
-            Ok(bucket) => Scanning::start(&mut self.ops, &mut self.core, asker, scan, &bucket, within),
+            Ok(bucket) => Scanning::start(&mut self.ops, &mut self.core, asker, scan, raw, &bucket, within),
             Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
         }
     }
@@ -96,6 +103,16 @@ impl Machine {
         let what = if put.value.is_some() { "put" } else { "delete" };
         let key = put.key.clone();
         Forwarding::start(ops, core, asker, what, key, Request::Put(put), replicas.to_vec(), within);
+    }
+
+    fn on_restore(&mut self, asker: Asker, restore: Restore, within: Span) {
+        let checked = check_key(&self.core, &restore.key).and_then(|()| find_bucket(&self.core, &restore.bucket));
+        let started = checked.and_then(|bucket| {
+            Writing::restore(&mut self.ops, &mut self.core, asker.clone(), restore, &bucket, within)
+        });
+        if let Err(refusal) = started {
+            self.ops.refuse(&mut self.core, &asker, refusal);
+        }
     }
 
     fn check_put(&self, put: &Put) -> Result<Bucket, Refusal> {

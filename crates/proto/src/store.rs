@@ -6,6 +6,7 @@
 //! with `fsync: false`.
 
 use crate::event::Event;
+use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Offered, Progress};
@@ -32,6 +33,8 @@ pub(crate) enum Purpose {
     AnswerRead { to: NodeId, op: OpId },
     /// Answer a peer's `Scan`.
     AnswerScan { to: NodeId, op: OpId },
+    /// Answer a peer's `Explain`.
+    AnswerExplain { to: NodeId, op: OpId, slot: Slot },
     /// Answer a peer's `Offer`.
     AnswerOffer { to: NodeId, session: SessionId },
     /// Answer a peer's `Push`.
@@ -132,6 +135,11 @@ pub enum StoreOp {
         /// The place.
         slot: Slot,
     },
+    /// Look at a slot and at the hints kept for it, for people. Answers `Inspected`.
+    Inspect {
+        /// The place.
+        slot: Slot,
+    },
     /// Read a range, at least one record if there is one. Answers `Page`.
     Scan {
         /// The range.
@@ -188,6 +196,8 @@ pub enum StoreOutcome {
     Done,
     /// What the slot holds.
     Held(Option<Record>),
+    /// What there is of a slot.
+    Inspected(Box<Inspected>),
     /// Records in storage order.
     Page {
         /// The records.

@@ -63,9 +63,9 @@ impl Counters {
     pub(crate) fn count(&self, request: &Request) {
         let counter = match request {
             Request::Get(_) => &self.gets,
-            Request::Put(_) => &self.puts,
-            Request::Scan(_) => &self.scans,
-            Request::Admin(_) => &self.admins,
+            Request::Put(_) | Request::Restore(_) => &self.puts,
+            Request::Scan(_) | Request::Dump(_) => &self.scans,
+            Request::Explain(_) | Request::Admin(_) => &self.admins,
         };
         counter.add(1);
     }

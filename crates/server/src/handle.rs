@@ -144,8 +144,8 @@ fn not_ready() -> Response {
 
 fn is_write(request: &Request) -> bool {
     match request {
-        Request::Get(_) | Request::Scan(_) => false,
-        Request::Put(_) | Request::Admin(_) => true,
+        Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) => false,
+        Request::Put(_) | Request::Restore(_) | Request::Admin(_) => true,
     }
 }
 

@@ -68,6 +68,7 @@ fn event_arrived(event: &Event) {
             info!(%epoch, kind = "READDRESS", name, uri, "membership event: READDRESS {name} {uri}");
         }
         Change::Bucket(bucket) => info!(%epoch, "membership event: BUCKET {}", bucket.name),
+        Change::Restored(restored) => info!(%epoch, "membership event: RESTORE of backup {}", restored.name),
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Read { op, .. } => ("Read", op.0),
         Message::ReadReply { op, .. } => ("ReadReply", op.0),
         Message::Scan { op, .. } => ("Scan", op.0),
+        Message::Explain { op, .. } => ("Explain", op.0),
+        Message::Explained { op, .. } => ("Explained", op.0),
         Message::ScanReply { op, .. } => ("ScanReply", op.0),
         Message::Forward { op, .. } => ("Forward", op.0),
         Message::Forwarded { op, .. } => ("Forwarded", op.0),
@@ -113,6 +115,9 @@ pub(crate) fn request(request: &Request) -> String {
             )
         }
         Request::Scan(scan) => format!("scan {} {:?} {:?}", scan.bucket, scan.scope, scan.level),
+        Request::Dump(scan) => format!("dump {} {:?} {:?}", scan.bucket, scan.scope, scan.level),
+        Request::Restore(of) => format!("restore {}/{} {}", of.bucket, key(&of.key), record(&of.record)),
+        Request::Explain(of) => format!("explain {}/{}", of.bucket, key(&of.key)),
         Request::Admin(Admin::Join(join)) => format!("join {}", host_of(join.node)),
         Request::Admin(Admin::Leave { node, .. }) => format!("leave {}", host_of(*node)),
         Request::Admin(admin) => format!("{admin:?}"),

@@ -35,7 +35,8 @@ pub(super) fn text(object: &Value, name: &str) -> String {
     }
 }
 
-fn elements(object: &Value, name: &str) -> Vec<Value> {
+/// The elements of a list in an answer; none if it is not there.
+pub(super) fn elements(object: &Value, name: &str) -> Vec<Value> {
     object[name].as_array().cloned().unwrap_or_default()
 }
 

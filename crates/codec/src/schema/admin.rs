@@ -10,7 +10,7 @@ use proto::{Admin, Join};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireAdmin {
-    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     act: Option<WireAct>,
 }
 
@@ -30,6 +30,8 @@ enum WireAct {
     SetBucket(WireBucket),
     #[prost(message, tag = "7")]
     Readdress(WireReaddressSelf),
+    #[prost(message, tag = "8")]
+    Restored(WireRestoredAsk),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -48,6 +50,18 @@ struct WireReaddressSelf {
     uri: String,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireRestoredAsk {
+    #[prost(bytes = "bytes", tag = "1")]
+    backup: Bytes,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, repeated, tag = "3")]
+    buckets: Vec<String>,
+    #[prost(bool, tag = "4")]
+    overwrite: bool,
+}
+
 impl From<&Admin> for WireAdmin {
     fn from(admin: &Admin) -> WireAdmin {
         let act = match admin {
@@ -59,6 +73,12 @@ impl From<&Admin> for WireAdmin {
             }
             Admin::PlanLeave { node } => WireAct::PlanLeave(node.into()),
             Admin::SetBucket(bucket) => WireAct::SetBucket(bucket.into()),
+            Admin::Restored { backup, name, buckets, overwrite } => WireAct::Restored(WireRestoredAsk {
+                backup: wire_digest(backup),
+                name: name.clone(),
+                buckets: buckets.clone(),
+                overwrite: *overwrite,
+            }),
             Admin::Readdress { name, uri } => {
                 WireAct::Readdress(WireReaddressSelf { name: name.clone(), uri: uri.clone() })
             }
@@ -80,6 +100,9 @@ impl TryFrom<WireAdmin> for Admin {
             }
             WireAct::PlanLeave(node) => Ok(Admin::PlanLeave { node: node.into() }),
             WireAct::SetBucket(bucket) => bucket.try_into().map(Admin::SetBucket),
+            WireAct::Restored(WireRestoredAsk { backup, name, buckets, overwrite }) => {
+                Ok(Admin::Restored { backup: digest(&backup)?, name, buckets, overwrite })
+            }
             WireAct::Readdress(WireReaddressSelf { name, uri }) => Ok(Admin::Readdress { name, uri }),
         }
     }

@@ -8,7 +8,8 @@ use super::node::{WireId, WireMember, digest, wire_digest};
 use super::{fixed, narrow, need};
 use crate::error::{DecodeError, Fault};
 use bytes::Bytes;
-use proto::{Change, Epoch, Event, Genesis};
+use causal::Stamp;
+use proto::{Change, Epoch, Event, Genesis, Restored};
 use ring::Grid;
 use stdx::Wall;
 
@@ -22,7 +23,7 @@ pub(crate) struct WireEvent {
     at: u64,
     #[prost(fixed64, tag = "4")]
     nonce: u64,
-    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20")]
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21")]
     change: Option<WireChange>,
 }
 
@@ -38,6 +39,8 @@ enum WireChange {
     Readdress(WireReaddress),
     #[prost(message, tag = "20")]
     Bucket(WireBucket),
+    #[prost(message, tag = "21")]
+    Restored(WireRestored),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -68,6 +71,41 @@ struct WireReaddress {
     name: String,
     #[prost(string, tag = "3")]
     uri: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireRestored {
+    #[prost(bytes = "bytes", tag = "1")]
+    backup: Bytes,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, repeated, tag = "3")]
+    buckets: Vec<String>,
+    #[prost(bool, tag = "4")]
+    overwrite: bool,
+    #[prost(fixed64, tag = "5")]
+    stamp: u64,
+}
+
+impl From<&Restored> for WireRestored {
+    fn from(restored: &Restored) -> WireRestored {
+        WireRestored {
+            backup: wire_digest(&restored.backup),
+            name: restored.name.clone(),
+            buckets: restored.buckets.clone(),
+            overwrite: restored.overwrite,
+            stamp: restored.stamp.as_u64(),
+        }
+    }
+}
+
+impl TryFrom<WireRestored> for Restored {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireRestored) -> Result<Restored, DecodeError> {
+        let WireRestored { backup, name, buckets, overwrite, stamp } = wire;
+        Ok(Restored { backup: digest(&backup)?, name, buckets, overwrite, stamp: Stamp::from_u64(stamp) })
+    }
 }
 
 impl From<&Event> for WireEvent {
@@ -112,6 +150,7 @@ impl From<&Change> for WireChange {
                 WireChange::Readdress(WireReaddress { node: node.into(), name: name.clone(), uri: uri.clone() })
             }
             Change::Bucket(bucket) => WireChange::Bucket(bucket.into()),
+            Change::Restored(restored) => WireChange::Restored(restored.into()),
         }
     }
 }
@@ -128,6 +167,7 @@ impl TryFrom<WireChange> for Change {
                 Ok(Change::Readdress { node: node.into(), name, uri })
             }
             WireChange::Bucket(bucket) => bucket.try_into().map(Change::Bucket),
+            WireChange::Restored(restored) => restored.try_into().map(Change::Restored),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::data::{
     WireForward, WireForwarded, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated, WireScan,
     WireScanReply,
 };
+use super::explain::{WireExplainAsk, WireExplained};
 use super::gossip::{WireEvents, WireGossip, WirePullEvents};
 use super::item::WireItem;
 use super::list;
@@ -16,7 +17,8 @@ use proto::Message;
 pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
+                26, 27"
     )]
     kind: Option<WireKind>,
 }
@@ -74,6 +76,10 @@ enum WireKind {
     Accepted(WireOnBallot),
     #[prost(message, tag = "25")]
     Nack(WireNack),
+    #[prost(message, tag = "26")]
+    Explain(WireExplainAsk),
+    #[prost(message, boxed, tag = "27")]
+    Explained(Box<WireExplained>),
 }
 
 impl From<&Message> for WireMessage {
@@ -96,6 +102,8 @@ impl From<&Message> for WireKind {
             Message::ReadReply { op, answer } => WireKind::ReadReply(WireReadReply::new(*op, answer)),
             Message::Scan { op, epoch, range, limit } => WireKind::Scan(WireScan::new(*op, *epoch, range, *limit)),
             Message::ScanReply { op, answer } => WireKind::ScanReply(WireScanReply::new(*op, answer)),
+            Message::Explain { op, bucket, key } => WireKind::Explain(WireExplainAsk::new(*op, *bucket, key)),
+            Message::Explained { op, account } => WireKind::Explained(Box::new(WireExplained::new(*op, account))),
             Message::Forward { op, request, within } => WireKind::Forward(WireForward::new(*op, request, *within)),
             Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
             Message::Offer { session, epoch, partition, items } => {
@@ -137,6 +145,8 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Forwarded(body) => body.try_into(),
             WireKind::Scan(body) => body.try_into(),
             WireKind::ScanReply(body) => body.try_into(),
+            WireKind::Explain(body) => body.try_into(),
+            WireKind::Explained(body) => (*body).try_into(),
             WireKind::KeepHint(body) => body.try_into(),
             WireKind::Offer(body) => body.try_into(),
             WireKind::Want(body) => Ok(body.into()),

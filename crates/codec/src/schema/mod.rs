@@ -12,6 +12,7 @@ pub(crate) mod bucket;
 pub(crate) mod causal;
 pub(crate) mod data;
 pub(crate) mod event;
+pub(crate) mod explain;
 mod fences;
 pub(crate) mod gossip;
 pub(crate) mod handshake;

@@ -4,16 +4,17 @@ use super::admin::WireAdmin;
 use super::bucket::{durability, level, wire_durability, wire_level};
 use super::causal::WireContext;
 use super::item::{WireKey, WireSortKeys, partition};
-use super::record::WireValue;
+use super::record::{WireRecord, WireValue};
 use super::{may, need};
 use crate::error::DecodeError;
 use causal::Context;
-use proto::{Get, Put, Request, Scan, Scope};
+use proto::explain::Explain;
+use proto::{Get, Put, Request, Restore, Scan, Scope};
 use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRequest {
-    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7")]
     ask: Option<WireAsk>,
 }
 
@@ -27,6 +28,12 @@ enum WireAsk {
     Scan(WireScanAsk),
     #[prost(message, tag = "4")]
     Admin(WireAdmin),
+    #[prost(message, tag = "5")]
+    Dump(WireScanAsk),
+    #[prost(message, tag = "6")]
+    Restore(WireRestore),
+    #[prost(message, tag = "7")]
+    Explain(WireExplain),
 }
 
 impl From<&Request> for WireRequest {
@@ -35,6 +42,9 @@ impl From<&Request> for WireRequest {
             Request::Get(get) => WireAsk::Get(get.into()),
             Request::Put(put) => WireAsk::Put(put.into()),
             Request::Scan(scan) => WireAsk::Scan(scan.into()),
+            Request::Dump(scan) => WireAsk::Dump(scan.into()),
+            Request::Restore(restore) => WireAsk::Restore(restore.into()),
+            Request::Explain(explain) => WireAsk::Explain(explain.into()),
             Request::Admin(admin) => WireAsk::Admin(admin.into()),
         };
         WireRequest { ask: Some(ask) }
@@ -49,6 +59,9 @@ impl TryFrom<WireRequest> for Request {
             WireAsk::Get(get) => get.try_into().map(Request::Get),
             WireAsk::Put(put) => put.try_into().map(Request::Put),
             WireAsk::Scan(scan) => scan.try_into().map(Request::Scan),
+            WireAsk::Dump(scan) => scan.try_into().map(Request::Dump),
+            WireAsk::Restore(restore) => restore.try_into().map(Request::Restore),
+            WireAsk::Explain(explain) => explain.try_into().map(Request::Explain),
             WireAsk::Admin(admin) => admin.try_into().map(Request::Admin),
         }
     }
@@ -125,6 +138,62 @@ impl TryFrom<WirePut> for Put {
             durability: durability(wire.durability)?,
             ttl: wire.ttl_micros.map(Span::micros),
         })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireRestore {
+    #[prost(string, tag = "1")]
+    bucket: String,
+    #[prost(message, optional, tag = "2")]
+    key: Option<WireKey>,
+    #[prost(message, optional, tag = "3")]
+    record: Option<WireRecord>,
+    #[prost(uint32, optional, tag = "4")]
+    level: Option<u32>,
+}
+
+impl From<&Restore> for WireRestore {
+    fn from(restore: &Restore) -> WireRestore {
+        let Restore { bucket, key, record, level } = restore;
+        let (key, record) = (Some(key.into()), Some(record.into()));
+        WireRestore { bucket: bucket.clone(), key, record, level: level.map(wire_level) }
+    }
+}
+
+impl TryFrom<WireRestore> for Restore {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireRestore) -> Result<Restore, DecodeError> {
+        let level = wire.level.map(level).transpose()?;
+        Ok(Restore {
+            bucket: wire.bucket,
+            key: need(wire.key, "a key")?,
+            record: need(wire.record, "a record")?,
+            level,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireExplain {
+    #[prost(string, tag = "1")]
+    bucket: String,
+    #[prost(message, optional, tag = "2")]
+    key: Option<WireKey>,
+}
+
+impl From<&Explain> for WireExplain {
+    fn from(explain: &Explain) -> WireExplain {
+        WireExplain { bucket: explain.bucket.clone(), key: Some((&explain.key).into()) }
+    }
+}
+
+impl TryFrom<WireExplain> for Explain {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireExplain) -> Result<Explain, DecodeError> {
+        Ok(Explain { bucket: wire.bucket, key: need(wire.key, "a key")? })
     }
 }
 

@@ -2,22 +2,23 @@
 
 use super::causal::{WireContext, WireDot};
 use super::event::WireEvent;
+use super::explain::WireExplanation;
 use super::gossip::WireNodeProgress;
 use super::item::WireKey;
 use super::node::{WireId, digest, wire_digest};
-use super::record::WireVersion;
+use super::record::{WireRecord, WireVersion};
 use super::refusal::WireRefusal;
 use super::status::WireStatus;
 use super::{all, list, may, narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
 use causal::Context;
-use proto::{Epoch, Found, ItemKey, Page, Plan, Response, Sibling, Written};
+use proto::{Epoch, Found, ItemKey, Page, Plan, Record, Records, Response, Sibling, Written};
 use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireResponse {
-    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     answer: Option<WireAnswer>,
 }
 
@@ -39,6 +40,10 @@ enum WireAnswer {
     Plan(WirePlan),
     #[prost(message, boxed, tag = "8")]
     Status(Box<WireStatus>),
+    #[prost(message, tag = "9")]
+    Records(WireRecords),
+    #[prost(message, boxed, tag = "10")]
+    Explained(Box<WireExplanation>),
 }
 
 impl From<&Response> for WireResponse {
@@ -47,6 +52,8 @@ impl From<&Response> for WireResponse {
             Response::Found(found) => WireAnswer::Found(found.into()),
             Response::Written(written) => WireAnswer::Written(written.into()),
             Response::Page(page) => WireAnswer::Page(page.into()),
+            Response::Records(records) => WireAnswer::Records(records.into()),
+            Response::Explained(explained) => WireAnswer::Explained(Box::new(explained.as_ref().into())),
             Response::Status(status) => WireAnswer::Status(Box::new(status.as_ref().into())),
             Response::History(events) => WireAnswer::History(WireHistory { events: list(events) }),
             Response::Changed { history, node, progress } => WireAnswer::Changed(WireChanged {
@@ -69,6 +76,8 @@ impl TryFrom<WireResponse> for Response {
             WireAnswer::Found(found) => found.try_into().map(Response::Found),
             WireAnswer::Written(written) => written.try_into().map(Response::Written),
             WireAnswer::Page(page) => page.try_into().map(Response::Page),
+            WireAnswer::Records(records) => records.try_into().map(Response::Records),
+            WireAnswer::Explained(explained) => Ok(Response::Explained(Box::new((*explained).try_into()?))),
             WireAnswer::Status(status) => Ok(Response::Status(Box::new((*status).try_into()?))),
             WireAnswer::History(history) => all(history.events).map(Response::History),
             WireAnswer::Changed(changed) => Ok(Response::Changed {
@@ -216,6 +225,50 @@ impl TryFrom<WirePage> for Page {
 
     fn try_from(wire: WirePage) -> Result<Page, DecodeError> {
         Ok(Page { items: all(wire.items)?, next: may(wire.next)? })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireRecords {
+    #[prost(message, repeated, tag = "1")]
+    items: Vec<WireKeyed>,
+    #[prost(message, optional, tag = "2")]
+    next: Option<WireKey>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireKeyed {
+    #[prost(message, optional, tag = "1")]
+    key: Option<WireKey>,
+    #[prost(message, optional, tag = "2")]
+    record: Option<WireRecord>,
+}
+
+impl From<&(ItemKey, Record)> for WireKeyed {
+    fn from((key, record): &(ItemKey, Record)) -> WireKeyed {
+        WireKeyed { key: Some(key.into()), record: Some(record.into()) }
+    }
+}
+
+impl TryFrom<WireKeyed> for (ItemKey, Record) {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireKeyed) -> Result<(ItemKey, Record), DecodeError> {
+        Ok((need(wire.key, "a key")?, need(wire.record, "a record")?))
+    }
+}
+
+impl From<&Records> for WireRecords {
+    fn from(records: &Records) -> WireRecords {
+        WireRecords { items: list(&records.items), next: records.next.as_ref().map(WireKey::from) }
+    }
+}
+
+impl TryFrom<WireRecords> for Records {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireRecords) -> Result<Records, DecodeError> {
+        Ok(Records { items: all(wire.items)?, next: may(wire.next)? })
     }
 }
 

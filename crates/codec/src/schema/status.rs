@@ -124,7 +124,7 @@ impl TryFrom<WireMemberStatus> for MemberStatus {
     }
 }
 
-fn wire_condition(condition: Condition) -> u32 {
+pub(super) fn wire_condition(condition: Condition) -> u32 {
     match condition {
         Condition::Unknown => 1,
         Condition::Up => 2,
@@ -133,7 +133,7 @@ fn wire_condition(condition: Condition) -> u32 {
     }
 }
 
-fn condition(wire: u32) -> Result<Condition, DecodeError> {
+pub(super) fn condition(wire: u32) -> Result<Condition, DecodeError> {
     match wire {
         1 => Ok(Condition::Unknown),
         2 => Ok(Condition::Up),

@@ -1,14 +1,27 @@
 //! Events, acceptors, statuses, handshakes.
 
 use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, text};
+use causal::Stamp;
 use codec::{HandshakeRefusal, Hello, MetaRecord, Role, Welcome};
 use liveness::Condition;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Change, Event, Genesis, MemberStatus, Status};
+use proto::{Change, Event, Genesis, MemberStatus, Restored, Status};
 use stdx::Wall;
+
+fn restored() -> BoxedStrategy<Restored> {
+    (digest(), text(), vec(text(), 0..3), any::<bool>(), any::<u64>())
+        .prop_map(|(backup, name, buckets, overwrite, stamp)| Restored {
+            backup,
+            name,
+            buckets,
+            overwrite,
+            stamp: Stamp::from_u64(stamp),
+        })
+        .boxed()
+}
 
 fn change() -> BoxedStrategy<Change> {
     let genesis = (any::<u128>(), grid(), any::<u8>(), any::<[u8; 32]>())
@@ -19,6 +32,7 @@ fn change() -> BoxedStrategy<Change> {
         member().prop_map(|member| Change::Remove { member }),
         (node(), text(), text()).prop_map(|(node, name, uri)| Change::Readdress { node, name, uri }),
         bucket().prop_map(Change::Bucket),
+        restored().prop_map(Change::Restored),
     ]
     .boxed()
 }

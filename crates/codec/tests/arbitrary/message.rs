@@ -1,6 +1,7 @@
 //! Messages of every kind.
 
 use super::cluster::{accepted, ballot, event};
+use super::explain::account;
 use super::request::{request, response};
 use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span};
 use proptest::collection::vec;
@@ -76,6 +77,8 @@ fn items_message() -> BoxedStrategy<Message> {
             range,
             limit
         }),
+        (op(), bucket_id(), item_key()).prop_map(|(op, bucket, key)| Message::Explain { op, bucket, key }),
+        (op(), account()).prop_map(|(op, account)| Message::Explained { op, account: Box::new(account) }),
         (op(), scan_answer).prop_map(|(op, answer)| Message::ScanReply { op, answer }),
         (op(), request(), span()).prop_map(|(op, request, within)| Message::Forward { op, request, within }),
         (op(), response()).prop_map(|(op, response)| Message::Forwarded { op, response: Box::new(response) }),

@@ -12,6 +12,7 @@ use ring::{Grid, Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
 
 pub(crate) mod cluster;
+pub(crate) mod explain;
 pub(crate) mod message;
 pub(crate) mod request;
 

@@ -1,14 +1,17 @@
 //! Requests and responses.
 
 use super::cluster::{event, status};
+use super::explain::explanation;
 use super::{
-    all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, span, text,
-    token, value, version,
+    all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, record,
+    span, text, token, value, version,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proto::{Admin, Found, Get, Join, Page, Plan, Put, Refusal, Request, Response, Scan, Scope, Sibling, Written};
+use proto::explain::Explain;
+use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
+use proto::{Sibling, Written};
 
 fn put() -> BoxedStrategy<Put> {
     let settings = (option::of(level()), durability(), option::of(span()));
@@ -63,6 +66,8 @@ fn admin() -> BoxedStrategy<Admin> {
         (node(), option::of(digest())).prop_map(|(node, plan)| Admin::Leave { node, plan }),
         node().prop_map(|node| Admin::PlanLeave { node }),
         bucket().prop_map(Admin::SetBucket),
+        (digest(), text(), vec(text(), 0..3), any::<bool>())
+            .prop_map(|(backup, name, buckets, overwrite)| { Admin::Restored { backup, name, buckets, overwrite } }),
         (text(), text()).prop_map(|(name, uri)| Admin::Readdress { name, uri }),
     ]
     .boxed()
@@ -70,10 +75,15 @@ fn admin() -> BoxedStrategy<Admin> {
 
 pub(crate) fn request() -> BoxedStrategy<Request> {
     let get = (text(), item_key(), option::of(level())).prop_map(|(bucket, key, level)| Get { bucket, key, level });
+    let restore = (text(), item_key(), record(), option::of(level()))
+        .prop_map(|(bucket, key, record, level)| Request::Restore(Restore { bucket, key, record, level }));
     prop_oneof![
         get.prop_map(Request::Get),
         put().prop_map(Request::Put),
         scan().prop_map(Request::Scan),
+        scan().prop_map(Request::Dump),
+        restore,
+        (text(), item_key()).prop_map(|(bucket, key)| Request::Explain(Explain { bucket, key })),
         admin().prop_map(Request::Admin),
     ]
     .boxed()
@@ -128,12 +138,16 @@ pub(crate) fn response() -> BoxedStrategy<Response> {
     let written = (context(), any::<u8>()).prop_map(|(context, acknowledged)| Written { context, acknowledged });
     let page =
         (vec((item_key(), siblings()), 0..3), option::of(item_key())).prop_map(|(items, next)| Page { items, next });
+    let records =
+        (vec((item_key(), record()), 0..3), option::of(item_key())).prop_map(|(items, next)| Records { items, next });
     let changed = (vec(event(), 0..3), option::of(node()), all_progress())
         .prop_map(|(history, node, progress)| Response::Changed { history, node, progress });
     prop_oneof![
         found.prop_map(Response::Found),
         written.prop_map(Response::Written),
         page.prop_map(Response::Page),
+        records.prop_map(Response::Records),
+        explanation().prop_map(|explanation| Response::Explained(Box::new(explanation))),
         status().prop_map(|status| Response::Status(Box::new(status))),
         vec(event(), 0..3).prop_map(Response::History),
         changed,

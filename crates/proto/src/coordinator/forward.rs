@@ -96,7 +96,7 @@ impl Forwarding {
     }
 
     fn give_up(self, ops: &mut Operations, core: &mut Core) {
-        let write = matches!(self.request, Request::Put(_) | Request::Admin(_));
+        let write = matches!(self.request, Request::Put(_) | Request::Restore(_) | Request::Admin(_));
         ops.refuse(core, &self.asker, Refusal::NoAnswer { write });
     }
 }

@@ -16,7 +16,7 @@ use crate::message::{Message, ScanAnswer};
 use crate::quorum::Need;
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
-use crate::request::{Page, Refusal, Response, Scan};
+use crate::request::{Page, Records, Refusal, Response, Scan};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ pub(crate) struct Scanning {
     bucket: Bucket,
     range: Range,
     limit: u32,
+    /// Give records as they are, and repair nothing.
+    raw: bool,
     replicas: Arc<[NodeId]>,
     level: Level,
     needed: usize,
@@ -56,8 +58,8 @@ pub(crate) struct Scanning {
     /// Replicas that knew more or less than we of a change of the ring, to be asked again at `behind_at`.
     behind: Vec<NodeId>,
     behind_at: Mono,
-    /// The page to answer with once this many write-backs are done.
-    waiting: Option<(Page, usize)>,
+    /// The answer, to be given once this many write-backs are done.
+    waiting: Option<(Response, usize)>,
     answered: bool,
     deadline: Mono,
 }
@@ -69,6 +71,7 @@ impl Scanning {
         core: &mut Core,
         asker: Asker,
         scan: Scan,
+        raw: bool,
         bucket: &Bucket,
         within: Span,
     ) {
@@ -88,6 +91,7 @@ impl Scanning {
             bucket: bucket.clone(),
             range,
             limit: scan.limit.clamp(1, 10_000),
+            raw,
             replicas,
             level,
             needed,
@@ -164,7 +168,9 @@ impl Scanning {
                 answers.insert(*node, Some(record.clone()));
             }
         }
-        let mut page = Page { items: Vec::new(), next: end.map(|(_, key)| key) };
+        let next = end.map(|(_, key)| key);
+        let mut records = Records { items: Vec::new(), next: next.clone() };
+        let mut page = Page { items: Vec::new(), next };
         let (mut write_backs, mut last) = (0, None);
         for ((_, key), answers) in by_place {
             let Some(record) = merged(&answers) else { continue };
@@ -173,6 +179,10 @@ impl Scanning {
                 break;
             }
             last = Some(key.clone());
+            if self.raw {
+                records.items.push((key, record));
+                continue;
+            }
             if self.needed > 1 && !planted("scans repair nothing") {
                 write_backs += usize::from(self.write_back(ops, core, id, key.clone(), &record, &answers));
             }
@@ -181,7 +191,8 @@ impl Scanning {
                 page.items.push((key, visible));
             }
         }
-        self.waiting = Some((page, write_backs));
+        let response = if self.raw { Response::Records(records) } else { Response::Page(page) };
+        self.waiting = Some((response, write_backs));
         self.answer_if_done(ops, core);
     }
 
@@ -231,9 +242,9 @@ impl Scanning {
         if self.answered || self.waiting.as_ref().is_none_or(|(_, left)| *left > 0) {
             return;
         }
-        if let Some((page, _)) = self.waiting.take() {
+        if let Some((response, _)) = self.waiting.take() {
             self.answered = true;
-            ops.answer(core, &self.asker, Response::Page(page));
+            ops.answer(core, &self.asker, response);
             ops.read_ends(self.epoch);
         }
     }

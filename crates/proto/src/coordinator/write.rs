@@ -14,8 +14,8 @@ use crate::input::Note;
 use crate::item::{ItemKey, Slot};
 use crate::message::{Ack, Message};
 use crate::quorum::{Group, Need, Quorum};
-use crate::record::{Record, Update, Version};
-use crate::request::{Put, Refusal, Response, Written};
+use crate::record::{Record, Rule, Update, Version};
+use crate::request::{Put, Refusal, Response, Restore, Written};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use causal::Context;
 use ring::NodeId;
@@ -115,6 +115,40 @@ impl Writing {
         ops.write_begins(self.epoch);
         self.send_all(core, id);
         self.keep(ops, core, id);
+    }
+
+    /// Begins the merge of a record that a backup gave.
+    pub(crate) fn restore(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        restore: Restore,
+        bucket: &Bucket,
+        within: Span,
+    ) -> Result<(), Refusal> {
+        if bucket.mode == Mode::Linearizable {
+            return Err(Refusal::ModeUnsupported(bucket.name.clone()));
+        }
+        let of_kind = matches!(
+            (&restore.record, bucket.rule),
+            (Record::Latest { .. }, Rule::LastWriterWins) | (Record::Siblings(_), Rule::Siblings)
+        );
+        if !of_kind {
+            return Err(Refusal::Invalid(format!("the record is not of the rule of bucket {}", bucket.name)));
+        }
+        if let Some(stamp) = restore.record.highest_stamp() {
+            core.observe(stamp);
+        }
+        let level = restore.level.unwrap_or(bucket.w);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, restore.key);
+        for replicas in core.write_sets(slot.partition, slot.bucket) {
+            level.needed(replicas.len()).ok_or(impossible(level, replicas.len()))?;
+        }
+        if core.incarnation().is_none() {
+            return Err(Refusal::NotReady("this node is starting; try again in a moment".to_owned()));
+        }
+        Writing::write_back(ops, core, asker, slot, restore.record, Need::Level(level), &[], within);
+        Ok(())
     }
 
     fn new(core: &Core, asker: Asker, slot: Slot, quorum: Quorum, within: Span, context: Context) -> Writing {

@@ -5,9 +5,9 @@
 use super::plan::leave_plan;
 use crate::bucket::{Bucket, Mode};
 use crate::core::Core;
-use crate::event::{Change, Event};
+use crate::event::{Change, Event, Restored};
 use crate::history::View;
-use crate::ids::BucketId;
+use crate::ids::{BucketId, Digest};
 use crate::request::{Admin, Join, Refusal};
 use ring::{Allocation, Member, Newcomer, NodeId, Token};
 
@@ -19,6 +19,9 @@ pub(crate) fn event_for(core: &mut Core, admin: &Admin) -> Result<Option<Event>,
         Admin::Leave { node, plan } => leave_change(core, &view, *node, *plan)?,
         Admin::SetBucket(bucket) => bucket_change(&view, bucket)?,
         Admin::Readdress { name, uri } => readdress_change(core, &view, name, uri)?,
+        Admin::Restored { backup, name, buckets, overwrite } => {
+            Some(restored_change(core, &view, (*backup, name), buckets, *overwrite)?)
+        }
         Admin::Status | Admin::History | Admin::PlanLeave { .. } => None,
     };
     let Some(change) = change else { return Ok(None) };
@@ -41,7 +44,7 @@ pub(crate) fn node_of(admin: &Admin, core: &Core) -> Option<NodeId> {
         Admin::Join(join) => Some(join.node),
         Admin::Leave { node, .. } | Admin::PlanLeave { node } => Some(*node),
         Admin::Readdress { .. } => Some(core.node),
-        Admin::SetBucket(_) | Admin::Status | Admin::History => None,
+        Admin::SetBucket(_) | Admin::Restored { .. } | Admin::Status | Admin::History => None,
     }
 }
 
@@ -150,6 +153,20 @@ fn readdress_change(core: &Core, view: &View, name: &str, uri: &str) -> Result<O
     let same = member.name == name && member.uri == uri;
     let change = Change::Readdress { node: core.node, name: name.to_owned(), uri: uri.to_owned() };
     Ok((!same).then_some(change))
+}
+
+fn restored_change(
+    core: &mut Core,
+    view: &View,
+    (backup, name): (Digest, &str),
+    buckets: &[String],
+    overwrite: bool,
+) -> Result<Change, Refusal> {
+    if let Some(unknown) = buckets.iter().find(|bucket| view.bucket(bucket).is_none()) {
+        return Err(Refusal::UnknownBucket(unknown.clone()));
+    }
+    let (name, buckets) = (name.to_owned(), buckets.to_vec());
+    Ok(Change::Restored(Restored { backup, name, buckets, overwrite, stamp: core.next_stamp() }))
 }
 
 fn refused<T>(sentence: String) -> Result<T, Refusal> {

@@ -4,6 +4,7 @@
 //! number.
 //! Refuses to know the encoding: exact lengths would cost an encoding per message.
 
+use proto::explain::Account;
 use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
 use proto::{Sibling, Version};
 
@@ -14,7 +15,8 @@ const BASE: usize = 64;
 pub(crate) fn of(message: &Message) -> usize {
     BASE + match message {
         Message::Replicate { key, record, .. } | Message::KeepHint { key, record, .. } => key.len() + record.weight(),
-        Message::Read { key, .. } => key.len(),
+        Message::Read { key, .. } | Message::Explain { key, .. } => key.len(),
+        Message::Explained { account, .. } => of_account(account),
         Message::ReadReply { answer: ReadAnswer::Held(record), .. } => record.as_ref().map_or(0, Record::weight),
         Message::Scan { range, .. } => of_range(range),
         Message::ScanReply { answer: ScanAnswer::Held { items, .. }, .. } | Message::Push { items, .. } => {
@@ -60,7 +62,9 @@ fn of_request(request: &Request) -> usize {
             let context = put.context.as_ref().map_or(0, |context| 32 * context.len());
             put.key.len() + put.value.as_ref().map_or(0, |value| value.bytes.len()) + context
         }
-        Request::Scan(scan) => match &scan.scope {
+        Request::Restore(restore) => restore.key.len() + restore.record.weight(),
+        Request::Explain(explain) => explain.key.len(),
+        Request::Scan(scan) | Request::Dump(scan) => match &scan.scope {
             Scope::SortKeys { .. } => of_range(&scan.scope.range(proto::BucketId::DEFAULT)),
             Scope::Partition { after, .. } => after.as_ref().map_or(0, ItemKey::len),
         },
@@ -75,6 +79,11 @@ fn of_response(response: &Response) -> usize {
         Response::Page(Page { items, .. }) => {
             items.iter().map(|(key, siblings)| key.len() + siblings.iter().map(of_sibling).sum::<usize>()).sum()
         }
+        Response::Records(records) => {
+            records.items.iter().map(|(key, record)| BASE + key.len() + record.weight()).sum()
+        }
+        // Never sent: an explain is answered where it is asked.
+        Response::Explained(_) => BASE,
         Response::Status(status) => {
             status.members.iter().map(|member| 4 * BASE + 20 * member.member.tokens.len()).sum()
         }
@@ -87,6 +96,11 @@ fn of_response(response: &Response) -> usize {
     }
 }
 
+fn of_account(account: &Account) -> usize {
+    let record = account.seen.held.record().map_or(0, Record::weight);
+    4 * BASE + record + 48 * account.seen.hints.len()
+}
+
 fn of_sibling(sibling: &Sibling) -> usize {
     let Version { value, .. } = &sibling.version;
     BASE + value.as_ref().map_or(0, |value| value.bytes.len())
@@ -96,6 +110,7 @@ fn of_event(event: &Event) -> usize {
     match &event.change {
         Change::Add { member, .. } | Change::Remove { member } => 4 * BASE + 20 * member.tokens.len(),
         Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) => 4 * BASE,
+        Change::Restored(restored) => 4 * BASE + BASE * restored.buckets.len(),
     }
 }
 
