@@ -22,6 +22,14 @@ pub(crate) struct Client {
     url: String,
 }
 
+/// An answer that is not JSON.
+pub(crate) struct Page {
+    /// Its body.
+    pub(crate) body: Vec<u8>,
+    /// Where the next one begins, if there is more.
+    pub(crate) cursor: Option<String>,
+}
+
 /// A refusal by the node.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -77,6 +85,25 @@ impl Client {
         let request = self.agent.put(format!("{}{path}", self.url)).content_type("application/json");
         let answer = self.read(request.send(body.to_string()))?;
         answer.map_err(|refused| refused.failure())
+    }
+
+    /// Sends bytes to a path.
+    pub(crate) fn post_bytes(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/octet-stream");
+        self.read(request.send(body)).and_then(|answer| answer.map_err(|refused| refused.failure()))
+    }
+
+    /// Sends JSON to a path that answers with something else.
+    pub(crate) fn post_for_bytes(&self, path: &str, body: &Value) -> Result<Page, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/json");
+        let mut answer = request.send(body.to_string()).map_err(|error| self.unreachable(&error))?;
+        if answer.status().as_u16() != 200 {
+            let other = self.read(Ok(answer))?.map_err(|refused| refused.failure())?;
+            return Err(Failure::error(format!("{} gave an answer that does not fit: {other}", self.url)));
+        }
+        let cursor = answer.headers().get("alianza-cursor").and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        body.map(|body| Page { body, cursor }).map_err(|error| self.unreachable(&error))
     }
 
     fn read(

@@ -60,6 +60,11 @@ impl Failure {
         Failure::new(Code::Unavailable, sentence)
     }
 
+    /// True if trying again may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.code == Code::Unavailable
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code

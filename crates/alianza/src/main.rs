@@ -48,6 +48,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Ring(args) => cmd::ring::run(&args),
         Command::RingReport(args) => cmd::ring_report::run(&args),
         Command::Events(args) => cmd::events::run(&args),
+        Command::Backup(args) => cmd::backup::run(&args),
+        Command::Restore(args) => cmd::restore::run(&args),
+        Command::Export(args) => cmd::export::run(&args),
+        Command::Import(args) => cmd::import::run(&args),
         Command::Leave(args) => cmd::leave::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
     }

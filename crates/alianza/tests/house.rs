@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 13] = [
-    "stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim", "alianza",
-    "faults",
+const OURS: [&str; 14] = [
+    "stdx", "backup", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim",
+    "alianza", "faults",
 ];
 
 /// What each crate may use of ours. Tests of a crate may use more.
@@ -24,10 +24,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("codec", only(&["proto", "causal", "ring", "liveness", "stdx"])),
         ("storage", only(&["stdx"])),
         ("node", only(&["proto", "codec", "storage", "ring", "stdx"])),
+        ("backup", only(&["proto", "codec", "ring"])),
         ("server", with(&[])),
-        ("api", with(&["server"])),
+        ("api", with(&["server", "backup"])),
         ("sim", with(&[])),
-        ("alianza", with(&["server", "api"])),
+        ("alianza", with(&["server", "api", "backup"])),
         ("faults", only(&["stdx", "codec", "sim"])),
     ]
     .into()

@@ -28,6 +28,7 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
 /// A bucket as clients see it.
 pub(crate) fn bucket_json(bucket: &Bucket) -> Value {
     json!({
+        "id": bucket.id.0,
         "name": bucket.name,
         "n": bucket.n,
         "r": bucket.r.to_string(),

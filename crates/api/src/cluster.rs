@@ -130,7 +130,8 @@ pub(crate) async fn apply(State(api): State<Arc<Api>>, request: extract::Request
     }
 }
 
-fn read_digest(text: &str) -> Option<Digest> {
+/// Reads 64 hex digits.
+pub(crate) fn read_digest(text: &str) -> Option<Digest> {
     let digits = text.as_bytes();
     let mut digest = [0; 32];
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {

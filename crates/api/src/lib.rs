@@ -24,6 +24,7 @@ mod explain;
 mod fields;
 mod guard;
 mod health;
+mod history;
 mod items;
 mod json;
 mod leave;
@@ -40,6 +41,7 @@ mod scan;
 mod serve;
 mod service;
 mod sql;
+mod transfer;
 mod welcome;
 
 #[cfg(test)]
@@ -52,3 +54,4 @@ pub use options::Options;
 pub use problem::{Kind, Problem};
 pub use serve::serve;
 pub use service::Service;
+pub use transfer::rewrite_line;

@@ -7,7 +7,10 @@ use crate::bucket_names::BucketNames;
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
-use crate::{Options, buckets, cluster, console, events, explain, health, items, leave, ring_view, sql, welcome};
+use crate::{
+    Options, buckets, cluster, console, events, explain, health, history, items, leave, ring_view, sql, transfer,
+    welcome,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post, put};
@@ -53,6 +56,12 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{name}", put(buckets::set))
         .route("/v1/explain", get(explain::by_query).post(explain::by_body))
+        .route("/v1/history", get(history::list))
+        .route("/v1/export", post(transfer::export))
+        .route("/v1/import", post(transfer::import))
+        .route("/v1/backup/page", post(transfer::page))
+        .route("/v1/restore", post(transfer::begin))
+        .route("/v1/restore/items", post(transfer::items))
         .route("/console", get(console::page))
         .route("/console/sql", post(sql::query))
         .route("/console/{file}", get(console::file))

@@ -39,7 +39,8 @@ pub(crate) async fn scan(api: &Api, operation: &Operation, rule: Rule, run: &Run
     Ok(json::answer(StatusCode::OK, render::page(&items, rule == Rule::Siblings, cursor.as_deref())))
 }
 
-type Items = Vec<(ItemKey, Vec<Sibling>)>;
+/// Items and their live values.
+pub(crate) type Items = Vec<(ItemKey, Vec<Sibling>)>;
 
 async fn one_key(
     api: &Api,
@@ -68,7 +69,12 @@ async fn ask(database: &dyn Database, operation: &Operation, scope: Scope, limit
     }
 }
 
-async fn whole_bucket(api: &Api, operation: &Operation, run: &Run) -> Result<(Items, Option<Cursor>), Problem> {
+/// Reads a page of a whole bucket.
+pub(crate) async fn whole_bucket(
+    api: &Api,
+    operation: &Operation,
+    run: &Run,
+) -> Result<(Items, Option<Cursor>), Problem> {
     let partitions = bucket_names::status(api.database()).await?.partitions;
     let started = Instant::now();
     let mut items = Items::new();

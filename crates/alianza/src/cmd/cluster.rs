@@ -117,7 +117,8 @@ fn applied(answer: &Value) -> String {
     )
 }
 
-fn human_bytes(bytes: u64) -> String {
+/// A number of bytes for people.
+pub(super) fn human_bytes(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = units.iter().enumerate().rev().find(|(power, _)| bytes >> (10 * power) > 0);
     match unit {

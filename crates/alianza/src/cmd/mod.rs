@@ -1,17 +1,22 @@
 //! The commands that ask a running node, one file each: build a request, ask, show the answer.
 
+pub(crate) mod backup;
 pub(crate) mod bucket;
 pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod delete;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod leave;
 pub(crate) mod put;
+pub(crate) mod restore;
 pub(crate) mod ring;
 pub(crate) mod ring_report;
 pub(crate) mod scan;
 
+mod progress;
 mod request;
 mod value;

@@ -142,7 +142,7 @@ async fn buckets_are_made_and_changed() {
     let reply = ask(&fake, Method::PUT, "/v1/buckets/cart", body).await;
     assert_eq!(reply.status, 201);
     let expected = json!({
-        "name": "cart", "n": 2, "r": "one", "w": "2", "mode": "eventual", "rule": "siblings", "ttl": "1h"
+        "id": 0, "name": "cart", "n": 2, "r": "one", "w": "2", "mode": "eventual", "rule": "siblings", "ttl": "1h"
     });
     assert_eq!(reply.json(), expected);
     let reply = ask(&fake, Method::PUT, "/v1/buckets/default", r#"{"w":"all"}"#).await;

@@ -10,6 +10,10 @@ use crate::history::View;
 use crate::ids::{BucketId, Digest};
 use crate::request::{Admin, Join, Refusal};
 use ring::{Allocation, Member, Newcomer, NodeId, Token};
+use std::collections::BTreeSet;
+
+/// Backups name themselves by time and hash, in fewer bytes than this.
+const BACKUP_NAME_BYTES_MAX: usize = 256;
 
 /// The event that carries out a change; `None` if everything is so already.
 pub(crate) fn event_for(core: &mut Core, admin: &Admin) -> Result<Option<Event>, Refusal> {
@@ -164,6 +168,13 @@ fn restored_change(
 ) -> Result<Change, Refusal> {
     if let Some(unknown) = buckets.iter().find(|bucket| view.bucket(bucket).is_none()) {
         return Err(Refusal::UnknownBucket(unknown.clone()));
+    }
+    // An event is kept for ever and everywhere.
+    if name.len() > BACKUP_NAME_BYTES_MAX {
+        return refused(format!("the name of the backup is longer than {BACKUP_NAME_BYTES_MAX} bytes; shorten it"));
+    }
+    if buckets.iter().collect::<BTreeSet<_>>().len() < buckets.len() {
+        return refused("a bucket of the restore is named twice; name each once".to_owned());
     }
     let (name, buckets) = (name.to_owned(), buckets.to_vec());
     Ok(Change::Restored(Restored { backup, name, buckets, overwrite, stamp: core.next_stamp() }))

@@ -1,0 +1,47 @@
+//! `GET /v1/history`: every event of the membership history, oldest first; `/events` shows only those the reference knows.
+
+use crate::buckets::bucket_json;
+use crate::json;
+use crate::problem::Problem;
+use crate::refusal;
+use crate::router::Api;
+use crate::utc;
+use axum::extract::State;
+use axum::response::Response;
+use proto::{Admin, Change, Event, Request};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The history.
+pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    match api.database().call(Request::Admin(Admin::History), None).await {
+        proto::Response::History(history) => {
+            Ok(json::ok(&json!({ "events": history.iter().map(event).collect::<Vec<_>>() })))
+        }
+        other => Err(refusal::unexpected(other)),
+    }
+}
+
+fn event(event: &Event) -> Value {
+    let (kind, about) = match &event.change {
+        Change::Create(genesis) => ("CREATE", json!({ "partitions": genesis.grid.count(), "n": genesis.n })),
+        Change::Add { member, .. } => {
+            ("ADD", json!({ "nodeId": member.id.to_string(), "name": member.name, "uri": member.uri }))
+        }
+        Change::Remove { member } => ("REMOVE", json!({ "nodeId": member.id.to_string(), "name": member.name })),
+        Change::Readdress { node, name, uri } => {
+            ("READDRESS", json!({ "nodeId": node.to_string(), "name": name, "uri": uri }))
+        }
+        Change::Bucket(bucket) => ("BUCKET", bucket_json(bucket)),
+        Change::Restored(restored) => (
+            "RESTORE",
+            json!({
+                "backup": restored.backup.to_string(),
+                "name": restored.name,
+                "buckets": restored.buckets,
+                "mode": if restored.overwrite { "overwrite" } else { "only-missing" },
+            }),
+        ),
+    };
+    json!({ "epoch": event.epoch.0, "timestamp": event.at.0, "time": utc::show(event.at.0), "type": kind, "about": about })
+}
