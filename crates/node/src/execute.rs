@@ -26,8 +26,9 @@ const RECORD_BYTES_MAX: usize = 80 << 20;
 const ROOT_RECORDS_MAX: usize = 20_000;
 /// Bytes of hints read at once.
 const HINT_BYTES_MAX: usize = 4 << 20;
-/// Hints looked at for one explanation.
+/// Hints looked at for one explanation, and their bytes: nothing else is done meanwhile.
 const HINTS_LOOKED_AT_MAX: usize = 20_000;
+const HINT_BYTES_LOOKED_AT_MAX: usize = 32 << 20;
 /// Items deleted in one batch when a partition is dropped.
 const DROP_ITEMS_MAX: usize = 1_024;
 
@@ -166,20 +167,25 @@ impl<E: Engine> Executor<E> {
             Ok(record) => Held::of(record.as_ref()),
             Err(failure) => Held::Failed(failure.to_string()),
         };
-        let (mut hints, mut looked_at) = (Vec::new(), 0);
+        let (mut hints, mut looked_at, mut bytes, mut cut) = (Vec::new(), 0, 0, false);
         let visited = self.engine.scan(Space::Hints, &[], None, &mut |key, value| {
+            if looked_at >= HINTS_LOOKED_AT_MAX || bytes >= HINT_BYTES_LOOKED_AT_MAX {
+                cut = true;
+                return ControlFlow::Break(());
+            }
             looked_at += 1;
+            bytes += value.len();
             if let Ok(hint) = codec::decode_hint(key, value)
                 && (hint.bucket, &hint.key) == (slot.bucket, &slot.key)
             {
                 let Hint { id, target, record, .. } = hint;
                 hints.push(HintSeen { id, target, stamp: record.highest_stamp() });
             }
-            if looked_at >= HINTS_LOOKED_AT_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
         let root = self.roots.knows(slot.partition).then(|| self.roots.root(slot.partition, &[slot.bucket]));
-        let seen = Inspected { held, hints, hints_cut: looked_at >= HINTS_LOOKED_AT_MAX, root };
+        let seen = Inspected { held, hints, hints_cut: cut, root };
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Inspected(Box::new(seen))))
     }
 
