@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Ring(Target),
     /// Measure how evenly the ring spreads data, without a cluster
     RingReport(RingReport),
+    /// Show whether replicas hold the same, or compare them now
+    Repair(Repair),
     /// Show the membership history, oldest first
     Events(Target),
     /// Back a running cluster up into a directory, or look at the backups in one
@@ -244,6 +246,26 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         target: Target,
     },
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Repair {
+    #[command(subcommand)]
+    pub(crate) command: RepairCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RepairCommand {
+    /// For each node: how much of what it holds is identical on all replicas, and what differs
+    Status {
+        /// Only this partition, tree by tree
+        #[arg(long, value_name = "NUMBER")]
+        partition: Option<u16>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Compare everything now, without pauses; replicas do so by themselves, too, at a slower pace
+    Run(Target),
 }
 
 #[derive(ClapArgs, Debug)]

@@ -47,6 +47,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Bucket(args) => cmd::bucket::run(&args),
         Command::Ring(args) => cmd::ring::run(&args),
         Command::RingReport(args) => cmd::ring_report::run(&args),
+        Command::Repair(args) => cmd::repair::run(&args),
         Command::Events(args) => cmd::events::run(&args),
         Command::Backup(args) => cmd::backup::run(&args),
         Command::Restore(args) => cmd::restore::run(&args),

@@ -34,6 +34,7 @@ mod options;
 mod query;
 mod refusal;
 mod render;
+mod repair;
 mod ring_view;
 mod router;
 mod scalar;

@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::{
-    Options, buckets, cluster, console, events, explain, health, history, items, leave, ring_view, sql, transfer,
+    Options, buckets, cluster, console, events, explain, health, history, items, leave, repair, ring_view, sql, transfer,
     welcome,
 };
 use axum::Router;
@@ -52,6 +52,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/cluster", get(cluster::status))
         .route("/v1/cluster/plan", post(cluster::plan))
         .route("/v1/cluster/apply", post(cluster::apply))
+        .route("/v1/repair", get(repair::status).post(repair::run))
         .route("/v1/ring", get(ring_view::view))
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{name}", put(buckets::set))

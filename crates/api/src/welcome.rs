@@ -24,6 +24,8 @@ fn directory() -> Value {
             "GET /events": "the membership history, oldest first",
             "POST /shutdown": "this node leaves the cluster and ends",
             "GET /v1/cluster": "members, buckets, what is moving",
+            "GET /v1/repair": "whether the replicas of what this node holds are identical; ?partition=N for one",
+            "POST /v1/repair": "compare them all now",
             "GET /v1/ring": "who owns what",
             "POST /v1/cluster/plan": "what would move: {\"leave\":\"<name or id>\"}",
             "POST /v1/cluster/apply": "do it: {\"plan\":\"<id>\",\"leave\":\"<name or id>\"}",

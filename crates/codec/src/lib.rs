@@ -37,7 +37,7 @@ pub use meta::{
 };
 pub use proto::hash::version_hash;
 pub use sealed::DISK_FORMAT;
-pub use slot_bounds::{Bounds, partition_bounds, range_bounds};
+pub use slot_bounds::{Bounds, branch_bounds, partition_bounds, range_bounds};
 pub use slot_key::{
     PARTITION_KEY_INLINE_MAX, ParsedSlot, SLOT_KEY_BYTES_MAX, SORT_KEY_INLINE_MAX, parse_slot_key, slot_key,
 };

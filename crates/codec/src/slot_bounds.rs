@@ -6,6 +6,7 @@
 //! Refuses to know how an engine scans.
 
 use crate::slot_key::{items_prefix, put_sort_key, slot_key};
+use proto::tree::branch_tokens;
 use proto::{Range, Slot};
 use ring::{Grid, PartitionId, Token};
 
@@ -28,6 +29,16 @@ pub fn range_bounds(grid: Grid, range: &Range) -> Bounds {
 pub fn partition_bounds(partition: PartitionId) -> Bounds {
     let end = partition.0.checked_add(1).map(|next| next.to_be_bytes().to_vec());
     (partition.0.to_be_bytes().to_vec(), end)
+}
+
+/// The bounds of one branch of a partition's trees.
+pub fn branch_bounds(grid: Grid, partition: PartitionId, branch: u8) -> (Vec<u8>, Vec<u8>) {
+    let (low, high) = branch_tokens(grid, partition, branch);
+    let place = |token: &Token| [&partition.0.to_be_bytes(), token.as_bytes().as_slice()].concat();
+    let (start, mut end) = (place(&low), place(&high));
+    // Behind every bucket and key of the last token.
+    end.extend_from_slice(&[0xff; 8]);
+    (start, end)
 }
 
 fn sort_key_bounds(grid: Grid, range: &Range) -> Bounds {

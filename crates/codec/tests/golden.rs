@@ -13,9 +13,10 @@ use codec::{
     open_context, seal_context, slot_key, version_hash,
 };
 use proto::paxos::{AcceptorState, Ballot};
+use proto::tree::{Patch, Tree};
 use proto::{
-    Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level, Message, OpId,
-    Progress, Range, Record, Request, Response, Restored, Slot, Value, Version,
+    Admin, Bucket, BucketId, Change, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level,
+    Message, OpId, Progress, Range, Record, Request, Response, Restored, SessionId, Slot, Spot, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -173,6 +174,10 @@ fn messages() {
     let range = Range::Partition { partition: PartitionId(9), bucket: None, after: Some((bucket, key.clone())) };
     let history = changes().into_iter().zip(1..).map(|((_, change), epoch)| event(epoch, change)).collect();
     let changed = Response::Changed { history, node: Some(NODE), progress: vec![(NODE, Progress::default())] };
+    let (session, tree) = (SessionId(7), Tree { partition: PartitionId(9), bucket });
+    let window = Spot::Window { from: PartitionId(0), to: PartitionId(9), list: 5 };
+    let spots = vec![(window, vec![u64::MAX]), (Spot::Leaves(tree, 31), vec![0, 1]), (Spot::Branches(tree), vec![1])];
+    let differences = Differences { differ: vec![0, 31], unknown: vec![0] };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
     for (name, message) in [
         ("replicate", Message::Replicate { op, epoch, bucket, key: key.clone(), record: siblings(), fsync: true }),
@@ -189,6 +194,9 @@ fn messages() {
         ("changed", Message::Forwarded { op, response: Box::new(changed) }),
         ("gossip", Message::Gossip { epoch, head: Digest([5; 32]), progress: vec![], answer: true }),
         ("prepare", Message::Prepare { epoch, ballot }),
+        ("compare", Message::Compare { session, epoch, spots }),
+        ("differ", Message::Differ { session, spots: vec![differences] }),
+        ("fetch", Message::Fetch { epoch, patches: vec![Patch { tree, branch: 31, leaves: 1 << 31 | 1 }] }),
         ("ping", Message::Ping { nonce: 0x0102_0304_0506_0708 }),
     ] {
         let bytes = golden(&format!("frame-{name}"), &encode_frame(std::slice::from_ref(&message)));

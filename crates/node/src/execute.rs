@@ -4,26 +4,27 @@
 //! engine went through `Record::updated` or `Record::merge`.
 //! Refuses to know why an operation is asked for.
 
-use crate::fence::{Fence, key_hash};
-use crate::roots::Roots;
+mod repair;
+
+use crate::fence::{Fence, KeyHash, key_hash};
+use crate::trees::Trees;
 use bytes::Bytes;
 use codec::MetaRecord;
 use proto::explain::{Held, HintSeen, Inspected};
 use proto::hash::version_hash;
+use proto::tree::{Place, Tree, TreePart};
 use proto::{
     BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
     Update,
 };
 use ring::{Grid, NodeId, PartitionId};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use stdx::bugs::planted;
 use storage::{Batch, Engine, Seq, Space, StorageError};
 
 /// Siblings of one item may take this many bytes together; a record must fit a message between nodes.
 const RECORD_BYTES_MAX: usize = 80 << 20;
-/// Records looked at for one question about partition hashes; the rest is for the next.
-const ROOT_RECORDS_MAX: usize = 20_000;
 /// Bytes of hints read at once.
 const HINT_BYTES_MAX: usize = 4 << 20;
 /// Hints looked at for one explanation, and their bytes: nothing else is done meanwhile.
@@ -39,20 +40,40 @@ pub(crate) struct Executor<E: Engine> {
     pub(crate) engine: E,
     grid: Grid,
     fence: Fence,
-    roots: Roots,
+    pub(crate) trees: Trees,
     /// Outcomes that are due.
     due: Vec<(Ticket, StoreOutcome)>,
     /// The engine stopped taking writes because the disk was full; later refusals say so, too.
     full: bool,
     /// What was found damaged, in words.
     damaged: Vec<String>,
+    /// Storage keys of records that were found damaged.
+    damaged_slots: BTreeSet<KeyHash>,
+    /// The incarnation under which this node writes.
+    incarnation: u32,
+    /// The last incarnation in which something of this node's own was lost.
+    distrusted: Option<u32>,
+    /// The machine does not know yet that it needs a new incarnation.
+    healed: bool,
 }
 
 impl<E: Engine> Executor<E> {
     /// Over an engine whose contents are all on disk.
     pub(crate) fn new(engine: E, grid: Grid) -> Executor<E> {
         let fence = Fence::new(engine.applied());
-        Executor { engine, grid, fence, roots: Roots::default(), due: Vec::new(), full: false, damaged: Vec::new() }
+        Executor {
+            engine,
+            grid,
+            fence,
+            trees: Trees::default(),
+            due: Vec::new(),
+            full: false,
+            damaged: Vec::new(),
+            damaged_slots: BTreeSet::new(),
+            incarnation: 0,
+            distrusted: None,
+            healed: false,
+        }
     }
 
     /// Outcomes that are due, to be handed to the machine.
@@ -77,7 +98,13 @@ impl<E: Engine> Executor<E> {
             StoreOp::Inspect { slot } => self.inspect(&slot),
             StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
             StoreOp::Lacking { items } => self.lacking(items),
-            StoreOp::Roots { partitions } => self.roots(&partitions),
+            StoreOp::Hashes { of } => Ok(self.hashes(&of)),
+            StoreOp::BuildTrees { partitions, again, records_max } => {
+                self.build_trees(&partitions, again, records_max as usize)
+            }
+            StoreOp::ReadPatches { patches, after, items_max, bytes_max } => {
+                self.read_patches(patches, after, items_max as usize, bytes_max)
+            }
             StoreOp::Drop { partition, buckets } => self.drop_partition(partition, &buckets),
             StoreOp::PutHint(hint) => self.put_hint(&hint),
             StoreOp::ReadHints { target, limit } => self.read_hints(target, limit as usize),
@@ -114,7 +141,8 @@ impl<E: Engine> Executor<E> {
         let key = codec::slot_key(&slot);
         let before = self.get(&key)?;
         let before_count = before.as_ref().map_or(0, |record| record.versions().len());
-        let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        let before_hash = Self::hash_of(&slot, before.as_ref());
+        self.may_write(&update)?;
         if before.as_ref().is_some_and(|record| record.has_seen(&update.dot)) {
             let what = "a new version has the name of an old one; was a copy of this data directory put to work?";
             return Err(StoreFailure::Corrupt(what.to_owned()));
@@ -132,7 +160,7 @@ impl<E: Engine> Executor<E> {
     fn merge(&mut self, slot: Slot, record: Record, fsync: bool) -> Answer {
         let key = codec::slot_key(&slot);
         let before = self.get(&key)?;
-        let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        let before_hash = Self::hash_of(&slot, before.as_ref());
         let seq = match before {
             None => self.put(&key, &slot, before_hash, &record, fsync)?,
             Some(mut held) => {
@@ -161,7 +189,7 @@ impl<E: Engine> Executor<E> {
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Held(record)))
     }
 
-    fn inspect(&self, slot: &Slot) -> Answer {
+    fn inspect(&mut self, slot: &Slot) -> Answer {
         let key = codec::slot_key(slot);
         let held = match self.get(&key) {
             Ok(record) => Held::of(record.as_ref()),
@@ -184,7 +212,8 @@ impl<E: Engine> Executor<E> {
             ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
-        let root = self.roots.knows(slot.partition).then(|| self.roots.root(slot.partition, &[slot.bucket]));
+        let tree = Tree { partition: slot.partition, bucket: slot.bucket };
+        let root = self.trees.hashes(TreePart::Root(tree)).and_then(|root| root.first().copied());
         let seen = Inspected { held, hints, hints_cut: cut, root };
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Inspected(Box::new(seen))))
     }
@@ -206,7 +235,7 @@ impl<E: Engine> Executor<E> {
             let item = match codec::decode_stored(key, value) {
                 Ok(item) => item,
                 Err(error) => {
-                    damaged.push(error.to_string());
+                    damaged.push((key.to_vec(), error.to_string()));
                     // One damaged record must not stop the hand-over of all others.
                     return if only.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
                 }
@@ -221,13 +250,9 @@ impl<E: Engine> Executor<E> {
             ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
-        match damaged.pop() {
-            Some(what) if only.is_some() => Err(StoreFailure::Corrupt(what)),
-            what => {
-                self.damaged.extend(what);
-                Ok((wait, StoreOutcome::Page { items, more }))
-            }
-        }
+        let failed = damaged.last().map(|(_, what)| StoreFailure::Corrupt(what.clone())).filter(|_| only.is_some());
+        damaged.into_iter().for_each(|(key, what)| self.found_damage(&key, what));
+        failed.map_or(Ok((wait, StoreOutcome::Page { items, more })), Err)
     }
 
     fn lacking(&mut self, items: Vec<Offered>) -> Answer {
@@ -241,8 +266,8 @@ impl<E: Engine> Executor<E> {
                         wanted.push(at);
                     }
                 }
-                // It could not be merged either.
-                Err(StoreFailure::Corrupt(what)) => self.damaged.push(what),
+                // It is unknown, so it is wanted.
+                Err(StoreFailure::Corrupt(_)) => wanted.push(at),
                 Err(failure) => return Err(failure),
             }
         }
@@ -251,47 +276,9 @@ impl<E: Engine> Executor<E> {
         Ok((seq, StoreOutcome::Wanted(wanted)))
     }
 
-    fn roots(&mut self, partitions: &[(PartitionId, Vec<BucketId>)]) -> Answer {
-        let mut roots = Vec::with_capacity(partitions.len());
-        let mut records = 0;
-        for (partition, buckets) in partitions {
-            if !self.roots.knows(*partition) {
-                if records >= ROOT_RECORDS_MAX {
-                    continue;
-                }
-                let computed = self.compute_roots(*partition, &mut records)?;
-                self.roots.learn(*partition, computed);
-            }
-            roots.push((*partition, self.roots.root(*partition, buckets)));
-        }
-        Ok((Seq(0), StoreOutcome::Roots(roots)))
-    }
-
-    fn compute_roots(
-        &mut self,
-        partition: PartitionId,
-        records: &mut usize,
-    ) -> Result<BTreeMap<BucketId, u64>, StoreFailure> {
-        let (start, end) = codec::partition_bounds(partition);
-        let mut buckets: BTreeMap<BucketId, u64> = BTreeMap::new();
-        let damaged = &mut self.damaged;
-        let visited = self.engine.scan(Space::Items, &start, end.as_deref(), &mut |key, value| {
-            *records += 1;
-            match codec::decode_stored(key, value) {
-                Ok((bucket, item, record)) => {
-                    *buckets.entry(bucket).or_insert(0) ^= version_hash(bucket, &item, &record);
-                }
-                Err(error) => damaged.push(error.to_string()),
-            }
-            ControlFlow::Continue(())
-        });
-        visited.map_err(failure)?;
-        Ok(buckets)
-    }
-
     fn drop_partition(&mut self, partition: PartitionId, buckets: &[BucketId]) -> Answer {
         let (mut start, end) = codec::partition_bounds(partition);
-        self.roots.forget(partition);
+        self.trees.drop_buckets(partition, buckets);
         let mut last = Seq(0);
         loop {
             let mut batch = Batch::new();
@@ -359,6 +346,9 @@ impl<E: Engine> Executor<E> {
                     batch.delete_range(Space::Meta, start, Some(end));
                 }
                 meta => {
+                    if let Meta::Incarnation(incarnation) = &meta {
+                        self.incarnation = *incarnation;
+                    }
                     let (key, value) = codec::encode_meta(&meta_record(meta));
                     batch.put(Space::Meta, key, value);
                 }
@@ -367,23 +357,42 @@ impl<E: Engine> Executor<E> {
         self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
     }
 
-    fn get(&self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
-        let Some(value) = self.engine.get(Space::Items, key).map_err(failure)? else { return Ok(None) };
-        match codec::decode_stored(key, &value) {
-            Ok((_, _, record)) => Ok(Some(record)),
-            Err(error) => Err(StoreFailure::Corrupt(error.to_string())),
-        }
+    fn get(&mut self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
+        let damaged = match self.engine.get(Space::Items, key) {
+            Ok(None) => return Ok(None),
+            Ok(Some(value)) => match codec::decode_stored(key, &value) {
+                Ok((_, _, record)) => return Ok(Some(record)),
+                Err(error) => error.to_string(),
+            },
+            Err(error @ StorageError::Corrupt { .. }) => error.to_string(),
+            Err(error) => return Err(failure(error)),
+        };
+        self.found_damage(key, damaged.clone());
+        Err(StoreFailure::Corrupt(damaged))
     }
 
-    fn put(&mut self, key: &[u8], slot: &Slot, before: u64, record: &Record, fsync: bool) -> Result<Seq, StoreFailure> {
+    /// What the slot adds to its tree.
+    fn hash_of(slot: &Slot, record: Option<&Record>) -> u64 {
+        record.map_or(0, |record| version_hash(slot.bucket, &slot.key, record))
+    }
+
+    fn put(
+        &mut self,
+        key: &[u8],
+        slot: &Slot,
+        before: u64,
+        record: &Record,
+        fsync: bool,
+    ) -> Result<Seq, StoreFailure> {
         let value: Bytes = codec::encode_stored(key, slot, record);
         let mut batch = Batch::new();
         batch.put(Space::Items, key, value);
         let seq = self.apply(batch)?;
         self.fence.written(key_hash(key), seq, fsync);
-        if self.roots.knows(slot.partition) && !planted("hash trees miss changes") {
-            let now = version_hash(slot.bucket, &slot.key, record);
-            self.roots.change(slot.partition, slot.bucket, before, now);
+        if !planted("hash trees miss changes") {
+            let tree = Tree { partition: slot.partition, bucket: slot.bucket };
+            let now = Self::hash_of(slot, Some(record));
+            self.trees.change(key, tree, || Place::of(self.grid, slot), before, now);
         }
         Ok(seq)
     }

@@ -9,7 +9,7 @@ mod fence;
 pub mod inspect;
 pub mod life;
 mod recovery;
-mod roots;
+mod trees;
 
 pub use inspect::{LocalItem, LocalItems};
 pub use life::{Founding, Identity, Node, NodeEffect, NodeInput, OpenError};

@@ -214,8 +214,12 @@ impl<E: Engine> Node<E> {
                 self.carry_out(effect, out);
             }
             let due = self.executor.take_due();
-            if due.is_empty() {
+            let healed = self.executor.take_healed();
+            if due.is_empty() && !healed {
                 break;
+            }
+            if healed {
+                self.machine.handle(now, Input::Healed, &mut self.effects);
             }
             for (ticket, outcome) in due {
                 self.machine.handle(now, Input::Stored { ticket, outcome }, &mut self.effects);

@@ -19,8 +19,18 @@ pub struct Config {
     pub gossip_every: Span,
     /// Time between two comparisons with a random peer; `Span::ZERO` switches anti-entropy off.
     pub compare_every: Span,
-    /// Partitions compared in one message.
+    /// Trees compared in one message.
     pub compare_partitions: usize,
+    /// Before leaves that differ are looked at again: as long as a write is on its way at most.
+    pub compare_pause: Span,
+    /// Records read in one step of computing hash trees.
+    pub tree_records_per_step: u32,
+    /// Pause between two such steps.
+    pub tree_step_every: Span,
+    /// Between two computations of all trees, which notice what the disk lost.
+    pub tree_rebuild_every: Span,
+    /// Peers that are given repairs at once.
+    pub repairs_max: usize,
     /// Outgoing streams at once.
     pub streams_max: usize,
     /// Bytes of records in one page of a stream.
@@ -44,6 +54,11 @@ impl Default for Config {
             gossip_every: Span::secs(1),
             compare_every: Span::secs(1),
             compare_partitions: 256,
+            compare_pause: Span::secs(1),
+            tree_records_per_step: 1_000,
+            tree_step_every: Span::millis(20),
+            tree_rebuild_every: Span::secs(7 * 24 * 3_600),
+            repairs_max: 4,
             streams_max: 32,
             stream_page_bytes: 256 << 10,
             hints_in_flight: 64,

@@ -12,7 +12,7 @@ use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
 use crate::quorum::{Group, Need};
 use crate::request::Response;
-use crate::store::{Purpose, StoreOp, Ticket};
+use crate::store::{Meta, Purpose, StoreOp, Ticket};
 use causal::{Actor, Dot, HybridClock, Stamp};
 use liveness::{Condition, Detector};
 use ring::{Member, NodeId, PartitionId};
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) disk_bytes: u64,
     clock: HybridClock,
     actor: Option<Actor>,
+    /// The newest incarnation that was written, or is on its way to disk.
+    newest_incarnation: u32,
     dots: u64,
     ids: u64,
     hints: u64,
@@ -70,6 +72,7 @@ impl Core {
             disk_bytes: 0,
             clock: HybridClock::new(),
             actor: None,
+            newest_incarnation: 0,
             dots: 0,
             ids,
             hints: 0,
@@ -112,8 +115,30 @@ impl Core {
         HintId(u64::from(self.incarnation().unwrap_or(0)) << 32 | self.hints)
     }
 
+    /// What the disk says was the last incarnation of this node.
+    pub(crate) fn last_incarnation(&mut self, incarnation: u32) {
+        self.newest_incarnation = incarnation;
+    }
+
+    /// An incarnation that was never used and never asked for: two parts of the machine may want one at the same time,
+    /// and a number that began twice would hand the same dots out twice.
+    pub(crate) fn next_incarnation(&mut self) -> u32 {
+        self.newest_incarnation += 1;
+        self.newest_incarnation
+    }
+
+    /// Takes a new incarnation as soon as it is durable.
+    pub(crate) fn renew_incarnation(&mut self) {
+        let incarnation = self.next_incarnation();
+        self.store(Purpose::Incarnation(incarnation), StoreOp::Meta(vec![Meta::Incarnation(incarnation)]));
+    }
+
     /// From now on dots carry this incarnation, which is durable.
     pub(crate) fn begin_incarnation(&mut self, incarnation: u32) {
+        // One that began twice would hand the same dots out twice.
+        if self.incarnation() >= Some(incarnation) {
+            return;
+        }
         self.actor = Some(Actor { node: self.node.0, incarnation });
         self.dots = 0;
     }

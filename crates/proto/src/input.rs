@@ -43,6 +43,9 @@ pub enum Input {
         /// What became of it.
         outcome: StoreOutcome,
     },
+    /// Storage overwrote damaged records with what other replicas hold, or found that it lost some: versions that this
+    /// node made may be gone, so its next ones need a new incarnation.
+    Healed,
     /// Time has passed. Given at the latest at `next_deadline`.
     Tick,
 }
@@ -115,12 +118,14 @@ pub enum Note {
     HintKept(NodeId),
     /// Hints reached their node.
     HintsDelivered(NodeId, u32),
-    /// Anti-entropy found partitions that differ from a peer's.
+    /// Anti-entropy found trees that differ from a peer's, twice.
     Differing(NodeId, u32),
     /// A write could not be acknowledged in time.
     QuorumUnmet,
     /// A peer's clock is this many milliseconds ahead of ours.
     ClockAhead(u64),
+    /// A partition was read again and is not what was written: the disk lost or changed something.
+    TreeChanged(ring::PartitionId),
     /// A stored record is damaged; the sentence says where.
     Damaged(String),
     /// A peer sent something that makes no sense; it was ignored.

@@ -7,8 +7,8 @@
 //!
 //! Invariant: an acknowledgement leaves only on the storage outcome that it reports.
 
+mod anti_entropy;
 pub mod bucket;
-mod compare;
 pub mod config;
 mod coordinator;
 mod core;
@@ -34,6 +34,7 @@ mod requests;
 pub mod sizes;
 mod store;
 mod streams;
+pub mod tree;
 
 pub use bucket::{Bucket, Durability, Level, Mode};
 pub use causal::Context;
@@ -45,11 +46,11 @@ pub use ids::{BucketId, ClientId, Digest, Epoch, HintId, OpId, SessionId};
 pub use input::{Effect, Input, Note};
 pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
-pub use message::{Ack, Lane, Message, Offered, Progress, ReadAnswer, ScanAnswer};
+pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, ScanAnswer, Spot};
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope,
-    Sibling, Status, Written,
+    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, RepairStatus, Request, Response, Restore,
+    Scan, Scope, Sibling, Status, TreeStatus, Written,
 };
 pub use sizes::Sizes;
-pub use store::{Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};
+pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

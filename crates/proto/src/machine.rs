@@ -2,9 +2,9 @@
 //!
 //! This file only hands inputs to the part that they are for and, before it returns, lets every part follow up what the
 //! input changed. The parts: `coordinator` (operations for clients), `replica` (answers to peers), `membership` (history
-//! and ring changes), `streams` (hand-over and repair), `compare` (anti-entropy), `hints`.
+//! and ring changes), `streams` (hand-over), `anti_entropy`, `hints`.
 
-use crate::compare::{self, Comparing};
+use crate::anti_entropy::AntiEntropy;
 use crate::config::Config;
 use crate::coordinator::{self, Asker, Inner, Operation, Operations};
 use crate::core::Core;
@@ -19,7 +19,7 @@ use crate::message::{Message, Progress};
 use crate::paxos::AcceptorState;
 use crate::replica;
 use crate::request::{Join, Refusal, Request};
-use crate::store::{Hint, Meta, Purpose, StoreFailure, StoreOp, StoreOutcome, Ticket};
+use crate::store::{Hint, Purpose, StoreFailure, StoreOutcome, Ticket};
 use crate::streams::Streams;
 use liveness::Condition;
 use ring::{Grid, Member, NodeId};
@@ -57,7 +57,7 @@ pub struct Machine {
     pub(crate) proposals: Proposals,
     acceptors: Acceptors,
     gossip: Gossip,
-    comparing: Comparing,
+    pub(crate) anti_entropy: AntiEntropy,
     /// The oldest epoch in use, the one reads use, and the newest, as operations know them.
     views: (Epoch, Epoch, Epoch),
 }
@@ -66,6 +66,7 @@ impl Machine {
     /// Starts a new life of a node. It takes writes when its incarnation is durable.
     pub fn new(boot: Boot, config: Config, seed: u64, now: Now) -> (Machine, Vec<Effect>) {
         let mut core = Core::new(config, now, boot.node, boot.history, seed);
+        core.last_incarnation(boot.incarnation);
         let settled = boot.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
         core.history.forget_below(settled);
         core.progress = boot.progress;
@@ -78,14 +79,12 @@ impl Machine {
             proposals: Proposals::default(),
             acceptors: Acceptors::new(boot.acceptors),
             gossip: Gossip::default(),
-            comparing: Comparing::default(),
+            anti_entropy: AntiEntropy::default(),
             views: Default::default(),
         };
-        let incarnation = boot.incarnation + 1;
-        let meta = vec![Meta::Incarnation(incarnation)];
-        machine.core.store(Purpose::Incarnation(incarnation), StoreOp::Meta(meta));
+        machine.core.renew_incarnation();
         if planted("incarnation before fsync") {
-            machine.core.begin_incarnation(incarnation);
+            machine.core.begin_incarnation(boot.incarnation + 1);
         }
         machine.transition.begin(&mut machine.core);
         tell_peers(&mut machine.core);
@@ -132,6 +131,7 @@ impl Machine {
             Input::Connected { peer } => self.on_connected(peer),
             Input::Unreachable { peer } => self.on_unreachable(peer),
             Input::Stored { ticket: Ticket(purpose), outcome } => self.on_stored(purpose, outcome),
+            Input::Healed => self.core.renew_incarnation(),
             Input::Tick => self.on_tick(),
         }
         self.follow_up();
@@ -147,7 +147,7 @@ impl Machine {
             self.hints.next_deadline(core),
             self.proposals.next_deadline(),
             self.gossip.next_deadline(core),
-            self.comparing.next_deadline(core),
+            self.anti_entropy.next_deadline(core),
             core.detector.next_deadline(),
         ]
         .into_iter()
@@ -187,6 +187,7 @@ impl Machine {
             && self.streams.moving() == 0
             && self.hints.is_empty()
             && !self.transition.is_late()
+            && self.anti_entropy.is_quiet()
             && core.stable() == core.epoch()
             && core.own_progress().settled == core.epoch()
     }
@@ -250,16 +251,25 @@ impl Machine {
                     forwarding.on_answer(&mut self.ops, &mut self.core, op, from, *response);
                 }
             }
-            Message::Offer { session, epoch, partition, items } => {
-                replica::on_offer(core, from, session, epoch, partition, items);
+            Message::Offer { session, epoch, items, .. } => {
+                replica::on_offer(core, from, session, epoch, items);
             }
-            Message::Want { session, items } => self.streams.on_want(core, from, session, items),
+            Message::Want { session, items } => {
+                if !self.anti_entropy.repairs.on_want(core, from, session, &items) {
+                    self.streams.on_want(core, from, session, items);
+                }
+            }
             Message::Push { session, epoch, items } => replica::on_push(core, from, session, epoch, items),
-            Message::Pushed { session, ok } => self.streams.on_pushed(core, from, session, ok),
-            Message::Compare { epoch, roots } => compare::on_compare(core, from, epoch, roots),
-            Message::Differ { epoch, partitions } => {
-                compare::on_differ(core, &mut self.streams, from, epoch, partitions);
+            Message::Pushed { session, ok } => {
+                if !self.anti_entropy.repairs.on_pushed(core, from, session, ok) {
+                    self.streams.on_pushed(core, from, session, ok);
+                }
             }
+            Message::Compare { session, epoch, spots } => {
+                self.anti_entropy.on_compare(core, from, session, epoch, spots);
+            }
+            Message::Differ { session, spots } => self.anti_entropy.on_differ(core, from, session, spots),
+            Message::Fetch { epoch, patches } => self.anti_entropy.on_fetch(core, from, epoch, patches),
             Message::Ping { nonce } => core.send(from, Message::Pong { nonce }),
             Message::Pong { nonce } => {
                 core.detector.on_echo(core.now.mono, from, nonce);
@@ -328,6 +338,7 @@ impl Machine {
     fn on_unreachable(&mut self, peer: NodeId) {
         self.core.detector.on_unreachable(self.core.now.mono, peer);
         self.streams.on_unreachable(&mut self.core, peer);
+        self.anti_entropy.on_unreachable(&mut self.core, peer);
         for id in self.ops.ids() {
             if let Some(Operation::Forward(forwarding)) = self.take_if(id, |op| matches!(op, Operation::Forward(_))) {
                 forwarding.on_unreachable(&mut self.ops, &mut self.core, id, peer);
@@ -364,10 +375,12 @@ impl Machine {
                 }
                 replica::on_stored(core, Purpose::AnswerWrite { to, op }, outcome);
             }
-            Purpose::StartCompare { with } => compare::on_roots(core, with, outcome),
-            Purpose::AnswerCompare { to, roots } => {
-                compare::on_compared(core, &mut self.streams, to, &roots, outcome);
+            Purpose::Compare(session) => self.anti_entropy.on_hashes(core, session, outcome),
+            Purpose::AnswerCompare { to, session, asked } => {
+                self.anti_entropy.on_asked(core, to, session, asked, outcome);
             }
+            Purpose::RepairPage(session) => self.anti_entropy.repairs.on_page(core, session, outcome),
+            Purpose::Built { again } => self.anti_entropy.on_built(core, again, outcome),
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
             Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
@@ -426,7 +439,7 @@ impl Machine {
         self.streams.on_time(&mut self.core);
         self.hints.on_time(&mut self.core);
         self.gossip.on_time(&mut self.core);
-        self.comparing.on_time(&mut self.core);
+        self.anti_entropy.on_time(&mut self.core);
         self.proposals.on_time(&mut self.ops, &mut self.core);
     }
 

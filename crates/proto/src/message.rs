@@ -11,6 +11,7 @@ use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
 use crate::record::Record;
 use crate::request::{Request, Response};
+use crate::tree::{Patch, Tree};
 use ring::{NodeId, PartitionId};
 use stdx::Span;
 
@@ -97,6 +98,35 @@ pub struct Offered {
     pub key: ItemKey,
     /// Hash of the record's versions, not of its values.
     pub hash: u64,
+}
+
+/// A place in hash trees at which two nodes compare, and the order of the hashes there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Spot {
+    /// All trees that both hold in a run of partitions: one hash, the XOR of their roots.
+    Window {
+        /// The first partition.
+        from: PartitionId,
+        /// The last one, included.
+        to: PartitionId,
+        /// Hash of the list of trees that the sender means; a receiver that would mean others knows none.
+        list: u64,
+    },
+    /// The roots of these trees.
+    Roots(Vec<Tree>),
+    /// The branches of a tree.
+    Branches(Tree),
+    /// The leaves of a branch.
+    Leaves(Tree, u8),
+}
+
+/// What differs at a spot, by position among its hashes.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Differences {
+    /// These differ.
+    pub differ: Vec<u32>,
+    /// These the answering node cannot tell; 0 stands for all of them where one tree or one window was asked for.
+    pub unknown: Vec<u32>,
 }
 
 /// What one node says to another.
@@ -239,19 +269,28 @@ pub enum Message {
         /// Whether all of them are.
         ok: bool,
     },
-    /// Hashes of partitions we both hold; tell me which differ from yours.
+    /// Hashes of parts of trees that we both hold; tell me which differ from yours.
     Compare {
+        /// The question.
+        session: SessionId,
         /// The sender's epoch.
         epoch: Epoch,
-        /// Partition and the hash of all its versions.
-        roots: Vec<(PartitionId, u64)>,
+        /// Places in the trees and the sender's hashes there.
+        spots: Vec<(Spot, Vec<u64>)>,
     },
-    /// These differ; I shall offer you mine, do the same.
+    /// Answer to `Compare`.
     Differ {
+        /// As asked.
+        session: SessionId,
+        /// For each spot, in order, what differs.
+        spots: Vec<Differences>,
+    },
+    /// These leaves differed twice; I shall offer you mine, do the same.
+    Fetch {
         /// The sender's epoch.
         epoch: Epoch,
-        /// The partitions.
-        partitions: Vec<PartitionId>,
+        /// The leaves.
+        patches: Vec<Patch>,
     },
     /// Every second to one random peer: how far I am and how far I think all are.
     Gossip {

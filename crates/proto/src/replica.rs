@@ -10,7 +10,7 @@ use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
 use crate::record::{Record, Rule};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
-use ring::{NodeId, PartitionId};
+use ring::{NodeId, PartitionId, Token};
 use stdx::bugs::planted;
 
 /// Whether a stream or a comparison about a partition may be served. It counts for no quorum, so no fence holds it off.
@@ -109,10 +109,12 @@ pub(crate) fn on_offer(
     from: NodeId,
     session: SessionId,
     epoch: Epoch,
-    partition: PartitionId,
     items: Vec<Offered>,
 ) {
-    let buckets_served = items.iter().all(|item| is_served(core, epoch, partition, item.bucket));
+    // A repair offers items of several partitions at once.
+    let grid = core.history.genesis().grid;
+    let partition_of = |item: &Offered| grid.partition_of(&Token::of(&item.key.partition_key));
+    let buckets_served = items.iter().all(|item| is_served(core, epoch, partition_of(item), item.bucket));
     // An offer under a newer epoch than ours is refused, too: we must know what we take over before we take it.
     if !buckets_served || epoch > core.epoch() {
         return core.send(from, Message::Want { session, items: None });

@@ -12,7 +12,7 @@ use crate::message::Progress;
 use crate::record::{Record, Value, Version};
 use causal::{Context, Dot};
 use ring::{Member, NodeId, PartitionId, Token};
-use stdx::Span;
+use stdx::{Span, Wall};
 
 /// A client's request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -147,6 +147,13 @@ pub enum Admin {
         /// The node.
         node: NodeId,
     },
+    /// How equal replicas are, as far as this node knows.
+    RepairStatus {
+        /// Of one partition only, and then of every bucket.
+        partition: Option<PartitionId>,
+    },
+    /// Compare everything this node holds with everybody now.
+    RepairRun,
     /// Make a bucket, or change its changeable settings. The id is given by the cluster.
     SetBucket(Bucket),
     /// Put into the history that a backup is being restored. Answered when the event is decided.
@@ -222,6 +229,8 @@ pub enum Response {
     },
     /// To [`Admin::PlanLeave`].
     Plan(Plan),
+    /// To [`Admin::RepairStatus`] and [`Admin::RepairRun`].
+    Repair(Box<RepairStatus>),
     /// It was not done.
     Refused(Refusal),
 }
@@ -321,6 +330,45 @@ pub struct Status {
     pub blocked: Vec<String>,
     /// This node is about to end because it has left.
     pub leaving: bool,
+}
+
+/// How equal the replicas are of what a node holds.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct RepairStatus {
+    /// The answering node.
+    pub node: Option<NodeId>,
+    /// Trees (one for each partition and bucket) it holds.
+    pub trees: u32,
+    /// Those that it has seen equal on every replica.
+    pub identical: u32,
+    /// Those that some replica holds differently.
+    pub differing: u32,
+    /// When the identical tree that was not looked at for longest was.
+    pub oldest: Option<Wall>,
+    /// Partitions whose trees are being computed.
+    pub building: u32,
+    /// Comparisons under way.
+    pub comparing: u32,
+    /// Trees still to compare in the pass that runs now; 0 if none does.
+    pub left_in_pass: u32,
+    /// Leaves being repaired.
+    pub repairing: u32,
+    /// Trees that are not identical, or were not compared with everybody; all trees if one partition was asked for. At
+    /// most 1,000.
+    pub listed: Vec<TreeStatus>,
+}
+
+/// How equal the replicas of one tree are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TreeStatus {
+    /// The tree.
+    pub tree: crate::tree::Tree,
+    /// Since then every replica was seen with the same tree; none if one never was.
+    pub identical_at: Option<Wall>,
+    /// Replicas that hold something else, and since when.
+    pub differing: Vec<(NodeId, Wall)>,
+    /// Replicas that were not compared yet.
+    pub not_compared: Vec<NodeId>,
 }
 
 /// One node as another sees it.

@@ -135,6 +135,15 @@ impl Machine {
                 let history = Response::History(self.core.history.events().to_vec());
                 self.ops.answer(&mut self.core, &asker, history);
             }
+            Admin::RepairStatus { partition } => {
+                let status = self.anti_entropy.status(&self.core, partition);
+                self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
+            }
+            Admin::RepairRun => {
+                self.anti_entropy.run_now(&mut self.core);
+                let status = self.anti_entropy.status(&self.core, None);
+                self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
+            }
             Admin::PlanLeave { node } => {
                 let view = self.core.history.current().clone();
                 let response = match leave_plan(&self.core, &view, node) {

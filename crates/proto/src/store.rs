@@ -12,6 +12,8 @@ use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Offered, Progress};
 use crate::paxos::{AcceptorState, Ballot};
 use crate::record::{Record, Rule, Update};
+use crate::anti_entropy::Asked;
+use crate::tree::{Patch, TreePart};
 use ring::{NodeId, PartitionId};
 
 /// Whom an outcome is for. Opaque outside this crate.
@@ -39,10 +41,14 @@ pub(crate) enum Purpose {
     AnswerOffer { to: NodeId, session: SessionId },
     /// Answer a peer's `Push`.
     AnswerPush { to: NodeId, session: SessionId },
-    /// Answer a peer's `Compare`.
-    AnswerCompare { to: NodeId, roots: Vec<(PartitionId, u64)> },
-    /// Start a comparison with a peer.
-    StartCompare { with: NodeId },
+    /// Answer a peer's `Compare`: for each spot, how many parts of trees were looked up.
+    AnswerCompare { to: NodeId, session: SessionId, asked: Asked },
+    /// Our own hashes for a comparison that this node drives.
+    Compare(SessionId),
+    /// A page of a repair.
+    RepairPage(SessionId),
+    /// Trees have been computed.
+    Built { again: bool },
     /// A page of an outgoing stream.
     StreamPage(SessionId),
     /// Hints to be replayed to that node.
@@ -99,6 +105,10 @@ pub struct Hint {
     pub record: Record,
 }
 
+/// Where a long read of storage stopped. Its bytes mean something to `node` only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bookmark(pub Vec<u8>);
+
 /// An operation on storage.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreOp {
@@ -154,11 +164,30 @@ pub enum StoreOp {
         /// The offer.
         items: Vec<Offered>,
     },
-    /// Hashes of partitions: XOR over all records of the named buckets of [`crate::hash::version_hash`]; 0 if empty.
-    /// Answers `Roots`.
-    Roots {
-        /// The partitions, each with the buckets that count.
-        partitions: Vec<(PartitionId, Vec<BucketId>)>,
+    /// Hashes of parts of trees, over [`crate::hash::version_hash`] of all records. Answers `Hashes`.
+    Hashes {
+        /// The parts.
+        of: Vec<TreePart>,
+    },
+    /// Compute the trees of these partitions from what is stored, in order, or go on with it. Answers `Built`.
+    BuildTrees {
+        /// The partitions.
+        partitions: Vec<PartitionId>,
+        /// Those that are known already, too.
+        again: bool,
+        /// Stop after about this many records.
+        records_max: u32,
+    },
+    /// Read the items of these patches, or as many as the bounds allow. Answers `Patches`.
+    ReadPatches {
+        /// The patches.
+        patches: Vec<Patch>,
+        /// Where to go on in the first.
+        after: Option<Bookmark>,
+        /// Most records.
+        items_max: u32,
+        /// Stop after about this many bytes.
+        bytes_max: usize,
     },
     /// Drop a partition's records of these buckets. Answers `Done`.
     Drop {
@@ -207,8 +236,25 @@ pub enum StoreOutcome {
     },
     /// Positions of the offered items that are missing or differ.
     Wanted(Vec<u32>),
-    /// Hashes of partitions: of those asked for whose hash is known or was quickly computed.
-    Roots(Vec<(PartitionId, u64)>),
+    /// For each part that was asked for, one hash for a root, or one for each branch or leaf; none if the tree is not
+    /// known.
+    Hashes(Vec<Vec<u64>>),
+    /// Trees were computed.
+    Built {
+        /// So many of the partitions, from the first, are done.
+        done: u32,
+        /// These were known, and came out different: the disk lost or changed something.
+        changed: Vec<PartitionId>,
+    },
+    /// Items of patches.
+    Patches {
+        /// The records.
+        items: Vec<(BucketId, ItemKey, Record)>,
+        /// Patches that were not read to their end.
+        rest: Vec<Patch>,
+        /// Where to go on in the first of them.
+        after: Option<Bookmark>,
+    },
     /// Hints, oldest first.
     Hints(Vec<Hint>),
     /// It failed; nothing of it is durable, some of it may be visible.

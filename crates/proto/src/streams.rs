@@ -1,8 +1,7 @@
-//! Outgoing streams: one partition to one node, page by page. Used to hand partitions over when the ring changes and to
-//! repair partitions that differ.
+//! Outgoing streams: one partition to one node, page by page, to hand partitions over when the ring changes.
 //!
 //! A page is offered by names and hashes first; only what the receiver lacks is pushed, so that three replicas which all
-//! hand over the same partition send each item about once, and a repair sends only what differs.
+//! hand over the same partition send each item about once.
 //!
 //! Invariant: a hand-over counts as done only when the receiver has acknowledged every page as durable. A page that is
 //! not answered in time is begun again under a new session; answers of an old session are ignored.
@@ -24,27 +23,15 @@ const PAGE_ITEMS: u32 = 512;
 const PAGE_TIME: Span = Span::secs(10);
 /// Before a page that failed is tried again.
 const RETRY_AFTER: Span = Span::millis(500);
-/// Most repairs waiting; anti-entropy comes back for the rest.
-const REPAIRS_MAX: usize = 4_096;
 
 type Item = (BucketId, ItemKey, Record);
 /// The last item of a partition that was dealt with.
 type Position = Option<(BucketId, ItemKey)>;
 
-/// Why a partition is streamed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Reason {
-    /// The ring changed; the receiver gained the partition.
-    HandOver,
-    /// The replicas differ.
-    Repair,
-}
-
 #[derive(Debug)]
 struct Stream {
     partition: PartitionId,
     to: NodeId,
-    reason: Reason,
     /// The last item of the page before.
     after: Position,
     page: Vec<Item>,
@@ -55,8 +42,8 @@ struct Stream {
 /// All outgoing streams of this node.
 #[derive(Default)]
 pub(crate) struct Streams {
-    waiting: VecDeque<(Reason, PartitionId, NodeId)>,
-    retry: BTreeSet<(Mono, Reason, PartitionId, NodeId)>,
+    waiting: VecDeque<(PartitionId, NodeId)>,
+    retry: BTreeSet<(Mono, PartitionId, NodeId)>,
     active: BTreeMap<SessionId, Stream>,
     /// The epoch whose hand-over is being streamed.
     target: Option<Epoch>,
@@ -108,16 +95,14 @@ impl Streams {
         let transfers = if planted("joiner not seeded") { Transfers::new() } else { transfers };
         self.spare = transfers.iter().filter(|(_, gained)| !**gained).map(|(open, _)| *open).collect();
         self.open = transfers.into_keys().map(|open| (open, None)).collect();
-        self.active.retain(|_, stream| stream.reason == Reason::Repair);
-        self.waiting.retain(|(reason, ..)| *reason == Reason::Repair);
-        self.retry.retain(|(_, reason, ..)| *reason == Reason::Repair);
+        self.active.clear();
+        self.waiting.clear();
+        self.retry.clear();
         let mut order: Vec<(PartitionId, NodeId)> = self.open.keys().copied().collect();
         // Each old replica begins elsewhere, so that they seldom send the same page at the same time.
         let offset = (core.node.0 % order.len().max(1) as u128) as usize;
         order.rotate_left(offset);
-        for (partition, to) in order.into_iter().rev() {
-            self.waiting.push_front((Reason::HandOver, partition, to));
-        }
+        self.waiting.extend(order);
         self.fill(core);
     }
 
@@ -128,27 +113,13 @@ impl Streams {
         self.begin(core, stable, late_transfers(core));
     }
 
-    /// Offers a partition to a replica that was found to differ.
-    pub(crate) fn repair(&mut self, core: &mut Core, partition: PartitionId, to: NodeId) {
-        let known = self.waiting.contains(&(Reason::Repair, partition, to))
-            || self.active.values().any(|stream| stream.partition == partition && stream.to == to);
-        if !known && self.waiting.len() < REPAIRS_MAX {
-            self.waiting.push_back((Reason::Repair, partition, to));
-        }
-        self.fill(core);
-    }
-
     /// Starts waiting streams while there is room.
     fn fill(&mut self, core: &mut Core) {
         while self.active.len() < core.config.streams_max
-            && let Some((reason, partition, to)) = self.waiting.pop_front()
+            && let Some((partition, to)) = self.waiting.pop_front()
         {
-            let after = match reason {
-                Reason::HandOver => self.open.get(&(partition, to)).cloned().flatten(),
-                Reason::Repair => None,
-            };
-            let stream =
-                Stream { partition, to, reason, after, page: Vec::new(), more: false, give_up_at: Mono::default() };
+            let after = self.open.get(&(partition, to)).cloned().flatten();
+            let stream = Stream { partition, to, after, page: Vec::new(), more: false, give_up_at: Mono::default() };
             self.next_page(core, stream);
         }
     }
@@ -228,25 +199,20 @@ impl Streams {
 
     fn page_done(&mut self, core: &mut Core, stream: Stream) {
         if stream.more {
-            let hand_over = stream.reason == Reason::HandOver;
-            if let Some(position) = self.open.get_mut(&(stream.partition, stream.to)).filter(|_| hand_over) {
+            if let Some(position) = self.open.get_mut(&(stream.partition, stream.to)) {
                 position.clone_from(&stream.after);
             }
             return self.next_page(core, stream);
         }
-        if stream.reason == Reason::HandOver {
-            self.open.remove(&(stream.partition, stream.to));
-        }
+        self.open.remove(&(stream.partition, stream.to));
         self.fill(core);
     }
 
-    /// Puts a stream back for later. A repair is left to the next comparison instead.
+    /// Puts a stream back for later.
     fn again(&mut self, core: &mut Core, stream: Stream) {
-        if stream.reason == Reason::HandOver {
-            let jitter = Span(core.prng.below(RETRY_AFTER.0));
-            let at = core.now.mono + RETRY_AFTER + jitter;
-            self.retry.insert((at, stream.reason, stream.partition, stream.to));
-        }
+        let jitter = Span(core.prng.below(RETRY_AFTER.0));
+        let at = core.now.mono + RETRY_AFTER + jitter;
+        self.retry.insert((at, stream.partition, stream.to));
         self.fill(core);
     }
 
@@ -279,12 +245,12 @@ impl Streams {
                 self.again(core, stream);
             }
         }
-        while let Some((at, reason, partition, to)) = self.retry.first().copied()
+        while let Some((at, partition, to)) = self.retry.first().copied()
             && at <= core.now.mono
         {
             self.retry.pop_first();
             if self.open.contains_key(&(partition, to)) {
-                self.waiting.push_back((reason, partition, to));
+                self.waiting.push_back((partition, to));
             }
         }
         self.fill(core);

@@ -47,6 +47,9 @@ pub(crate) fn record(note: &Note, counters: &Counters) {
         Note::ClockAhead(millis) => {
             warn!("a peer's clock is {millis} ms ahead of this node's; check that both machines keep time");
         }
+        Note::TreeChanged(partition) => {
+            error!(%partition, "partition {partition} is not what was written to it: the disk lost or changed something");
+        }
         Note::Damaged(place) => error!("a stored record is damaged: {place}"),
         Note::Nonsense(node, what) => warn!(%node, "ignored a message that makes no sense: {what}"),
     }

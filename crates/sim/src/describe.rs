@@ -24,8 +24,9 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Want { session, .. } => ("Want", session.0),
         Message::Push { session, .. } => ("Push", session.0),
         Message::Pushed { session, .. } => ("Pushed", session.0),
-        Message::Compare { roots, .. } => ("Compare", roots.iter().fold(0, |all, (_, root)| all ^ root)),
-        Message::Differ { partitions, .. } => ("Differ", partitions.len() as u64),
+        Message::Compare { session, .. } => ("Compare", session.0),
+        Message::Differ { session, .. } => ("Differ", session.0),
+        Message::Fetch { patches, .. } => ("Fetch", patches.len() as u64),
         Message::Gossip { epoch, .. } => ("Gossip", epoch.0),
         Message::PullEvents { from } => ("PullEvents", from.0),
         Message::Events { events } => ("Events", events.len() as u64),
@@ -49,7 +50,7 @@ pub(crate) fn bytes(message: &Message) -> u64 {
             items.iter().map(|(_, key, record)| key.len() + record.weight()).sum()
         }
         Message::Offer { items, .. } => items.iter().map(|item| item.key.len() + 16).sum(),
-        Message::Compare { roots, .. } => roots.len() * 10,
+        Message::Compare { spots, .. } => spots.iter().map(|(_, hashes)| 12 + hashes.len() * 8).sum(),
         Message::Events { events } => events.len() * 200,
         _ => 0,
     };
@@ -151,7 +152,7 @@ pub(crate) fn note(note: &proto::Note) -> String {
         proto::Note::Condition { peer, condition, .. } => format!("{} looks {condition:?}", host_of(*peer)),
         proto::Note::HintKept(target) => format!("keeps a hint for {}", host_of(*target)),
         proto::Note::HintsDelivered(target, count) => format!("delivered {count} hints to {}", host_of(*target)),
-        proto::Note::Differing(peer, count) => format!("differs from {} in {count} partitions", host_of(*peer)),
+        proto::Note::Differing(peer, count) => format!("differs from {} in {count} trees", host_of(*peer)),
         other => format!("{other:?}"),
     }
 }

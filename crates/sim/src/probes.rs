@@ -69,7 +69,8 @@ pub const PROBES: &[&str] = &[
     "stream.push_was_refused",
     "entropy.compared",
     "anti_entropy_found_a_difference",
-    "entropy.several_partitions_differ",
+    "entropy.leaves_differed_twice",
+    "entropy.several_places_differ",
     // Reachability and clocks.
     "liveness.suspected",
     "liveness.down",
@@ -114,7 +115,10 @@ pub(crate) fn see_message(message: &Message) {
         Message::Push { items, .. } if items.len() > 1 => hit("stream.several_items_at_once"),
         Message::Pushed { ok: false, .. } => hit("stream.push_was_refused"),
         Message::Compare { .. } => hit("entropy.compared"),
-        Message::Differ { partitions, .. } if partitions.len() > 1 => hit("entropy.several_partitions_differ"),
+        Message::Differ { spots, .. } if spots.iter().any(|spot| spot.differ.len() > 1) => {
+            hit("entropy.several_places_differ");
+        }
+        Message::Fetch { .. } => hit("entropy.leaves_differed_twice"),
         Message::Promise { accepted: Some(_), .. } => hit("paxos.promise_carried_a_value"),
         Message::Nack { .. } => hit("paxos.refused_a_ballot"),
         Message::PullEvents { .. } => hit("gossip.events_were_asked_for"),

@@ -12,6 +12,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod leave;
 pub(crate) mod put;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod ring;
 pub(crate) mod ring_report;

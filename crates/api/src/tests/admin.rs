@@ -4,8 +4,12 @@ use super::{ask, send};
 use crate::fake::{self, Fake};
 use axum::body::Body;
 use axum::http::{Method, Request as HttpRequest};
-use proto::{Admin, Bucket, Change, Digest, Epoch, Event, Genesis, Level, Plan, Refusal, Request, Response, Rule};
-use ring::{Grid, NodeId};
+use proto::tree::Tree;
+use proto::{
+    Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Level, Plan, Refusal, RepairStatus, Request, Response,
+    Rule, TreeStatus,
+};
+use ring::{Grid, NodeId, PartitionId};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,6 +114,36 @@ async fn status_and_ring_are_shown() {
     let ring = ask(&fake, Method::GET, "/v1/ring", "").await.json();
     assert_eq!(ring["partitions"], 16);
     assert_eq!(ring["members"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn repair_says_what_differs_from_whom() {
+    let tree = Tree { partition: PartitionId(7), bucket: BucketId::DEFAULT };
+    let fake = Arc::new(Fake::new(move |request| match request {
+        Request::Admin(Admin::Status) => Response::Status(Box::new(fake::status(&["Ted", "Ana"]))),
+        Request::Admin(Admin::RepairStatus { partition: None } | Admin::RepairRun) => {
+            let one = TreeStatus {
+                tree,
+                identical_at: Some(Wall(5)),
+                differing: vec![(NodeId(2), Wall(9))],
+                not_compared: Vec::new(),
+            };
+            let status =
+                RepairStatus { trees: 16, identical: 15, differing: 1, oldest: Some(Wall(5)), ..RepairStatus::default() };
+            Response::Repair(Box::new(RepairStatus { listed: vec![one], ..status }))
+        }
+        _ => Response::Repair(Box::default()),
+    }));
+    let expected = json!({ "partition": 7, "bucket": "default", "identicalSince": 5, "notCompared": [],
+        "differing": [{ "nodeId": "00000000-0000-0000-0000-000000000002", "name": "Ana", "since": 9 }] });
+    for method in [Method::GET, Method::POST] {
+        let json = ask(&fake, method, "/v1/repair", "").await.json();
+        assert_eq!((&json["trees"], &json["identical"], &json["name"]), (&16.into(), &15.into(), &"Ted".into()));
+        assert_eq!(json["listed"][0], expected);
+    }
+    assert_eq!(ask(&fake, Method::GET, "/v1/repair?partition=7", "").await.json()["trees"], 0);
+    let reply = ask(&fake, Method::GET, "/v1/repair?partition=16", "").await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "invalid-field"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! so that a newer version may send them.
 
 use super::bucket::WireBucket;
+use super::item::partition;
 use super::narrow;
 use super::node::{WireId, digest, tokens, wire_digest, wire_token};
 use crate::error::DecodeError;
@@ -10,7 +11,7 @@ use proto::{Admin, Join};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireAdmin {
-    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 5, 6, 7, 8, 40, 41")]
     act: Option<WireAct>,
 }
 
@@ -32,6 +33,16 @@ enum WireAct {
     Readdress(WireReaddressSelf),
     #[prost(message, tag = "8")]
     Restored(WireRestoredAsk),
+    #[prost(message, tag = "40")]
+    RepairStatus(WireRepairOf),
+    #[prost(message, tag = "41")]
+    RepairRun(()),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireRepairOf {
+    #[prost(uint32, optional, tag = "1")]
+    partition: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -71,6 +82,10 @@ impl From<&Admin> for WireAdmin {
             Admin::Leave { node, plan } => {
                 WireAct::Leave(WireLeave { node: node.into(), plan: plan.as_ref().map(wire_digest) })
             }
+            Admin::RepairStatus { partition } => {
+                WireAct::RepairStatus(WireRepairOf { partition: partition.map(|partition| u32::from(partition.0)) })
+            }
+            Admin::RepairRun => WireAct::RepairRun(()),
             Admin::PlanLeave { node } => WireAct::PlanLeave(node.into()),
             Admin::SetBucket(bucket) => WireAct::SetBucket(bucket.into()),
             Admin::Restored { backup, name, buckets, overwrite } => WireAct::Restored(WireRestoredAsk {
@@ -98,6 +113,10 @@ impl TryFrom<WireAdmin> for Admin {
             WireAct::Leave(WireLeave { node, plan }) => {
                 Ok(Admin::Leave { node: node.into(), plan: plan.as_ref().map(digest).transpose()? })
             }
+            WireAct::RepairStatus(of) => {
+                Ok(Admin::RepairStatus { partition: of.partition.map(partition).transpose()? })
+            }
+            WireAct::RepairRun(()) => Ok(Admin::RepairRun),
             WireAct::PlanLeave(node) => Ok(Admin::PlanLeave { node: node.into() }),
             WireAct::SetBucket(bucket) => bucket.try_into().map(Admin::SetBucket),
             WireAct::Restored(WireRestoredAsk { backup, name, buckets, overwrite }) => {

@@ -9,7 +9,8 @@ use super::gossip::{WireEvents, WireGossip, WirePullEvents};
 use super::item::WireItem;
 use super::list;
 use super::paxos::{WireAccept, WireNack, WireOnBallot, WirePromise};
-use super::stream::{WireCompare, WireDiffer, WireOffer, WirePush, WirePushed, WireWant};
+use super::stream::{WireOffer, WirePush, WirePushed, WireWant};
+use super::tree::{WireCompare, WireDiffer, WireFetch};
 use crate::error::DecodeError;
 use proto::Message;
 
@@ -18,7 +19,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27"
+                26, 27, 40"
     )]
     kind: Option<WireKind>,
 }
@@ -80,6 +81,8 @@ enum WireKind {
     Explain(WireExplainAsk),
     #[prost(message, boxed, tag = "27")]
     Explained(Box<WireExplained>),
+    #[prost(message, tag = "40")]
+    Fetch(WireFetch),
 }
 
 impl From<&Message> for WireMessage {
@@ -112,8 +115,11 @@ impl From<&Message> for WireKind {
             Message::Want { session, items } => WireKind::Want(WireWant::new(*session, items.as_deref())),
             Message::Push { session, epoch, items } => WireKind::Push(WirePush::new(*session, *epoch, items)),
             Message::Pushed { session, ok } => WireKind::Pushed(WirePushed { session: session.0, ok: *ok }),
-            Message::Compare { epoch, roots } => WireKind::Compare(WireCompare::new(*epoch, roots)),
-            Message::Differ { epoch, partitions } => WireKind::Differ(WireDiffer::new(*epoch, partitions)),
+            Message::Compare { session, epoch, spots } => {
+                WireKind::Compare(WireCompare::new(*session, *epoch, spots))
+            }
+            Message::Differ { session, spots } => WireKind::Differ(WireDiffer::new(*session, spots)),
+            Message::Fetch { epoch, patches } => WireKind::Fetch(WireFetch::new(*epoch, patches)),
             Message::Gossip { epoch, head, progress, answer } => {
                 WireKind::Gossip(WireGossip::new(*epoch, head, progress, *answer))
             }
@@ -155,7 +161,8 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Ping(WireNonce { nonce }) => Ok(Message::Ping { nonce }),
             WireKind::Pong(WireNonce { nonce }) => Ok(Message::Pong { nonce }),
             WireKind::Compare(body) => body.try_into(),
-            WireKind::Differ(body) => body.try_into(),
+            WireKind::Differ(body) => Ok(body.into()),
+            WireKind::Fetch(body) => body.try_into(),
             WireKind::Gossip(body) => body.try_into(),
             WireKind::PullEvents(body) => Ok(body.into()),
             WireKind::Events(body) => body.try_into(),

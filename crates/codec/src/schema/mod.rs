@@ -26,6 +26,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod status;
 pub(crate) mod stream;
+pub(crate) mod tree;
 
 use crate::error::{DecodeError, Fault};
 use bytes::{Buf, Bytes};

@@ -9,6 +9,7 @@ use super::node::{WireId, digest, wire_digest};
 use super::record::{WireRecord, WireVersion};
 use super::refusal::WireRefusal;
 use super::status::WireStatus;
+use super::tree::WireRepairStatus;
 use super::{all, list, may, narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireResponse {
-    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40")]
     answer: Option<WireAnswer>,
 }
 
@@ -38,6 +39,8 @@ enum WireAnswer {
     History(WireHistory),
     #[prost(message, tag = "7")]
     Plan(WirePlan),
+    #[prost(message, tag = "40")]
+    Repair(WireRepairStatus),
     #[prost(message, boxed, tag = "8")]
     Status(Box<WireStatus>),
     #[prost(message, tag = "9")]
@@ -62,6 +65,7 @@ impl From<&Response> for WireResponse {
                 progress: list(progress),
             }),
             Response::Plan(plan) => WireAnswer::Plan(plan.into()),
+            Response::Repair(status) => WireAnswer::Repair((&**status).into()),
             Response::Refused(refusal) => WireAnswer::Refused(refusal.into()),
         };
         WireResponse { answer: Some(answer) }
@@ -86,6 +90,7 @@ impl TryFrom<WireResponse> for Response {
                 progress: all(changed.progress)?,
             }),
             WireAnswer::Plan(plan) => plan.try_into().map(Response::Plan),
+            WireAnswer::Repair(status) => status.try_into().map(|status| Response::Repair(Box::new(status))),
             WireAnswer::Refused(refusal) => refusal.try_into().map(Response::Refused),
         }
     }

@@ -1,4 +1,4 @@
-//! Messages that move and compare many items at once: offers, pushes, comparisons of partitions.
+//! Messages that move many items at once: offers and pushes.
 
 use super::item::{WireItem, WireKey, partition};
 use super::{all, list, need};
@@ -119,59 +119,5 @@ pub(crate) struct WirePushed {
 impl From<WirePushed> for Message {
     fn from(wire: WirePushed) -> Message {
         Message::Pushed { session: SessionId(wire.session), ok: wire.ok }
-    }
-}
-
-/// Partitions and their hashes as two lists of the same length, which packs them.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct WireCompare {
-    #[prost(uint64, tag = "1")]
-    epoch: u64,
-    #[prost(uint32, repeated, tag = "2")]
-    partitions: Vec<u32>,
-    #[prost(fixed64, repeated, tag = "3")]
-    hashes: Vec<u64>,
-}
-
-impl WireCompare {
-    pub(crate) fn new(epoch: Epoch, roots: &[(PartitionId, u64)]) -> WireCompare {
-        let (partitions, hashes) = roots.iter().map(|(partition, hash)| (u32::from(partition.0), *hash)).unzip();
-        WireCompare { epoch: epoch.0, partitions, hashes }
-    }
-}
-
-impl TryFrom<WireCompare> for Message {
-    type Error = DecodeError;
-
-    fn try_from(wire: WireCompare) -> Result<Message, DecodeError> {
-        if wire.partitions.len() != wire.hashes.len() {
-            return Err(DecodeError::malformed("a comparison of partitions"));
-        }
-        let partitions = wire.partitions.into_iter().map(partition);
-        let roots = partitions.zip(wire.hashes).map(|(partition, hash)| Ok((partition?, hash)));
-        Ok(Message::Compare { epoch: Epoch(wire.epoch), roots: roots.collect::<Result<_, DecodeError>>()? })
-    }
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct WireDiffer {
-    #[prost(uint64, tag = "1")]
-    epoch: u64,
-    #[prost(uint32, repeated, tag = "2")]
-    partitions: Vec<u32>,
-}
-
-impl WireDiffer {
-    pub(crate) fn new(epoch: Epoch, partitions: &[PartitionId]) -> WireDiffer {
-        WireDiffer { epoch: epoch.0, partitions: partitions.iter().map(|partition| u32::from(partition.0)).collect() }
-    }
-}
-
-impl TryFrom<WireDiffer> for Message {
-    type Error = DecodeError;
-
-    fn try_from(wire: WireDiffer) -> Result<Message, DecodeError> {
-        let partitions = wire.partitions.into_iter().map(partition).collect::<Result<_, _>>()?;
-        Ok(Message::Differ { epoch: Epoch(wire.epoch), partitions })
     }
 }

@@ -3,11 +3,12 @@
 use super::cluster::{accepted, ballot, event};
 use super::explain::account;
 use super::request::{request, response};
-use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span};
+use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span, tree};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proto::{Ack, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId};
+use proto::tree::Patch;
+use proto::{Ack, Differences, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId, Spot};
 
 fn op() -> impl Strategy<Value = OpId> {
     number().prop_map(OpId)
@@ -86,7 +87,21 @@ fn items_message() -> BoxedStrategy<Message> {
     .boxed()
 }
 
+fn spot() -> BoxedStrategy<Spot> {
+    prop_oneof![
+        (partition(), partition(), any::<u64>()).prop_map(|(from, to, list)| Spot::Window { from, to, list }),
+        vec(tree(), 0..4).prop_map(Spot::Roots),
+        tree().prop_map(Spot::Branches),
+        (tree(), 0u8..32).prop_map(|(tree, branch)| Spot::Leaves(tree, branch)),
+    ]
+    .boxed()
+}
+
 fn stream_message() -> BoxedStrategy<Message> {
+    let differences = (vec(any::<u32>(), 0..4), vec(any::<u32>(), 0..4))
+        .prop_map(|(differ, unknown)| Differences { differ, unknown });
+    let patch =
+        (tree(), 0u8..32, any::<u32>()).prop_map(|(tree, branch, leaves)| Patch { tree, branch, leaves });
     let offered = (bucket_id(), item_key(), any::<u64>()).prop_map(|(bucket, key, hash)| Offered { bucket, key, hash });
     prop_oneof![
         (session(), epoch(), partition(), vec(offered, 0..3))
@@ -98,8 +113,10 @@ fn stream_message() -> BoxedStrategy<Message> {
             items
         }),
         (session(), any::<bool>()).prop_map(|(session, ok)| Message::Pushed { session, ok }),
-        (epoch(), vec((partition(), any::<u64>()), 0..4)).prop_map(|(epoch, roots)| Message::Compare { epoch, roots }),
-        (epoch(), vec(partition(), 0..4)).prop_map(|(epoch, partitions)| Message::Differ { epoch, partitions }),
+        (session(), epoch(), vec((spot(), vec(any::<u64>(), 0..4)), 0..4))
+            .prop_map(|(session, epoch, spots)| Message::Compare { session, epoch, spots }),
+        (session(), vec(differences, 0..4)).prop_map(|(session, spots)| Message::Differ { session, spots }),
+        (epoch(), vec(patch, 0..4)).prop_map(|(epoch, patches)| Message::Fetch { epoch, patches }),
     ]
     .boxed()
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proto::{
     Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Record, Rule, Value, Version,
 };
+use proto::tree::Tree;
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
 
@@ -42,6 +43,10 @@ pub(crate) fn bucket_id() -> impl Strategy<Value = BucketId> {
 
 pub(crate) fn partition() -> impl Strategy<Value = PartitionId> {
     any::<u16>().prop_map(PartitionId)
+}
+
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
+    (partition(), bucket_id()).prop_map(|(partition, bucket)| Tree { partition, bucket })
 }
 
 pub(crate) fn token() -> impl Strategy<Value = Token> {

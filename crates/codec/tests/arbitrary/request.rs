@@ -4,14 +4,15 @@ use super::cluster::{event, status};
 use super::explain::explanation;
 use super::{
     all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, record,
-    span, text, token, value, version,
+    span, text, token, tree, value, version,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::explain::Explain;
 use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
-use proto::{Sibling, Written};
+use proto::{RepairStatus, Sibling, TreeStatus, Written};
+use stdx::Wall;
 
 fn put() -> BoxedStrategy<Put> {
     let settings = (option::of(level()), durability(), option::of(span()));
@@ -65,6 +66,8 @@ fn admin() -> BoxedStrategy<Admin> {
         join().prop_map(Admin::Join),
         (node(), option::of(digest())).prop_map(|(node, plan)| Admin::Leave { node, plan }),
         node().prop_map(|node| Admin::PlanLeave { node }),
+        option::of(partition()).prop_map(|partition| Admin::RepairStatus { partition }),
+        Just(Admin::RepairRun),
         bucket().prop_map(Admin::SetBucket),
         (digest(), text(), vec(text(), 0..3), any::<bool>())
             .prop_map(|(backup, name, buckets, overwrite)| { Admin::Restored { backup, name, buckets, overwrite } }),
@@ -91,6 +94,27 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
 
 fn siblings() -> BoxedStrategy<Vec<Sibling>> {
     vec((dot(), version()).prop_map(|(dot, version)| Sibling { dot, version }), 0..3).boxed()
+}
+
+fn repair_status() -> BoxedStrategy<RepairStatus> {
+    let since = vec((node(), any::<u64>().prop_map(Wall)), 0..3);
+    let tree_status = (tree(), option::of(any::<u64>().prop_map(Wall)), since, vec(node(), 0..3)).prop_map(
+        |(tree, identical_at, differing, not_compared)| TreeStatus { tree, identical_at, differing, not_compared },
+    );
+    (option::of(node()), any::<[u32; 7]>(), option::of(any::<u64>().prop_map(Wall)), vec(tree_status, 0..3))
+        .prop_map(|(node, numbers, oldest, listed)| RepairStatus {
+            node,
+            trees: numbers[0],
+            identical: numbers[1],
+            differing: numbers[2],
+            oldest,
+            building: numbers[3],
+            comparing: numbers[4],
+            left_in_pass: numbers[5],
+            repairing: numbers[6],
+            listed,
+        })
+        .boxed()
 }
 
 fn plan() -> BoxedStrategy<Plan> {
@@ -152,6 +176,7 @@ pub(crate) fn response() -> BoxedStrategy<Response> {
         vec(event(), 0..3).prop_map(Response::History),
         changed,
         plan().prop_map(Response::Plan),
+        repair_status().prop_map(|status| Response::Repair(Box::new(status))),
         refusal().prop_map(Response::Refused),
     ]
     .boxed()

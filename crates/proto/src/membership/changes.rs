@@ -26,7 +26,11 @@ pub(crate) fn event_for(core: &mut Core, admin: &Admin) -> Result<Option<Event>,
         Admin::Restored { backup, name, buckets, overwrite } => {
             Some(restored_change(core, &view, (*backup, name), buckets, *overwrite)?)
         }
-        Admin::Status | Admin::History | Admin::PlanLeave { .. } => None,
+        Admin::Status
+        | Admin::History
+        | Admin::PlanLeave { .. }
+        | Admin::RepairStatus { .. }
+        | Admin::RepairRun => None,
     };
     let Some(change) = change else { return Ok(None) };
     let event = Event {
@@ -48,7 +52,12 @@ pub(crate) fn node_of(admin: &Admin, core: &Core) -> Option<NodeId> {
         Admin::Join(join) => Some(join.node),
         Admin::Leave { node, .. } | Admin::PlanLeave { node } => Some(*node),
         Admin::Readdress { .. } => Some(core.node),
-        Admin::SetBucket(_) | Admin::Restored { .. } | Admin::Status | Admin::History => None,
+        Admin::SetBucket(_)
+        | Admin::Restored { .. }
+        | Admin::Status
+        | Admin::History
+        | Admin::RepairStatus { .. }
+        | Admin::RepairRun => None,
     }
 }
 

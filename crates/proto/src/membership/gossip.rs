@@ -103,8 +103,8 @@ impl Gossip {
         }
         // A node that gains partitions takes a new incarnation together with the event: it may have dropped these
         // very partitions before, and a dot made without knowing its own older ones would hide them.
-        let incarnation = core.incarnation().filter(|_| !planted("no new incarnation with an event"));
-        let incarnation = incarnation.map(|incarnation| incarnation + 1);
+        let takes_one = core.incarnation().is_some() && !planted("no new incarnation with an event");
+        let incarnation = takes_one.then(|| core.next_incarnation());
         let mut metas: Vec<Meta> = fitting.iter().cloned().map(Meta::Event).collect();
         metas.extend(incarnation.map(Meta::Incarnation));
         self.writing = true;

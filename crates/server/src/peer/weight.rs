@@ -6,7 +6,7 @@
 
 use proto::explain::Account;
 use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
-use proto::{Sibling, Version};
+use proto::{Sibling, Spot, Version};
 
 /// What a message takes beside its parts that grow.
 const BASE: usize = 64;
@@ -26,8 +26,11 @@ pub(crate) fn of(message: &Message) -> usize {
         Message::Forwarded { response, .. } => of_response(response),
         Message::Offer { items, .. } => items.iter().map(|item| BASE + item.key.len()).sum(),
         Message::Want { items, .. } => items.as_ref().map_or(0, |items| 4 * items.len()),
-        Message::Compare { roots, .. } => 12 * roots.len(),
-        Message::Differ { partitions, .. } => 4 * partitions.len(),
+        Message::Compare { spots, .. } => spots.iter().map(of_spot).sum(),
+        Message::Differ { spots, .. } => {
+            spots.iter().map(|spot| 8 + 4 * (spot.differ.len() + spot.unknown.len())).sum()
+        }
+        Message::Fetch { patches, .. } => 16 * patches.len(),
         Message::Gossip { progress, .. } => 48 * progress.len(),
         Message::Events { events } => events.iter().map(of_event).sum(),
         Message::Accept { event, .. } | Message::Promise { accepted: Some((_, event)), .. } => of_event(event),
@@ -43,6 +46,11 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::Ping { .. }
         | Message::Pong { .. } => 0,
     }
+}
+
+fn of_spot((spot, hashes): &(Spot, Vec<u64>)) -> usize {
+    let trees = if let Spot::Roots(trees) = spot { trees.len() } else { 2 };
+    8 * (trees + hashes.len())
 }
 
 fn of_range(range: &Range) -> usize {
@@ -91,6 +99,7 @@ fn of_response(response: &Response) -> usize {
         Response::Changed { history, progress, .. } => {
             history.iter().map(of_event).sum::<usize>() + 48 * progress.len()
         }
+        Response::Repair(status) => status.listed.iter().map(|tree| 32 + 24 * tree.differing.len()).sum(),
         Response::Plan(plan) => 24 * plan.gains.len(),
         Response::Refused(_) => BASE,
     }

@@ -64,6 +64,25 @@ pub(crate) const KNOBS: &[Knob] = &[
         draw: Some((8, 32, QUARTER)),
     },
     Knob {
+        name: "compare_pause_ms",
+        get: |config| config.compare_pause.as_millis(),
+        set: |config, value| config.compare_pause = Span::millis(value),
+        draw: Some((20, 2_500, QUARTER)),
+    },
+    Knob {
+        // A few, so that trees are computed over many steps with writes in between.
+        name: "tree_records_per_step",
+        get: |config| u64::from(config.tree_records_per_step),
+        set: |config, value| config.tree_records_per_step = value as u32,
+        draw: Some((1, 20, QUARTER)),
+    },
+    Knob {
+        name: "tree_rebuild_every_ms",
+        get: |config| config.tree_rebuild_every.as_millis(),
+        set: |config, value| config.tree_rebuild_every = Span::millis(value),
+        draw: Some((2_000, 20_000, QUARTER)),
+    },
+    Knob {
         name: "streams_max",
         get: |config| config.streams_max as u64,
         set: |config, value| config.streams_max = value as usize,
