@@ -8,8 +8,8 @@ use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::{
-    Options, buckets, cluster, console, events, explain, health, history, items, leave, repair, ring_view, sql, transfer,
-    welcome,
+    Options, buckets, cluster, console, events, explain, health, history, items, leave, repair, ring_view, sql,
+    transfer, welcome,
 };
 use axum::Router;
 use axum::extract::Request;

@@ -376,14 +376,7 @@ impl<E: Engine> Executor<E> {
         record.map_or(0, |record| version_hash(slot.bucket, &slot.key, record))
     }
 
-    fn put(
-        &mut self,
-        key: &[u8],
-        slot: &Slot,
-        before: u64,
-        record: &Record,
-        fsync: bool,
-    ) -> Result<Seq, StoreFailure> {
+    fn put(&mut self, key: &[u8], slot: &Slot, before: u64, record: &Record, fsync: bool) -> Result<Seq, StoreFailure> {
         let value: Bytes = codec::encode_stored(key, slot, record);
         let mut batch = Batch::new();
         batch.put(Space::Items, key, value);

@@ -104,13 +104,7 @@ pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, ran
     core.store(Purpose::AnswerScan { to: from, op }, op_on_store);
 }
 
-pub(crate) fn on_offer(
-    core: &mut Core,
-    from: NodeId,
-    session: SessionId,
-    epoch: Epoch,
-    items: Vec<Offered>,
-) {
+pub(crate) fn on_offer(core: &mut Core, from: NodeId, session: SessionId, epoch: Epoch, items: Vec<Offered>) {
     // A repair offers items of several partitions at once.
     let grid = core.history.genesis().grid;
     let partition_of = |item: &Offered| grid.partition_of(&Token::of(&item.key.partition_key));

@@ -5,6 +5,7 @@
 //! `Applied` may come once before it. A read never shows what a crash could still take back, unless it was written
 //! with `fsync: false`.
 
+use crate::anti_entropy::Asked;
 use crate::event::Event;
 use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
@@ -12,7 +13,6 @@ use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Offered, Progress};
 use crate::paxos::{AcceptorState, Ballot};
 use crate::record::{Record, Rule, Update};
-use crate::anti_entropy::Asked;
 use crate::tree::{Patch, TreePart};
 use ring::{NodeId, PartitionId};
 

@@ -75,7 +75,10 @@ impl World {
                 if let node::proto::Note::TreeChanged(partition) = &note
                     && !self.plan.faults.iter().any(|timed| timed.fault.is_destructive())
                 {
-                    self.fail("hash trees", format!("{host} computed the tree of {partition:?} anew and it was another"));
+                    self.fail(
+                        "hash trees",
+                        format!("{host} computed the tree of {partition:?} anew and it was another"),
+                    );
                 }
                 self.trace.line(now, host, || format!("notes: {}", describe::note(&note)));
             }

@@ -82,11 +82,8 @@ fn node(of: &Value) -> Vec<String> {
 }
 
 fn work(of: &Value) -> String {
-    let parts = [
-        ("building", "partitions to read"),
-        ("leftInPass", "trees to compare"),
-        ("repairing", "repairs under way"),
-    ];
+    let parts =
+        [("building", "partitions to read"), ("leftInPass", "trees to compare"), ("repairing", "repairs under way")];
     let parts = parts.iter().filter(|(name, _)| number(of, name) > 0);
     parts.map(|(name, words)| format!("{} {words}", number(of, name))).collect::<Vec<_>>().join(", ")
 }
@@ -119,7 +116,9 @@ fn verdict(nodes: &[Value]) -> String {
         (0, Some(since)) if all == identical => {
             format!("\nevery partition is identical on all its replicas as of {} UTC\n", utc::show(since))
         }
-        (0, _) if differing == 0 => "\nno difference is known; not everything was compared since the nodes started\n".to_owned(),
+        (0, _) if differing == 0 => {
+            "\nno difference is known; not everything was compared since the nodes started\n".to_owned()
+        }
         (0, _) => "\nsome replicas differ; they are being repaired while both sides can be reached\n".to_owned(),
         (silent, _) => format!("\n{silent} of {} nodes did not answer; what they hold is not counted\n", nodes.len()),
     }

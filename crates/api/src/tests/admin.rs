@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::http::{Method, Request as HttpRequest};
 use proto::tree::Tree;
 use proto::{
-    Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Level, Plan, Refusal, RepairStatus, Request, Response,
-    Rule, TreeStatus,
+    Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Level, Plan, Refusal, RepairStatus, Request,
+    Response, Rule, TreeStatus,
 };
 use ring::{Grid, NodeId, PartitionId};
 use serde_json::json;
@@ -128,8 +128,13 @@ async fn repair_says_what_differs_from_whom() {
                 differing: vec![(NodeId(2), Wall(9))],
                 not_compared: Vec::new(),
             };
-            let status =
-                RepairStatus { trees: 16, identical: 15, differing: 1, oldest: Some(Wall(5)), ..RepairStatus::default() };
+            let status = RepairStatus {
+                trees: 16,
+                identical: 15,
+                differing: 1,
+                oldest: Some(Wall(5)),
+                ..RepairStatus::default()
+            };
             Response::Repair(Box::new(RepairStatus { listed: vec![one], ..status }))
         }
         _ => Response::Repair(Box::default()),

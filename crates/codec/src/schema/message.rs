@@ -115,9 +115,7 @@ impl From<&Message> for WireKind {
             Message::Want { session, items } => WireKind::Want(WireWant::new(*session, items.as_deref())),
             Message::Push { session, epoch, items } => WireKind::Push(WirePush::new(*session, *epoch, items)),
             Message::Pushed { session, ok } => WireKind::Pushed(WirePushed { session: session.0, ok: *ok }),
-            Message::Compare { session, epoch, spots } => {
-                WireKind::Compare(WireCompare::new(*session, *epoch, spots))
-            }
+            Message::Compare { session, epoch, spots } => WireKind::Compare(WireCompare::new(*session, *epoch, spots)),
             Message::Differ { session, spots } => WireKind::Differ(WireDiffer::new(*session, spots)),
             Message::Fetch { epoch, patches } => WireKind::Fetch(WireFetch::new(*epoch, patches)),
             Message::Gossip { epoch, head, progress, answer } => {

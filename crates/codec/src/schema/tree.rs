@@ -170,8 +170,7 @@ struct WireDifferences {
 
 impl WireDiffer {
     pub(crate) fn new(session: SessionId, spots: &[Differences]) -> WireDiffer {
-        let wire =
-            |spot: &Differences| WireDifferences { differ: spot.differ.clone(), unknown: spot.unknown.clone() };
+        let wire = |spot: &Differences| WireDifferences { differ: spot.differ.clone(), unknown: spot.unknown.clone() };
         WireDiffer { session: session.0, spots: spots.iter().map(wire).collect() }
     }
 }

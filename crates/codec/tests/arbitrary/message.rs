@@ -3,7 +3,9 @@
 use super::cluster::{accepted, ballot, event};
 use super::explain::account;
 use super::request::{request, response};
-use super::{all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span, tree};
+use super::{
+    all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span, tree,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -100,8 +102,7 @@ fn spot() -> BoxedStrategy<Spot> {
 fn stream_message() -> BoxedStrategy<Message> {
     let differences = (vec(any::<u32>(), 0..4), vec(any::<u32>(), 0..4))
         .prop_map(|(differ, unknown)| Differences { differ, unknown });
-    let patch =
-        (tree(), 0u8..32, any::<u32>()).prop_map(|(tree, branch, leaves)| Patch { tree, branch, leaves });
+    let patch = (tree(), 0u8..32, any::<u32>()).prop_map(|(tree, branch, leaves)| Patch { tree, branch, leaves });
     let offered = (bucket_id(), item_key(), any::<u64>()).prop_map(|(bucket, key, hash)| Offered { bucket, key, hash });
     prop_oneof![
         (session(), epoch(), partition(), vec(offered, 0..3))

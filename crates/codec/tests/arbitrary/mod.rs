@@ -5,10 +5,10 @@ use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proto::tree::Tree;
 use proto::{
     Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Record, Rule, Value, Version,
 };
-use proto::tree::Tree;
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
 

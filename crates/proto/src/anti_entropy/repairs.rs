@@ -114,7 +114,13 @@ impl Repairs {
     }
 
     /// The peer says what it lacks. False if the session is none of ours.
-    pub(crate) fn on_want(&mut self, core: &mut Core, from: NodeId, session: SessionId, items: &Option<Vec<u32>>) -> bool {
+    pub(crate) fn on_want(
+        &mut self,
+        core: &mut Core,
+        from: NodeId,
+        session: SessionId,
+        items: &Option<Vec<u32>>,
+    ) -> bool {
         let Some(mut page) = self.take(session, from) else { return false };
         let Some(wanted) = items else {
             self.drop_all(core, from);
@@ -138,7 +144,11 @@ impl Repairs {
         if self.take(session, from).is_none() {
             return false;
         }
-        if ok { self.page_done(core, from) } else { self.drop_all(core, from) }
+        if ok {
+            self.page_done(core, from)
+        } else {
+            self.drop_all(core, from)
+        }
         true
     }
 

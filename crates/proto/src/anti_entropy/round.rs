@@ -88,11 +88,7 @@ impl Round {
     }
 
     /// What to ask the peer, with our own hashes. What we do not know ourselves is left out and given back.
-    pub(super) fn question(
-        &mut self,
-        hashes: Vec<Vec<u64>>,
-        at: Wall,
-    ) -> (Vec<(Spot, Vec<u64>)>, Vec<PartitionId>) {
+    pub(super) fn question(&mut self, hashes: Vec<Vec<u64>>, at: Wall) -> (Vec<(Spot, Vec<u64>)>, Vec<PartitionId>) {
         self.looked_at = at;
         let mut unknown = Vec::new();
         let mut known = |tree: Tree, hashes: &[u64]| {

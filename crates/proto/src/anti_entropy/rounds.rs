@@ -137,12 +137,7 @@ impl Rounds {
     }
 
     /// Our own hashes are known: ask the peer. Returns the partitions whose trees are not known here.
-    pub(super) fn on_hashes(
-        &mut self,
-        core: &mut Core,
-        session: SessionId,
-        outcome: StoreOutcome,
-    ) -> Vec<PartitionId> {
+    pub(super) fn on_hashes(&mut self, core: &mut Core, session: SessionId, outcome: StoreOutcome) -> Vec<PartitionId> {
         let (Some(mut round), StoreOutcome::Hashes(hashes)) = (self.active.remove(&session), outcome) else {
             return Vec::new();
         };

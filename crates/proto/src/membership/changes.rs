@@ -26,11 +26,9 @@ pub(crate) fn event_for(core: &mut Core, admin: &Admin) -> Result<Option<Event>,
         Admin::Restored { backup, name, buckets, overwrite } => {
             Some(restored_change(core, &view, (*backup, name), buckets, *overwrite)?)
         }
-        Admin::Status
-        | Admin::History
-        | Admin::PlanLeave { .. }
-        | Admin::RepairStatus { .. }
-        | Admin::RepairRun => None,
+        Admin::Status | Admin::History | Admin::PlanLeave { .. } | Admin::RepairStatus { .. } | Admin::RepairRun => {
+            None
+        }
     };
     let Some(change) = change else { return Ok(None) };
     let event = Event {
