@@ -52,6 +52,9 @@ fn member_json(status: &Status, member: &MemberStatus) -> Value {
         "self": member.member.id == status.node,
         "state": if member.leaving { "leaving" } else { "active" },
         "condition": condition(member, status),
+        "reachedByOthers": member.reached_by_others,
+        "roundTripMs": member.round_trip.map(|span| span.as_micros() as f64 / 1e3),
+        "phi": f64::from(member.phi) / 1e2,
         "seed": member.seed,
         "zone": member.member.zone,
         "weight": member.member.weight,
@@ -78,6 +81,7 @@ pub(crate) fn condition_text(condition: Condition) -> &'static str {
         Condition::Unknown => "unknown",
         Condition::Up => "up",
         Condition::Suspect => "suspect",
+        Condition::Down if member.reached_by_others => "down, but others reach it",
         Condition::Down => "down",
     }
 }

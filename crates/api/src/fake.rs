@@ -114,6 +114,9 @@ fn member(id: u128, name: &str) -> MemberStatus {
         leaving: false,
         seed: id == 1,
         condition: liveness::Condition::Up,
+        reached_by_others: false,
+        round_trip: None,
+        phi: 0,
         progress: Progress::default(),
         copies: 16,
     }

@@ -30,6 +30,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Notices within about a second, and takes a busy peer for a dead one more often. For small clusters on one network.
+    pub const fn fast() -> Config {
+        Config {
+            probe_every: Span::millis(200),
+            probe_timeout: Span::millis(500),
+            suspect_after_missed: 1,
+            down_after: Span::secs(1),
+        }
+    }
+
+    /// Takes its time: for machines that stand still for seconds, and for networks that lose much.
+    pub const fn reliable() -> Config {
+        Config {
+            probe_every: Span::secs(1),
+            probe_timeout: Span::secs(4),
+            suspect_after_missed: 2,
+            down_after: Span::secs(15),
+        }
+    }
+
     /// # Panics
     /// If a bound given with the fields does not hold.
     pub(crate) fn check(&self) {

@@ -42,6 +42,15 @@ struct Outstanding {
     missed_at: Mono,
 }
 
+/// Others have been asked to probe the peer.
+#[derive(Clone, Debug)]
+struct Asked {
+    nonce: u64,
+    at: Mono,
+    /// Somebody has said what came of it, whatever it was.
+    heard: bool,
+}
+
 /// One peer and what is known of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
@@ -60,6 +69,10 @@ pub(crate) struct Watched {
     rhythm: Rhythm,
     /// Late wake-ups of ours since the last sign of life.
     graces: u32,
+    /// The last round of indirect probes.
+    asked: Option<Asked>,
+    /// When another node last said that it reaches this one.
+    reached_by_others: Option<Mono>,
 }
 
 impl Watched {
@@ -75,11 +88,41 @@ impl Watched {
             round_trip: None,
             rhythm: Rhythm::new(config.probe_every),
             graces: 0,
+            asked: None,
+            reached_by_others: None,
         }
+    }
+
+    /// Whether others are to be asked about it: not while what they were asked before may still be answered.
+    pub(crate) fn wants_help(&self, now: Mono, config: &Config) -> bool {
+        self.asked.as_ref().is_none_or(|asked| asked.heard || now.since(asked.at) >= config.probe_timeout.times(2))
+    }
+
+    /// Others probe it for us under this nonce from now on. False if nobody said a word when they were asked before.
+    pub(crate) fn on_asked(&mut self, now: Mono, nonce: u64) -> bool {
+        self.asked.replace(Asked { nonce, at: now, heard: false }).is_none_or(|before| before.heard)
+    }
+
+    /// Another node says what came of its probe.
+    pub(crate) fn on_report(&mut self, now: Mono, nonce: u64, reached: bool) {
+        let Some(asked) = self.asked.as_mut().filter(|asked| asked.nonce == nonce) else { return };
+        asked.heard = true;
+        if reached {
+            self.reached_by_others = Some(now);
+        }
+    }
+
+    /// Whether another node has reached it within so long.
+    pub(crate) fn is_reached_by_others(&self, now: Mono, within: Span) -> bool {
+        self.reached_by_others.is_some_and(|at| now.since(at) < within)
     }
 
     pub(crate) fn condition(&self) -> Condition {
         self.condition
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.condition == Condition::Up
     }
 
     pub(crate) fn round_trip(&self) -> Option<Span> {
@@ -101,13 +144,14 @@ impl Watched {
         now >= self.next_probe
     }
 
-    pub(crate) fn on_probe_sent(&mut self, now: Mono, nonce: u64, next_probe: Mono, config: &Config) {
+    pub(crate) fn on_probe_sent(&mut self, now: Mono, nonce: u64, next_probe: Mono, timeout: Span) {
         self.next_probe = next_probe;
-        self.outstanding.push_back(Outstanding { nonce, sent: now, missed_at: now + config.probe_timeout });
+        self.outstanding.push_back(Outstanding { nonce, sent: now, missed_at: now + timeout });
     }
 
-    /// Draws the conclusions of time gone by.
-    pub(crate) fn on_time(&mut self, now: Mono, config: &Config) {
+    /// Draws the conclusions of time gone by. True if a probe was missed.
+    pub(crate) fn on_time(&mut self, now: Mono, config: &Config) -> bool {
+        let before = self.missed;
         while self.outstanding.front().is_some_and(|probe| now >= probe.missed_at) {
             self.outstanding.pop_front();
             self.missed = self.missed.saturating_add(1);
@@ -118,6 +162,7 @@ impl Watched {
         if now >= self.down_at {
             self.condition = Condition::Down;
         }
+        self.missed > before
     }
 
     /// We woke up late, and what arrived meanwhile may still wait to be read: gives the peer time for one more probe.
@@ -140,6 +185,8 @@ impl Watched {
         let at = self.outstanding.iter().position(|probe| probe.nonce == nonce)?;
         let sent = self.outstanding.drain(..=at).next_back().map(|probe| probe.sent)?;
         self.missed = 0;
+        self.asked = None;
+        self.reached_by_others = None;
         self.condition = Condition::Up;
         self.keep_rhythm(now, config);
         let sample = now.since(sent);

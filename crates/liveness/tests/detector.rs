@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use liveness::{Condition, Config, Detector, Probe};
+use liveness::{Condition, Config, Detector, Outgoing, Report};
 use stdx::{Mono, Span, marks};
 
 const ROUND_TRIP: Span = Span::millis(2);
@@ -14,14 +14,25 @@ struct Bench {
     silent: BTreeSet<u32>,
     /// Echoes on their way: when they arrive, from whom, and their nonce.
     echoes: BTreeSet<(Mono, u32, u64)>,
-    probes: Vec<(Mono, Probe<u32>)>,
+    probes: Vec<(Mono, u32, u64)>,
+    /// How those that answer us report on those that do not: not at all, or whether they reached them.
+    helpers: Option<bool>,
+    asks: Vec<(Mono, u32, u32)>,
 }
 
 impl Bench {
     fn new(peers: u32) -> Bench {
         let mut detector = Detector::new(Config::default(), 7);
         detector.watch(Mono(0), &(0..peers).collect());
-        Bench { now: Mono(0), detector, silent: BTreeSet::new(), echoes: BTreeSet::new(), probes: Vec::new() }
+        Bench {
+            now: Mono(0),
+            detector,
+            silent: BTreeSet::new(),
+            echoes: BTreeSet::new(),
+            probes: Vec::new(),
+            helpers: Some(false),
+            asks: Vec::new(),
+        }
     }
 
     /// Lets `span` pass, waking the detector whenever it asks for it.
@@ -50,10 +61,21 @@ impl Bench {
     }
 
     fn tick(&mut self) {
-        for probe in self.detector.tick(self.now) {
-            self.probes.push((self.now, probe));
-            if !self.silent.contains(&probe.to) {
-                self.echoes.insert((self.now + ROUND_TRIP, probe.to, probe.nonce));
+        for outgoing in self.detector.tick(self.now) {
+            match outgoing {
+                Outgoing::Probe { to, nonce } => {
+                    self.probes.push((self.now, to, nonce));
+                    if !self.silent.contains(&to) {
+                        self.echoes.insert((self.now + ROUND_TRIP, to, nonce));
+                    }
+                }
+                Outgoing::Ask { to, about, nonce } => {
+                    self.asks.push((self.now, to, about));
+                    if let Some(reached) = self.helpers {
+                        self.detector.on_report(self.now, about, nonce, reached);
+                    }
+                }
+                Outgoing::Report(report) => panic!("nobody asked: {report:?}"),
             }
         }
         let next = self.detector.next_deadline();
@@ -81,8 +103,8 @@ fn peers_that_answer_are_up_and_measured() {
 }
 
 /// Each peer came up once, in the order of the first probes.
-fn all_up(peers: &[u32], probes: &[(Mono, Probe<u32>)]) -> Vec<(u32, Condition)> {
-    let first = |peer: &u32| probes.iter().position(|(_, probe)| probe.to == *peer);
+fn all_up(peers: &[u32], probes: &[(Mono, u32, u64)]) -> Vec<(u32, Condition)> {
+    let first = |peer: &u32| probes.iter().position(|(_, to, _)| to == peer);
     let mut peers = peers.to_vec();
     peers.sort_by_key(first);
     peers.into_iter().map(|peer| (peer, Condition::Up)).collect()
@@ -186,13 +208,13 @@ fn probes_keep_their_mean_and_do_not_fall_into_step() {
     bench.pass(Span::secs(60));
     let mut per_peer: BTreeMap<u32, u64> = BTreeMap::new();
     let mut at_once: BTreeMap<u64, u64> = BTreeMap::new();
-    for (at, probe) in &bench.probes {
-        *per_peer.entry(probe.to).or_default() += 1;
+    for (at, to, _) in &bench.probes {
+        *per_peer.entry(*to).or_default() += 1;
         *at_once.entry(at.0 / 5_000).or_default() += 1;
     }
     assert!(per_peer.len() == 100 && per_peer.values().all(|n| (110..=130).contains(n)), "{per_peer:?}");
     assert!(at_once.values().all(|n| *n <= 10), "an even spread gives one in five milliseconds");
-    let nonces: BTreeSet<u64> = bench.probes.iter().map(|(_, probe)| probe.nonce).collect();
+    let nonces: BTreeSet<u64> = bench.probes.iter().map(|(_, _, nonce)| *nonce).collect();
     assert_eq!(nonces.len(), bench.probes.len());
 }
 
@@ -206,7 +228,7 @@ fn the_watched_set_is_exactly_what_was_asked_for() {
     assert_eq!(bench.condition(3), Condition::Unknown);
     bench.probes.clear();
     bench.pass(Span::secs(5));
-    assert_eq!(bench.probes.iter().map(|(_, probe)| probe.to).collect::<BTreeSet<_>>(), [1, 2, 3].into());
+    assert_eq!(bench.probes.iter().map(|(_, to, _)| *to).collect::<BTreeSet<_>>(), [1, 2, 3].into());
     bench.detector.watch(bench.now, &BTreeSet::new());
     assert_eq!(bench.detector.next_deadline(), None);
     assert_eq!(bench.detector.phi(bench.now, &1), 0);
@@ -220,4 +242,60 @@ fn the_same_seed_gives_the_same_probes() {
         bench.probes
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_peer_that_others_reach_lives_behind_a_broken_link() {
+    let mut bench = Bench::new(6);
+    bench.pass(Span::secs(10));
+    bench.silent.insert(5);
+    bench.helpers = Some(true);
+    bench.pass(Span::secs(10));
+    assert_eq!(bench.condition(5), Condition::Down, "what others reach, we do not");
+    assert!(bench.detector.is_reached_by_others(bench.now, &5));
+    let first: Vec<_> = bench.asks.iter().filter(|(at, _, _)| *at == bench.asks[0].0).collect();
+    assert_eq!(first.len(), 3, "a few are asked, not all");
+    assert!(bench.asks.iter().all(|(_, to, about)| *about == 5 && *to != 5));
+    bench.helpers = Some(false);
+    bench.pass(Span::secs(10));
+    assert!(!bench.detector.is_reached_by_others(bench.now, &5), "it was long ago");
+}
+
+#[test]
+fn a_report_that_was_not_asked_for_says_nothing() {
+    let mut bench = Bench::new(2);
+    bench.detector.on_report(Mono(0), 1, 99, true);
+    assert!(!bench.detector.is_reached_by_others(Mono(0), &1));
+}
+
+#[test]
+fn whoever_hears_nothing_from_helpers_either_waits_longer() {
+    let suspected_after = |helpers| {
+        let mut bench = Bench::new(4);
+        bench.helpers = helpers;
+        bench.silent.insert(3);
+        bench.pass(Span::secs(20));
+        bench.silent.insert(2);
+        let begun = bench.now;
+        while bench.condition(2) == Condition::Up {
+            bench.pass(Span::millis(50));
+        }
+        bench.now - begun
+    };
+    let (with, without) = (suspected_after(Some(false)), suspected_after(None));
+    assert!(without > with, "{without:?} is not longer than {with:?}");
+}
+
+#[test]
+fn probes_are_made_for_others_and_reported_on() {
+    let mut bench = Bench::new(2);
+    let probe = bench.detector.on_asked(bench.now, 0, 1, 7);
+    let Some(Outgoing::Probe { to: 1, nonce }) = probe else { panic!("not probed: {probe:?}") };
+    let report = Outgoing::Report(Report { to: 0, about: 1, nonce: 7, reached: true });
+    assert_eq!(bench.detector.on_echo(bench.now, 1, nonce), Some(report));
+    assert_eq!(bench.detector.on_asked(bench.now, 0, 9, 8), None, "a stranger is not probed");
+    bench.detector.on_asked(bench.now, 0, 1, 8);
+    let end = bench.now + Config::default().probe_timeout;
+    let failed = Outgoing::Report(Report { to: 0, about: 1, nonce: 8, reached: false });
+    assert!(bench.detector.tick(end).contains(&failed));
 }

@@ -1,6 +1,7 @@
 //! Nodes over model engines on a perfect network, one scenario per test. The simulator does the rest; these are the
 //! first to fail and the easiest to read.
 
+use liveness::Condition;
 use node::proto::{
     Admin, Bucket, ClientId, Config, Context, Durability, Genesis, Get, ItemKey, Join, Level, Mode, Put, Refusal,
     Request, Response, Rule, Scan, Scope, Value,
@@ -17,6 +18,8 @@ struct Cluster {
     queue: VecDeque<(NodeId, NodeInput)>,
     replies: BTreeMap<ClientId, Response>,
     left: BTreeSet<NodeId>,
+    /// Links that lose everything, one way.
+    cut: BTreeSet<(NodeId, NodeId)>,
     now: Mono,
     clients: u64,
 }
@@ -29,6 +32,7 @@ impl Cluster {
             queue: VecDeque::new(),
             replies: BTreeMap::new(),
             left: BTreeSet::new(),
+            cut: BTreeSet::new(),
             now: Mono(1),
             clients: 0,
         };
@@ -64,6 +68,7 @@ impl Cluster {
     fn carry_out(&mut self, at: NodeId, effects: Vec<NodeEffect>) {
         for effect in effects {
             match effect {
+                NodeEffect::Send { to, .. } if self.cut.contains(&(at, to)) => {}
                 NodeEffect::Send { to, message } if self.nodes.contains_key(&to) => {
                     self.queue.push_back((to, NodeInput::Peer { from: at, message }));
                 }
@@ -369,4 +374,23 @@ fn a_join_goes_on_without_a_dead_node_which_hands_over_when_it_is_back() {
     }
     let copies: Vec<usize> = (1..=5).map(|id| cluster.copies(id)).collect();
     assert_eq!(copies.iter().sum::<usize>(), 3 * (40 + alone.len()), "{copies:?}");
+}
+
+#[test]
+fn a_node_behind_a_broken_link_is_not_taken_for_dead() {
+    let mut cluster = Cluster::of(3, 3);
+    let (one, three) = (NodeId(1), NodeId(3));
+    cluster.cut.extend([(one, three), (three, one)]);
+    cluster.run();
+    let seen = |cluster: &mut Cluster, by: u128, of: u128| {
+        let status = cluster.status(by);
+        let member = status.members.iter().find(|member| member.member.id == NodeId(of)).expect("it is a member");
+        (member.condition, member.reached_by_others)
+    };
+    assert_eq!(seen(&mut cluster, 1, 3), (Condition::Down, true));
+    assert_eq!(seen(&mut cluster, 3, 1), (Condition::Down, true));
+    assert_eq!(seen(&mut cluster, 2, 3), (Condition::Up, false));
+    cluster.nodes.remove(&three);
+    cluster.run();
+    assert_eq!(seen(&mut cluster, 1, 3), (Condition::Down, false), "now nobody reaches it");
 }

@@ -8,12 +8,14 @@
 mod explain;
 mod forward;
 mod read;
+mod route;
 mod scan;
 mod write;
 
 pub(crate) use explain::{Explaining, on_explain, on_inspected};
 pub(crate) use forward::Forwarding;
 pub(crate) use read::Reading;
+pub(crate) use route::Routes;
 pub(crate) use scan::{PAGE_BYTES, Scanning};
 pub(crate) use write::{Writing, check_key};
 

@@ -4,6 +4,7 @@
 //! Invariant: a dot is handed out once; its incarnation is durable before the first dot.
 
 use crate::config::Config;
+use crate::coordinator::Routes;
 use crate::event::{Change, Event};
 use crate::fences::{Absent, Fences};
 use crate::history::History;
@@ -14,7 +15,7 @@ use crate::quorum::{Group, Need};
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
 use causal::{Actor, Dot, HybridClock, Stamp};
-use liveness::{Condition, Detector};
+use liveness::{Condition, Detector, Outgoing, Report};
 use ring::{Member, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) prng: Prng,
     pub(crate) history: History,
     pub(crate) detector: Detector<NodeId>,
+    /// How fast those answer to whom requests are handed.
+    pub(crate) routes: Routes,
     /// How far each node has said it is; our own entry is what we have durably and have said.
     pub(crate) progress: BTreeMap<NodeId, Progress>,
     /// The furthest fences of replicas that have refused us.
@@ -64,6 +67,7 @@ impl Core {
             prng: Prng::keyed(seed, "machine", &[]),
             history,
             detector,
+            routes: Routes::default(),
             progress: BTreeMap::new(),
             heard: Fences::default(),
             absent: Absent::default(),
@@ -82,6 +86,17 @@ impl Core {
     pub(crate) fn send(&mut self, to: NodeId, message: Message) {
         debug_assert_ne!(to, self.node, "a node does not send to itself");
         self.out.push(Effect::Send { to, message });
+    }
+
+    pub(crate) fn send_probe(&mut self, outgoing: Outgoing<NodeId>) {
+        match outgoing {
+            Outgoing::Probe { to, nonce } => self.send(to, Message::Ping { nonce }),
+            Outgoing::Ask { to, about, nonce } => self.send(to, Message::ProbeFor { about, nonce }),
+            Outgoing::Report(report) => {
+                let Report { to, about, nonce, reached } = report;
+                self.send(to, Message::ProbedFor { about, nonce, reached });
+            }
+        }
     }
 
     pub(crate) fn reply(&mut self, client: ClientId, response: Response) {
@@ -274,6 +289,16 @@ impl Core {
 
     pub(crate) fn is_down(&self, node: NodeId) -> bool {
         self.condition(node) == Condition::Down
+    }
+
+    /// True if a node is down as far as anybody knows: neither we nor those whom we asked reach it.
+    pub(crate) fn is_dead(&self, node: NodeId) -> bool {
+        self.is_down(node) && !self.is_reached_by_others(node)
+    }
+
+    /// True if others reach a node that did not answer us lately.
+    pub(crate) fn is_reached_by_others(&self, node: NodeId) -> bool {
+        self.detector.is_reached_by_others(self.now.mono, &node)
     }
 
     pub(crate) fn is_usable(&self, node: NodeId) -> bool {

@@ -69,7 +69,7 @@ impl Core {
 
     /// Finds out which participants the change under way can do without.
     pub(crate) fn update_absent(&mut self) {
-        let down: BTreeSet<NodeId> = self.participants().into_iter().filter(|node| self.is_down(*node)).collect();
+        let down: BTreeSet<NodeId> = self.participants().into_iter().filter(|node| self.is_dead(*node)).collect();
         let views = (self.stable(), self.epoch());
         if self.absent.asked == (views, down.clone()) {
             return;

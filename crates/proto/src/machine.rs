@@ -270,12 +270,30 @@ impl Machine {
             }
             Message::Differ { session, spots } => self.anti_entropy.on_differ(core, from, session, spots),
             Message::Fetch { epoch, patches } => self.anti_entropy.on_fetch(core, from, epoch, patches),
-            Message::Ping { nonce } => core.send(from, Message::Pong { nonce }),
-            Message::Pong { nonce } => {
-                core.detector.on_echo(core.now.mono, from, nonce);
+            Message::Ping { .. } | Message::Pong { .. } | Message::ProbeFor { .. } | Message::ProbedFor { .. } => {
+                self.on_probe_message(from, message);
             }
             other => self.on_membership_message(from, other),
         }
+    }
+
+    fn on_probe_message(&mut self, from: NodeId, message: Message) {
+        let core = &mut self.core;
+        let now = core.now.mono;
+        let outgoing = match message {
+            Message::Ping { nonce } => {
+                core.send(from, Message::Pong { nonce });
+                None
+            }
+            Message::Pong { nonce } => core.detector.on_echo(now, from, nonce),
+            Message::ProbeFor { about, nonce } => core.detector.on_asked(now, from, about, nonce),
+            Message::ProbedFor { about, nonce, reached } => {
+                core.detector.on_report(now, about, nonce, reached);
+                None
+            }
+            other => unreachable!("not about reachability: {other:?}"),
+        };
+        outgoing.into_iter().for_each(|outgoing| core.send_probe(outgoing));
     }
 
     fn on_membership_message(&mut self, from: NodeId, message: Message) {
@@ -430,8 +448,8 @@ impl Machine {
 
     fn on_tick(&mut self) {
         let now = self.core.now.mono;
-        for probe in self.core.detector.tick(now) {
-            self.core.send(probe.to, Message::Ping { nonce: probe.nonce });
+        for outgoing in self.core.detector.tick(now) {
+            self.core.send_probe(outgoing);
         }
         for id in self.ops.due(now) {
             self.wake(id);

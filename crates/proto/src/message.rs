@@ -364,6 +364,22 @@ pub enum Message {
         /// As asked.
         nonce: u64,
     },
+    /// I do not reach this node: do you?
+    ProbeFor {
+        /// Whom to ask.
+        about: NodeId,
+        /// Carried back.
+        nonce: u64,
+    },
+    /// What came of it.
+    ProbedFor {
+        /// As asked.
+        about: NodeId,
+        /// As asked.
+        nonce: u64,
+        /// It has answered.
+        reached: bool,
+    },
 }
 
 impl Message {
@@ -379,7 +395,9 @@ impl Message {
             | Message::Accepted { .. }
             | Message::Nack { .. }
             | Message::Ping { .. }
-            | Message::Pong { .. } => Lane::Control,
+            | Message::Pong { .. }
+            | Message::ProbeFor { .. }
+            | Message::ProbedFor { .. } => Lane::Control,
             _ => Lane::Data,
         }
     }

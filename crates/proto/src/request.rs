@@ -382,6 +382,12 @@ pub struct MemberStatus {
     pub seed: bool,
     /// How it looks from here.
     pub condition: liveness::Condition,
+    /// It does not answer this node, but others reach it: a link is broken, not the node.
+    pub reached_by_others: bool,
+    /// How long a probe takes there and back, smoothed; `None` before the first.
+    pub round_trip: Option<Span>,
+    /// How surprising its silence is, in hundredths of phi (Hayashibara et al. 2004).
+    pub phi: u32,
     /// How far it is.
     pub progress: Progress,
     /// Partition copies it is responsible for, in the default bucket.

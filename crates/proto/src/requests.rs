@@ -223,6 +223,9 @@ impl Machine {
             leaving,
             seed: view.is_seed(member.id),
             condition: core.condition(member.id),
+            reached_by_others: core.is_reached_by_others(member.id),
+            round_trip: core.detector.round_trip(&member.id),
+            phi: core.detector.phi(core.now.mono, &member.id),
             progress: core.progress.get(&member.id).copied().unwrap_or_else(Progress::default),
             copies: view.ring.shares(n).get(&member.id).copied().unwrap_or(0),
         }

@@ -10,6 +10,7 @@ use ring::NodeId;
 use stdx::Span;
 use storage::{Seq, StorageError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Events that may wait. More than the machine coordinates at once would only wait longer to be refused.
 pub(crate) const EVENTS_MAX: usize = 4_096;
@@ -20,8 +21,10 @@ pub(crate) enum Event {
     Client {
         /// What.
         request: Request,
-        /// How long it waits.
-        within: Option<Span>,
+        /// How long it may take, from when it was asked.
+        within: Span,
+        /// When it was asked.
+        asked: Instant,
         /// Where the answer goes.
         reply: oneshot::Sender<Response>,
     },

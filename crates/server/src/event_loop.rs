@@ -11,7 +11,7 @@ use std::time::Duration;
 use node::{LocalItems, Node, NodeEffect, NodeInput};
 use proto::{Refusal, Response};
 use std::sync::Arc;
-use stdx::Now;
+use stdx::{Now, Span};
 use storage::Engine;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
@@ -22,6 +22,7 @@ use crate::counters::Counters;
 use crate::disk_thread::DiskThread;
 use crate::event::Event;
 use crate::notes;
+use crate::patience;
 use crate::peer::directory::Directory;
 use crate::phase::{Ended, PhaseCell};
 use crate::replies::Replies;
@@ -109,9 +110,19 @@ impl<E: Engine> EventLoop<E> {
 
     fn on_event(&mut self, now: Now, event: Event) {
         match event {
-            Event::Client { request, within, reply } => {
-                let client = self.replies.insert(reply);
-                self.input(now, NodeInput::Client { client, request, within });
+            Event::Client { request, within, asked, reply } => {
+                let queued = self.clock.instant(now.mono).saturating_duration_since(asked);
+                match patience::left(within, Span::micros(queued.as_micros() as u64)) {
+                    Some(left) => {
+                        let client = self.replies.insert(reply);
+                        self.input(now, NodeInput::Client { client, request, within: Some(left) });
+                    }
+                    None => {
+                        self.counters.shed.add(1);
+                        // Whoever asked may have gone away meanwhile.
+                        let _ = reply.send(Response::Refused(Refusal::Overloaded));
+                    }
+                }
             }
             Event::Peer { from, messages } => {
                 for message in messages {

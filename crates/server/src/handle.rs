@@ -11,6 +11,7 @@ use ring::NodeId;
 use stdx::Span;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::counters::Counters;
@@ -50,7 +51,8 @@ impl Handle {
         }
         let write = is_write(&request);
         let (reply, answer) = oneshot::channel();
-        match self.events.try_send(Event::Client { request, within, reply }) {
+        let within = within.unwrap_or(self.shared.limits.request_time);
+        match self.events.try_send(Event::Client { request, within, asked: Instant::now(), reply }) {
             Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
             Err(TrySendError::Full(_)) => {
                 self.shared.counters.shed.add(1);

@@ -22,6 +22,7 @@ mod join;
 mod names;
 mod notes;
 mod origin;
+mod patience;
 mod peer;
 mod phase;
 mod readdress;
@@ -38,6 +39,7 @@ pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};
 
+pub use liveness;
 pub use node::{LocalItem, LocalItems};
 pub use proto;
 pub use ring;

@@ -37,6 +37,8 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Nack { ballot, .. } => ("Nack", ballot.counter),
         Message::Ping { nonce } => ("Ping", *nonce),
         Message::Pong { nonce } => ("Pong", *nonce),
+        Message::ProbeFor { nonce, .. } => ("ProbeFor", *nonce),
+        Message::ProbedFor { nonce, .. } => ("ProbedFor", *nonce),
     }
 }
 

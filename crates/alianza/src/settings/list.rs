@@ -77,6 +77,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("siblings-max", "COUNT", "100", "Versions of an item that may stand side by side"),
     one("gossip-every", "TIME", "1s", "Time between two exchanges of the history with another node"),
     one("compare-every", "TIME", "1s", "Time between two comparisons of data with another node; 0 switches them off"),
+    one(
+        "failure-detection",
+        "MODE",
+        "balanced",
+        "How soon a silent node is held to be down: fast (1s), balanced (3s), reliable (15s)",
+    ),
     one("join-patience", "TIME", "60s", "How long to try the seeds before giving up"),
     one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
     one("memtable", "SIZE", "8MiB", "Memory for data not yet written out; fixed when the data directory is made"),

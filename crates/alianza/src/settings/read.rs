@@ -101,7 +101,17 @@ fn node(from: &Reader<'_>) -> Result<server::proto::Config, Failure> {
         key_bytes_max: from.size("key-max")? as usize,
         gossip_every: from.span("gossip-every")?,
         compare_every: from.span("compare-every")?,
+        liveness: liveness(from)?,
         ..server::proto::Config::default()
+    })
+}
+
+fn liveness(from: &Reader<'_>) -> Result<server::liveness::Config, Failure> {
+    from.read("failure-detection", "fast, balanced or reliable", |text| match text {
+        "fast" => Some(server::liveness::Config::fast()),
+        "balanced" => Some(server::liveness::Config::default()),
+        "reliable" => Some(server::liveness::Config::reliable()),
+        _ => None,
     })
 }
 

@@ -8,6 +8,7 @@ use super::explain::{WireExplainAsk, WireExplained};
 use super::gossip::{WireEvents, WireGossip, WirePullEvents};
 use super::item::WireItem;
 use super::list;
+use super::node::WireId;
 use super::paxos::{WireAccept, WireNack, WireOnBallot, WirePromise};
 use super::stream::{WireOffer, WirePush, WirePushed, WireWant};
 use super::tree::{WireCompare, WireDiffer, WireFetch};
@@ -19,7 +20,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 40"
+                26, 27, 40, 60, 61"
     )]
     kind: Option<WireKind>,
 }
@@ -83,6 +84,10 @@ enum WireKind {
     Explained(Box<WireExplained>),
     #[prost(message, tag = "40")]
     Fetch(WireFetch),
+    #[prost(message, tag = "60")]
+    ProbeFor(WireProbeFor),
+    #[prost(message, tag = "61")]
+    ProbedFor(WireProbeFor),
 }
 
 impl From<&Message> for WireMessage {
@@ -132,6 +137,12 @@ impl From<&Message> for WireKind {
             Message::Nack { epoch, ballot, promised } => WireKind::Nack(WireNack::new(*epoch, ballot, promised)),
             Message::Ping { nonce } => WireKind::Ping(WireNonce { nonce: *nonce }),
             Message::Pong { nonce } => WireKind::Pong(WireNonce { nonce: *nonce }),
+            Message::ProbeFor { about, nonce } => {
+                WireKind::ProbeFor(WireProbeFor { about: about.into(), nonce: *nonce, reached: false })
+            }
+            Message::ProbedFor { about, nonce, reached } => {
+                WireKind::ProbedFor(WireProbeFor { about: about.into(), nonce: *nonce, reached: *reached })
+            }
         }
     }
 }
@@ -158,6 +169,12 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Pushed(body) => Ok(body.into()),
             WireKind::Ping(WireNonce { nonce }) => Ok(Message::Ping { nonce }),
             WireKind::Pong(WireNonce { nonce }) => Ok(Message::Pong { nonce }),
+            WireKind::ProbeFor(WireProbeFor { about, nonce, .. }) => {
+                Ok(Message::ProbeFor { about: about.into(), nonce })
+            }
+            WireKind::ProbedFor(WireProbeFor { about, nonce, reached }) => {
+                Ok(Message::ProbedFor { about: about.into(), nonce, reached })
+            }
             WireKind::Compare(body) => body.try_into(),
             WireKind::Differ(body) => Ok(body.into()),
             WireKind::Fetch(body) => body.try_into(),
@@ -171,6 +188,17 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Nack(body) => body.try_into(),
         }
     }
+}
+
+/// A probe made for somebody, and what came of it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireProbeFor {
+    #[prost(message, required, tag = "1")]
+    about: WireId,
+    #[prost(fixed64, tag = "2")]
+    nonce: u64,
+    #[prost(bool, tag = "3")]
+    reached: bool,
 }
 
 /// What a probe carries, and its answer carries back.

@@ -7,6 +7,7 @@ use super::{all, list, need};
 use crate::error::DecodeError;
 use liveness::Condition;
 use proto::{Epoch, MemberStatus, Status};
+use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireStatus {
@@ -94,6 +95,12 @@ struct WireMemberStatus {
     progress: WireProgress,
     #[prost(uint32, tag = "6")]
     copies: u32,
+    #[prost(bool, tag = "60")]
+    reached_by_others: bool,
+    #[prost(uint64, optional, tag = "61")]
+    round_trip_micros: Option<u64>,
+    #[prost(uint32, tag = "62")]
+    phi: u32,
 }
 
 impl From<&MemberStatus> for WireMemberStatus {
@@ -105,6 +112,9 @@ impl From<&MemberStatus> for WireMemberStatus {
             condition: wire_condition(status.condition),
             progress: WireProgress::from(&status.progress),
             copies: status.copies,
+            reached_by_others: status.reached_by_others,
+            round_trip_micros: status.round_trip.map(Span::as_micros),
+            phi: status.phi,
         }
     }
 }
@@ -120,6 +130,9 @@ impl TryFrom<WireMemberStatus> for MemberStatus {
             condition: condition(wire.condition)?,
             progress: wire.progress.into(),
             copies: wire.copies,
+            reached_by_others: wire.reached_by_others,
+            round_trip: wire.round_trip_micros.map(Span::micros),
+            phi: wire.phi,
         })
     }
 }

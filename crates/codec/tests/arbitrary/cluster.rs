@@ -1,6 +1,6 @@
 //! Events, acceptors, statuses, handshakes.
 
-use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, text};
+use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, span, text};
 use causal::Stamp;
 use codec::{HandshakeRefusal, Hello, MetaRecord, Role, Welcome};
 use liveness::Condition;
@@ -69,12 +69,16 @@ pub(crate) fn meta() -> BoxedStrategy<MetaRecord> {
 fn member_status() -> BoxedStrategy<MemberStatus> {
     let conditions = [Condition::Unknown, Condition::Up, Condition::Suspect, Condition::Down];
     let condition = proptest::sample::select(conditions.to_vec());
-    (member(), any::<bool>(), any::<bool>(), condition, progress(), any::<u32>())
-        .prop_map(|(member, leaving, seed, condition, progress, copies)| MemberStatus {
+    let seen = (condition, any::<bool>(), proptest::option::of(span()), any::<u32>());
+    (member(), any::<bool>(), any::<bool>(), seen, progress(), any::<u32>())
+        .prop_map(|(member, leaving, seed, seen, progress, copies)| MemberStatus {
             member,
             leaving,
             seed,
-            condition,
+            condition: seen.0,
+            reached_by_others: seen.1,
+            round_trip: seen.2,
+            phi: seen.3,
             progress,
             copies,
         })

@@ -139,6 +139,12 @@ fn control_message() -> BoxedStrategy<Message> {
         (epoch(), ballot(), ballot()).prop_map(|(epoch, ballot, promised)| Message::Nack { epoch, ballot, promised }),
         number().prop_map(|nonce| Message::Ping { nonce }),
         number().prop_map(|nonce| Message::Pong { nonce }),
+        (node(), number()).prop_map(|(about, nonce)| Message::ProbeFor { about, nonce }),
+        (node(), number(), any::<bool>()).prop_map(|(about, nonce, reached)| Message::ProbedFor {
+            about,
+            nonce,
+            reached
+        }),
     ]
     .boxed()
 }

@@ -1,7 +1,9 @@
 //! One request handed to a node that holds the key. A node that cannot be reached is passed over for the next one.
 //!
 //! A write that was handed on and then not answered may have been applied; handing it to another replica makes a second
-//! version with the same value, which is why only an unreachable node is passed over, never a slow one.
+//! version with the same value, which is why only an unreachable node is passed over later, never a slow one; who is slow is
+//! left out when the first node is chosen. (Reads are not handed on: whoever is asked asks all replicas at once and takes the
+//! first answers, so a slow replica does not slow them down.)
 
 use super::{Asker, Operation, Operations};
 use crate::core::Core;
@@ -21,13 +23,14 @@ pub(crate) struct Forwarding {
     what: &'static str,
     key: ItemKey,
     to: NodeId,
+    sent: Mono,
     /// Other nodes that could take it.
     others: Vec<NodeId>,
     deadline: Mono,
 }
 
 impl Forwarding {
-    /// Hands a request to the first of `nodes` that looks reachable; there must be at least one.
+    /// Hands a request to the best of `nodes`; there must be at least one.
     pub(crate) fn start(
         ops: &mut Operations,
         core: &mut Core,
@@ -38,30 +41,33 @@ impl Forwarding {
         mut nodes: Vec<NodeId>,
         within: Span,
     ) {
-        // A stable sort keeps the order of the preference list among the usable ones.
-        nodes.sort_by_key(|node| !core.is_usable(*node));
         nodes.retain(|node| *node != core.node);
+        core.routes.order(core.now.mono, &mut nodes, |node| core.is_usable(node));
         if nodes.is_empty() {
             return ops.refuse(core, &asker, Refusal::NoAnswer { write: false });
         }
         let to = nodes.remove(0);
-        let deadline = core.now.mono + within;
-        let forwarding = Forwarding { asker, request, what, key, to, others: nodes, deadline };
+        let sent = core.now.mono;
+        let deadline = sent + within;
+        let mut forwarding = Forwarding { asker, request, what, key, to, sent, others: nodes, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
         ops.put_back(id, Operation::Forward(forwarding), deadline);
     }
 
-    fn send(&self, core: &mut Core, id: OpId) {
+    fn send(&mut self, core: &mut Core, id: OpId) {
         let (name, uri) = core.name_of(self.to);
         core.note(Note::Forwarded { what: self.what, key: self.key.clone(), name, uri });
         let within = self.deadline.since(core.now.mono);
         core.send(self.to, Message::Forward { op: id, request: self.request.clone(), within });
+        core.routes.on_sent(self.to);
+        self.sent = core.now.mono;
     }
 
     /// The other node has answered.
     pub(crate) fn on_answer(self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, response: Response) {
         if from == self.to {
+            core.routes.on_answer(core.now.mono, from, self.sent);
             ops.answer(core, &self.asker, response);
         } else {
             self.keep(ops, id);
@@ -71,6 +77,7 @@ impl Forwarding {
     /// A node cannot be reached: if it is ours, try the next one.
     pub(crate) fn on_unreachable(mut self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         if peer == self.to {
+            core.routes.on_given_up(core.now.mono, peer, self.sent);
             if self.others.is_empty() {
                 return self.give_up(ops, core);
             }
@@ -83,6 +90,7 @@ impl Forwarding {
     /// Time has passed.
     pub(crate) fn on_time(self, ops: &mut Operations, core: &mut Core, id: OpId) {
         if core.now.mono >= self.deadline {
+            core.routes.on_given_up(core.now.mono, self.to, self.sent);
             self.give_up(ops, core);
         } else {
             self.keep(ops, id);

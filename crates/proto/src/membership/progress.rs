@@ -202,6 +202,7 @@ pub(crate) fn tell_peers(core: &mut Core) {
     let watched = core.participants().into_iter().filter(|node| *node != own).collect();
     let now = core.now.mono;
     core.detector.watch(now, &watched);
+    core.routes.keep(|node| watched.contains(&node));
     core.out.push(Effect::Peers(members));
 }
 

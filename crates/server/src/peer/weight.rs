@@ -44,7 +44,9 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::Accepted { .. }
         | Message::Nack { .. }
         | Message::Ping { .. }
-        | Message::Pong { .. } => 0,
+        | Message::Pong { .. }
+        | Message::ProbeFor { .. }
+        | Message::ProbedFor { .. } => 0,
     }
 }
 
