@@ -71,6 +71,7 @@ fn member_json(status: &Status, member: &MemberStatus) -> Value {
 fn condition(member: &MemberStatus, status: &Status) -> &'static str {
     match member.condition {
         _ if member.member.id == status.node => "up",
+        Condition::Down if member.reached_by_others => "down, but others reach it",
         condition => condition_text(condition),
     }
 }
@@ -81,7 +82,6 @@ pub(crate) fn condition_text(condition: Condition) -> &'static str {
         Condition::Unknown => "unknown",
         Condition::Up => "up",
         Condition::Suspect => "suspect",
-        Condition::Down if member.reached_by_others => "down, but others reach it",
         Condition::Down => "down",
     }
 }
