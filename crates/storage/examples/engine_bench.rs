@@ -5,7 +5,7 @@
 //!     DIRECTORY [VALUE_BYTES [KEYS [MEMTABLE_MIB [CACHE_MIB]]]]
 //! ```
 //!
-//! Keys are a 2-byte partition (of 4096) and a 20-byte token. The figures in docs/adr/0002 come from here.
+//! Keys are a 2-byte partition (of 4096) and a 20-byte token. The figures in docs/adr/0008 come from here.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement ends at the first failure and prints")]
 
 use std::env;

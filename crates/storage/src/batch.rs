@@ -45,7 +45,7 @@ pub enum Change {
     },
 }
 
-/// Changes to apply together; see [`crate::Engine::apply`] for the one exception, long range deletions.
+/// Changes to apply together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     changes: Vec<Change>,

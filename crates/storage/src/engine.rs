@@ -5,6 +5,7 @@
 //! batch applied before it (group commit).
 //!
 //! Invariant: after a failed apply or a failed sync every later apply and sync fails with `Poisoned`; reads may go on.
+//! Two failures harm nothing: a refusal of the batch itself, and `Full`, after which writes go on once there is room.
 //! Refuses to know files, threads and timing.
 
 use std::fmt;
@@ -45,19 +46,15 @@ pub trait Reader {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError>;
 
     /// Visits the keys from `start` (inclusive) to `end` (exclusive; `None` is the end of the space) in ascending
-    /// order, as they were when the scan began.
+    /// order, as they were when the scan began, however long it takes and whatever is written meanwhile.
     fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError>;
 }
 
 /// A store of atomic batches with deferred durability.
 pub trait Engine: Reader {
     /// Applies `batch`: atomic, visible to every read at once, durable only when a sync reports its number or a later
-    /// one. A batch that breaks a bound (`KeyEmpty`, `KeyTooLong`, `ValueTooLong`) is refused whole and harms nothing;
-    /// any other failure poisons the engine.
-    ///
-    /// One exception to atomicity: a range deletion may go in several steps, all before the rest of the batch. A crash
-    /// amid them leaves a part of the range deleted and nothing else of the batch done. Therefore put the record that
-    /// says "this range is gone" in the same batch and repeat the batch when the record is missing.
+    /// one. A batch that breaks a bound (`KeyEmpty`, `KeyTooLong`, `ValueTooLong`) and one for which there is no room
+    /// (`Full`) are refused whole and harm nothing; any other failure poisons the engine.
     fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError>;
 
     /// The number of the last applied batch.
@@ -76,5 +73,6 @@ pub trait Engine: Reader {
 /// Makes applied batches durable.
 pub trait Syncer: Send {
     /// Blocks until everything applied before the call is durable, and returns the last number that is durable now.
+    /// After `Full` what was applied stays visible, is not durable, and may become so by another call.
     fn sync(&mut self) -> Result<Seq, StorageError>;
 }

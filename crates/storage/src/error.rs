@@ -35,6 +35,16 @@ pub enum StorageError {
         /// What was there.
         got: String,
     },
+    /// Batches that were durable are gone from the journal. The directory was left as it is; the node that it belongs to
+    /// must be treated as one that lost its disk, because others rely on what it acknowledged.
+    WritesLost {
+        /// The journal.
+        path: PathBuf,
+        /// The last batch that is whole, counted over the life of the directory.
+        kept: u64,
+        /// A batch that was durable; everything after `kept` up to this one, at least, is lost.
+        synced: u64,
+    },
     /// An earlier failure left it unknown what is on disk, so nothing more is written.
     Poisoned {
         /// The earlier failure.
@@ -87,6 +97,12 @@ impl StorageError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, StorageError::KeyEmpty | StorageError::KeyTooLong { .. } | StorageError::ValueTooLong { .. })
     }
+
+    /// True if the newest acknowledged writes of this store are known to be gone, so that its node counts as one that
+    /// lost its disk.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, StorageError::WritesLost { .. })
+    }
 }
 
 impl fmt::Display for StorageError {
@@ -96,13 +112,21 @@ impl fmt::Display for StorageError {
                 write!(f, "could not {what} at {}: {message}; check the device and its permissions", path.display())
             }
             StorageError::Full { path } => {
-                write!(f, "no space is left for {}; free some space, then restart the node", path.display())
+                write!(f, "no space is left for {}; free some space, and writes go on by themselves", path.display())
             }
             StorageError::Corrupt { what, expected, got } => {
                 write!(
                     f,
                     "{what} is damaged: expected {expected}, got {got}; \
                      replace the disk or the data directory and let the node be refilled by its peers"
+                )
+            }
+            StorageError::WritesLost { path, kept, synced } => {
+                write!(
+                    f,
+                    "the newest writes of this node are lost: {} is damaged after batch {kept}, but batch {synced} was \
+                     on disk; remove the data directory and let the node be replaced and refilled by its peers",
+                    path.display()
                 )
             }
             StorageError::Poisoned { why } => {

@@ -16,6 +16,8 @@ mod model;
 mod space;
 
 pub use batch::{Batch, Change, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+#[doc(hidden)]
+pub use disk::journal_batches;
 pub use disk::{DiskEngine, DiskOptions, FORMAT_VERSION};
 pub use engine::{Engine, Reader, Seq, Syncer, Visit};
 pub use error::StorageError;

@@ -125,3 +125,47 @@ proptest! {
         check(&*real.reader(), &map);
     }
 }
+
+/// Long enough for memory tables to be written out and tables to be merged, range deletions among them.
+#[test]
+fn the_disk_engine_agrees_with_a_map_through_its_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DiskOptions { memtable_bytes: 64 << 10, journal_bytes: 2 << 20, cache_bytes: 1 << 20 };
+    let mut engine = DiskEngine::open(dir.path(), &options).unwrap();
+    let mut map = Map::new();
+    let mut prng = stdx::Prng::new(3);
+    for step in 0..4_000u64 {
+        let changes: Vec<Change> = (0..prng.between(1, 4)).map(|_| random_change(&mut prng)).collect();
+        apply_to_map(&mut map, &changes);
+        engine.apply(Batch::from(changes)).unwrap();
+        if step % 401 == 400 {
+            check(&engine, &map);
+        }
+        if step % 900 == 899 {
+            drop(engine);
+            engine = DiskEngine::open(dir.path(), &options).unwrap();
+            check(&engine, &map);
+        }
+    }
+    check(&engine, &map);
+    let tables = std::fs::read_dir(dir.path().join("engine/items/tables")).unwrap().count();
+    assert!(tables > 0, "nothing was written out");
+}
+
+fn random_change(prng: &mut stdx::Prng) -> Change {
+    let space = *prng.pick(&[Space::Items, Space::Items, Space::Hints]).unwrap();
+    let key = |prng: &mut stdx::Prng| (0..3).map(|_| prng.below(7) as u8).collect::<Vec<u8>>();
+    match prng.below(40) {
+        0 => {
+            let start = key(prng);
+            let mut end = start.clone();
+            end[prng.below(3) as usize] += 1;
+            Change::DeleteRange { space, start, end: Some(end) }
+        }
+        1..=8 => Change::Delete { space, key: key(prng) },
+        _ => {
+            let value = vec![prng.below(256) as u8; prng.below(2_000) as usize];
+            Change::Put { space, key: key(prng), value: Bytes::from(value) }
+        }
+    }
+}

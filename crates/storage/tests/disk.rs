@@ -70,7 +70,7 @@ fn bounds_are_errors_not_panics() {
 }
 
 #[test]
-fn a_long_range_goes_in_steps_and_the_rest_of_the_batch_last() {
+fn a_long_range_goes_with_its_batch() {
     let dir = tempfile::tempdir().unwrap();
     let mut engine = open(dir.path()).unwrap();
     for chunk in 0..10u32 {
@@ -108,11 +108,45 @@ fn a_scan_on_another_thread_sees_whole_batches() {
     assert_eq!(count(&engine, b"", None), 4000);
 }
 
-/// The syncer relies on the names of fjall's journal files; this notices when they change.
+/// A scan shows the moment at which it began, while everything is overwritten, deleted, written out and merged.
 #[test]
-fn syncs_follow_the_journal_through_rotations() {
+fn a_scan_shows_one_moment() {
     let dir = tempfile::tempdir().unwrap();
-    let options = DiskOptions { memtable_bytes: 4 << 20, ..DiskOptions::default() };
+    let options = DiskOptions { memtable_bytes: 64 << 10, ..DiskOptions::default() };
+    let mut engine = DiskEngine::open(dir.path(), &options).unwrap();
+    let put = |engine: &mut DiskEngine, n: u32, value: &[u8]| {
+        let mut batch = Batch::new();
+        batch.put(Space::Items, n.to_be_bytes(), value.to_vec());
+        engine.apply(batch).unwrap();
+    };
+    (0..2_000).for_each(|n| put(&mut engine, n, b"before"));
+    let reader = engine.reader();
+    let mut seen = 0;
+    let mut visit = |key: &[u8], value: &Bytes| {
+        assert_eq!(value, "before");
+        assert_eq!(key, u32::to_be_bytes(seen));
+        match seen {
+            10 => (0..2_000).for_each(|n| put(&mut engine, n, &[7; 300])),
+            100 => {
+                let mut batch = Batch::new();
+                batch.delete_range(Space::Items, *b"", None);
+                engine.apply(batch).unwrap();
+            }
+            200 => (0..2_000).for_each(|n| put(&mut engine, n, &[8; 300])),
+            _ => {}
+        }
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    reader.scan(Space::Items, b"", None, &mut visit).unwrap();
+    assert_eq!(seen, 2_000);
+    assert_eq!(engine.get(Space::Items, &5u32.to_be_bytes()).unwrap().unwrap(), [8; 300].as_slice());
+}
+
+#[test]
+fn journal_files_are_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DiskOptions { memtable_bytes: 4 << 20, journal_bytes: 16 << 20, ..DiskOptions::default() };
     let mut engine = DiskEngine::open(dir.path(), &options).unwrap();
     let mut syncer = engine.syncer();
     let value = Bytes::from(vec![7; 256 << 10]);
@@ -122,10 +156,27 @@ fn syncs_follow_the_journal_through_rotations() {
         let seq = engine.apply(batch).unwrap();
         assert_eq!(syncer.sync(), Ok(seq));
     }
-    let files = fs::read_dir(dir.path().join("engine")).unwrap().map(|entry| entry.unwrap().file_name());
-    let journals = files.filter_map(|name| name.to_str()?.strip_suffix(".jnl")?.parse::<u64>().ok());
-    assert!(journals.max().unwrap() >= 2, "150 MiB fill more than two journal files");
+    let files = || fs::read_dir(dir.path().join("engine/journal")).unwrap().map(|entry| entry.unwrap());
+    let bytes: u64 = files().map(|entry| entry.metadata().unwrap().len()).sum();
+    assert!(bytes < 40 << 20, "150 MiB went through {bytes} bytes of journal");
     assert!(engine.size().unwrap() > 100 << 20);
+    drop((engine, syncer));
+    assert_eq!(count(&open(dir.path()).unwrap(), b"", None), 600);
+}
+
+/// One hot key must not fill memory with versions that nobody can see, nor let the journal grow without end.
+#[test]
+fn overwriting_one_key_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DiskOptions { journal_bytes: 2 << 20, ..DiskOptions::default() };
+    let mut engine = DiskEngine::open(dir.path(), &options).unwrap();
+    for n in 0..20_000u32 {
+        let mut batch = Batch::new();
+        batch.put(Space::Items, *b"hot", vec![n as u8; 1000]);
+        engine.apply(batch).unwrap();
+    }
+    assert_eq!(engine.syncer().sync(), Ok(Seq(20_000)));
+    assert!(engine.size().unwrap() < 6 << 20, "{}", engine.size().unwrap());
 }
 
 #[test]

@@ -85,7 +85,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     one("join-patience", "TIME", "60s", "How long to try the seeds before giving up"),
     one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
-    one("memtable", "SIZE", "8MiB", "Memory for data not yet written out; fixed when the data directory is made"),
+    one("memtable", "SIZE", "8MiB", "Memory for data not yet written out"),
     one("journal", "SIZE", "128MiB", "Size of the journal above which it is cleared away"),
 ];
 

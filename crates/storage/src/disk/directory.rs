@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! LOCK        locked by the process that has the directory open
-//! FORMAT      "alianza data directory\nformat 1\ncrc32 xxxxxxxx\n", the checksum over the lines before it
-//! engine/     fjall's files
+//! FORMAT      "alianza data directory\nformat 2\ncrc32 xxxxxxxx\n", the checksum over the lines before it
+//! engine/     the journal and, for each space, its tables
 //! engine.tmp  the same while it is being created
 //! ```
 //!
 //! Invariant: `FORMAT` exists only after `engine` or `engine.tmp` is complete on disk, so an interrupted creation is
 //! told from data by its absence. A directory without `FORMAT` that holds anything else is left untouched.
-//! Refuses to know what fjall keeps in `engine`.
+//! Refuses to know what is kept in `engine`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::error::StorageError;
 
 /// The format that this program reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC: &str = "alianza data directory";
 const LOCK: &str = "LOCK";
@@ -45,12 +45,7 @@ pub(super) fn open(
         write_format(path)?;
     }
     finish_creation(path)?;
-    Ok((lock, engine(path)))
-}
-
-/// Where the engine's files are in the data directory `path`.
-pub(super) fn engine(path: &Path) -> PathBuf {
-    path.join(ENGINE)
+    Ok((lock, path.join(ENGINE)))
 }
 
 /// True if nothing was ever completed here, false if `FORMAT` says it is ours, an error otherwise.
@@ -112,7 +107,7 @@ fn create_engine(path: &Path, create: impl FnOnce(&Path) -> Result<(), StorageEr
         Err(error) => return Err(StorageError::io("remove an unfinished creation", &unfinished, &error)),
     }
     create(&unfinished)?;
-    sync_directory(path)
+    sync(path)
 }
 
 fn write_format(path: &Path) -> Result<(), StorageError> {
@@ -124,7 +119,7 @@ fn write_format(path: &Path) -> Result<(), StorageError> {
         fs::rename(&unfinished, path.join(FORMAT))
     };
     write().map_err(|error| StorageError::io("write the format file", &unfinished, &error))?;
-    sync_directory(path)
+    sync(path)
 }
 
 /// Gives the engine's directory its name, which a crash may have kept a creation from doing.
@@ -138,10 +133,11 @@ fn finish_creation(path: &Path) -> Result<(), StorageError> {
     }
     fs::rename(path.join(ENGINE_TMP), &engine)
         .map_err(|error| StorageError::io("name the engine's directory", &engine, &error))?;
-    sync_directory(path)
+    sync(path)
 }
 
-fn sync_directory(path: &Path) -> Result<(), StorageError> {
+/// Makes durable which names exist in `path`.
+pub(super) fn sync(path: &Path) -> Result<(), StorageError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| StorageError::io("sync the data directory", path, &error))
@@ -209,7 +205,7 @@ mod tests {
     fn other_formats_are_refused_and_named() {
         let dir = tempfile::tempdir().unwrap();
         for (content, found) in [
-            (format_text(FORMAT_VERSION + 1), "format 2"),
+            (format_text(FORMAT_VERSION + 1), "format 3"),
             ("PG_VERSION 17\n".to_owned(), "a format file of another program"),
         ] {
             fs::write(dir.path().join(FORMAT), content).unwrap();

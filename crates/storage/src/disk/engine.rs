@@ -1,48 +1,53 @@
-//! Reads and batches on fjall.
+//! The engine in the hands of a node: batches in, reads out.
 //!
-//! A batch of ours becomes one batch of fjall's, which its journal checksums as a whole. fjall gives all changes of a
-//! batch one sequence number, so a key may occur in it only once; therefore changes are merged by key first. It knows
-//! no range deletion; therefore the keys of a range are looked up and deleted one by one.
+//! A batch goes to the journal's memory, then to the memory table, and is visible; the syncer makes it durable. When the
+//! memory table has its size, it is sealed and a worker writes it out. If the workers cannot keep up, batches are slowed
+//! down little by little before they would have to wait.
 //!
-//! Invariant: a batch has its number only after reads can see it.
-//! Refuses to know durability, which is the syncer's.
+//! Invariant: a batch has its number only after reads can see it. A refused batch, and one for which there was no room,
+//! changed nothing.
+//! Refuses to know durability, which is the syncer's, and what the workers do.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
 use bytes::Bytes;
-use fjall::{AbstractTree, Database, Guard, Keyspace, PersistMode, Readable};
 
-use crate::batch::{Batch, Change, KEY_BYTES_MAX};
-use crate::disk::failure::translate;
-use crate::disk::options::DiskOptions;
-use crate::disk::range::{Bounds, bounds};
-use crate::disk::syncer::DiskSyncer;
-use crate::disk::{Opened, directory};
+use super::guard::Poison;
+use super::journal::vfs::SystemFolder;
+use super::journal::{Journal, Lsn, Need, PAYLOAD_BYTES_MAX};
+use super::options::DiskOptions;
+use super::store::{Store, View};
+use super::syncer::DiskSyncer;
+use super::tables::{Shared, Tables};
+use super::workers::Workers;
+use super::{Opened, directory, flush, payload};
+use crate::batch::{Batch, Change};
 use crate::engine::{Engine, Reader, Seq, Syncer, Visit};
 use crate::error::StorageError;
 use crate::space::Space;
 
-/// Keys of a range deletion that go in one step.
-const RANGE_STEP_KEYS: usize = 4096;
+const JOURNAL: &str = "journal";
 
-/// fjall halts writes in steps of 100 ms once four memory tables wait to be written out; we wait one table earlier in
-/// smaller steps.
-const WAITING_TABLES_MAX: usize = 3;
-const WAITING_STEP: Duration = Duration::from_millis(1);
+/// Memory tables that may wait to be written out.
+const SEALED_MAX: usize = 3;
 
-/// Changes merged by key, the last one of each key.
-type Merged = BTreeMap<(Space, Vec<u8>), Option<Bytes>>;
+/// A batch slowed down sleeps for this long at a time, so as not to pay for a sleep with each batch.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Encoding buffers larger than this are not kept.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// The engine on a data directory.
 pub struct DiskEngine {
     opened: Arc<Opened>,
+    /// What the active memory table takes.
+    active_bytes: usize,
+    /// Bytes applied since the last nap.
+    since_nap: usize,
+    buffer: Vec<u8>,
 }
 
 /// Reads from another thread.
@@ -52,79 +57,121 @@ struct DiskReader {
 
 impl DiskEngine {
     /// Opens the data directory at `path`, creating it if it is missing or empty. Everything found in it is durable.
+    ///
+    /// `WritesLost` if the newest writes that were durable are gone; the directory is left as it is then.
     pub fn open(path: &Path, options: &DiskOptions) -> Result<DiskEngine, StorageError> {
-        let create = |engine: &Path| open_database(path, engine, options).map(drop);
-        let (lock, engine) = directory::open(path, create)?;
-        let (database, keyspaces) = open_database(path, &engine, options)?;
-        let opened = Opened {
-            keyspaces,
-            database,
-            path: path.to_owned(),
-            applied: AtomicU64::new(0),
-            poison: OnceLock::new(),
-            _lock: lock,
-        };
-        Ok(DiskEngine { opened: Arc::new(opened) })
+        let shared = Shared::new(options.cache_bytes);
+        let (lock, folder) = directory::open(path, |folder| create(folder, &shared))?;
+        let tables = open_tables(&folder, &shared)?;
+        let poison = Arc::<Poison>::default();
+        let journal_path = folder.join(JOURNAL);
+        let in_tables = tables.iter().map(Tables::highest).max().unwrap_or(0);
+        let mut replay = Replay { view: View::new(&tables), tables: &tables, options };
+        let journal = Journal::open(
+            Arc::new(SystemFolder::new(&journal_path)),
+            &journal_path,
+            (options.segment_bytes(), in_tables),
+            Arc::clone(&poison),
+            &mut |lsn, payload| replay.apply(lsn, payload, &journal_path),
+        )?;
+        let view = replay.view;
+        let active_bytes = view.active().bytes();
+        let store = Arc::new(Store::new((path.to_owned(), *options), journal, tables, view, poison));
+        let workers = Workers::start(&store)?;
+        store.signals.want_flush();
+        let found = store.journal.appended();
+        let opened = Arc::new(Opened { workers: Some(workers), store, found, _lock: lock });
+        Ok(DiskEngine { opened, active_bytes, since_nap: 0, buffer: Vec::new() })
     }
 
-    fn write(&self, batch: Batch) -> Result<(), StorageError> {
-        self.opened.wait_for_tables()?;
-        let mut merged = Merged::new();
-        for change in batch.into_changes() {
-            match change {
-                Change::Put { space, key, value } => {
-                    merged.insert((space, key), Some(value));
-                }
-                Change::Delete { space, key } => {
-                    merged.insert((space, key), None);
-                }
-                Change::DeleteRange { space, start, end } => {
-                    self.delete_range(space, &start, end.as_deref(), &mut merged)?;
-                }
-            }
-        }
-        self.opened.commit(merged)
+    fn store(&self) -> &Store {
+        &self.opened.store
     }
 
-    /// Leaves the last step of the deletion in `merged`, so that a short range goes atomically with the batch.
-    fn delete_range(
-        &self,
-        space: Space,
-        start: &[u8],
-        end: Option<&[u8]>,
-        merged: &mut Merged,
-    ) -> Result<(), StorageError> {
-        let covered = |key: &[u8]| key >= start && end.is_none_or(|end| key < end);
-        for ((_, _), value) in merged.iter_mut().filter(|((of, key), _)| *of == space && covered(key)) {
-            *value = None;
+    /// Sees to it that the memory table may grow: seals a full one, waiting if too many wait to be written out.
+    fn make_room(&mut self, need: Need) -> Result<(), StorageError> {
+        let full_bytes = self.store().options.memtable_bytes();
+        if self.active_bytes < full_bytes {
+            return Ok(());
         }
-        let mut step = Merged::new();
-        for entry in self.opened.range(space, start, end) {
-            let key = entry.key().map_err(|error| self.opened.failed("read a range to delete", error))?;
-            step.insert((space, key.to_vec()), None);
-            if step.len() == RANGE_STEP_KEYS {
-                self.opened.commit(std::mem::take(&mut step))?;
-                self.opened.wait_for_tables()?;
+        let store = self.store();
+        let blocked = || store.view().sealed() >= SEALED_MAX && !store.poison.is_set();
+        match store.signals.wait_while(blocked) {
+            Err(StorageError::Full { .. }) if need > Need::Growth && store.view().active().bytes() < 2 * full_bytes => {
+                return Ok(());
             }
+            waited => waited?,
         }
-        merged.append(&mut step);
+        store.poison.check()?;
+        self.seal();
         Ok(())
+    }
+
+    fn seal(&mut self) {
+        let store = self.store();
+        store.change_view(View::seal);
+        store.signals.want_flush();
+        self.active_bytes = 0;
+    }
+
+    /// Sleeps a little now and then while the workers are behind.
+    fn slow_down(&mut self, bytes: usize) {
+        let view = self.store().view();
+        let young = view.runs.iter().map(|runs| runs.young).max().unwrap_or(0);
+        let bytes_per_nap = match (view.sealed(), young) {
+            (SEALED_MAX.., _) | (_, 40..) => 16 << 10,
+            (2, _) | (_, 20..) => 64 << 10,
+            _ => {
+                self.since_nap = 0;
+                return;
+            }
+        };
+        self.since_nap += bytes;
+        if self.since_nap >= bytes_per_nap {
+            self.since_nap = 0;
+            std::thread::sleep(NAP);
+        }
+    }
+
+    fn write(&mut self, batch: Batch) -> Result<Lsn, StorageError> {
+        let need = batch.changes().iter().map(need).min().unwrap_or(Need::Own);
+        self.make_room(need)?;
+        self.buffer.clear();
+        payload::encode(batch.changes(), &mut self.buffer);
+        let bytes = self.buffer.len();
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Err(StorageError::ValueTooLong { len: bytes, max: PAYLOAD_BYTES_MAX });
+        }
+        let appended = self.store().journal.append(&self.buffer, need)?;
+        if bytes > KEPT_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+        self.active_bytes = self.store().show(batch.into_changes(), appended.lsn);
+        if appended.began_segment {
+            self.store().signals.want_spare();
+            if self.store().journal.live_bytes() > self.store().options.journal_bytes() {
+                // The next batch finds it full and has it written out.
+                self.active_bytes = usize::MAX;
+            }
+        }
+        self.slow_down(bytes);
+        Ok(appended.lsn)
+    }
+
+    fn seq(&self, lsn: Lsn) -> Seq {
+        self.opened.seq(lsn)
     }
 }
 
 impl Engine for DiskEngine {
     fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
-        self.opened.check_poison()?;
+        self.store().poison.check()?;
         batch.check()?;
-        self.write(batch).map_err(|error| self.opened.poison(error))?;
-        // Only this thread changes the number.
-        let seq = self.applied().next();
-        self.opened.applied.store(seq.0, Ordering::Release);
-        Ok(seq)
+        self.write(batch).map(|lsn| self.seq(lsn))
     }
 
     fn applied(&self) -> Seq {
-        Seq(self.opened.applied.load(Ordering::Acquire))
+        self.seq(self.store().journal.appended())
     }
 
     fn syncer(&self) -> Box<dyn Syncer> {
@@ -136,122 +183,87 @@ impl Engine for DiskEngine {
     }
 
     fn size(&self) -> Result<u64, StorageError> {
-        let tables: u64 = self.opened.keyspaces.iter().map(Keyspace::disk_space).sum();
-        let folder = directory::engine(&self.opened.path);
-        let journals = journal_blocks(&folder);
-        Ok(tables + journals.map_err(|error| StorageError::io("measure the journal", &folder, &error))?)
+        self.store().size()
     }
 }
 
 impl Reader for DiskEngine {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.opened.get(space, key)
+        self.store().get(space, key)
     }
 
     fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError> {
-        self.opened.scan(space, start, end, visit)
+        self.store().scan(space, start, end, visit)
     }
 }
 
 impl Reader for DiskReader {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.opened.get(space, key)
+        self.opened.store.get(space, key)
     }
 
     fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError> {
-        self.opened.scan(space, start, end, visit)
+        self.opened.store.scan(space, start, end, visit)
     }
 }
 
-impl Opened {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX {
-            // No such key can have been stored, and fjall panics when asked for it.
-            return Ok(None);
-        }
-        let found = self.keyspace(space).get(key).map_err(|error| self.failed("read a key", error))?;
-        Ok(found.map(Bytes::from))
-    }
+/// Rebuilds the memory tables from the journal.
+struct Replay<'a> {
+    view: View,
+    tables: &'a [Tables; Space::ALL.len()],
+    options: &'a DiskOptions,
+}
 
-    fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError> {
-        for entry in self.range(space, start, end) {
-            let (key, value) = entry.into_inner().map_err(|error| self.failed("scan keys", error))?;
-            if let ControlFlow::Break(()) = visit(&key, &Bytes::from(value)) {
-                break;
-            }
+impl Replay<'_> {
+    fn apply(&mut self, lsn: Lsn, payload: &[u8], path: &Path) -> Result<(), StorageError> {
+        let changes: Vec<Change> = payload::decode(payload).ok_or_else(|| StorageError::Corrupt {
+            what: path.display().to_string(),
+            expected: format!("the changes of batch {lsn}"),
+            got: "something else behind a right checksum".to_owned(),
+        })?;
+        let bytes = self.view.active().apply(changes, lsn, || 0, || {});
+        if bytes >= self.options.memtable_bytes() {
+            self.view = self.view.seal();
+            self.write_out()?;
         }
         Ok(())
     }
 
-    /// The keys from `start` to `end` as of now.
-    fn range(&self, space: Space, start: &[u8], end: Option<&[u8]>) -> impl Iterator<Item = Guard> {
-        let iterate = |bounds: Bounds<'_>| {
-            // A snapshot, because fjall's plain iterators may see half a batch of another thread.
-            self.database.snapshot().range::<&[u8], _>(self.keyspace(space), bounds)
-        };
-        bounds(start, end).map(iterate).into_iter().flatten()
-    }
-
-    fn commit(&self, merged: Merged) -> Result<(), StorageError> {
-        let mut batch = self.database.batch();
-        for ((space, key), value) in merged {
-            match value {
-                Some(value) => batch.insert(self.keyspace(space), key, value),
-                None => batch.remove(self.keyspace(space), key),
+    /// Keeps memory bounded. On a full disk the tables stay in memory, which the journal's size bounds, so that the
+    /// directory can at least be read.
+    fn write_out(&mut self) -> Result<(), StorageError> {
+        while self.view.sealed() >= SEALED_MAX - 1 {
+            let oldest = self.view.memtables.last().map(Arc::clone).expect("there is always one");
+            match flush::write_out(&oldest, self.tables) {
+                Ok(()) => {}
+                Err(StorageError::Full { .. }) => return Ok(()),
+                Err(error) => return Err(error),
             }
-        }
-        batch.commit().map_err(|error| self.failed("apply a batch", error))
-    }
-
-    /// Waits while too many memory tables are waiting to be written out.
-    fn wait_for_tables(&self) -> Result<(), StorageError> {
-        while self.keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() >= WAITING_TABLES_MAX) {
-            // Fails once fjall is poisoned; otherwise a flush that died would be waited for without end.
-            let alive = self.database.persist(PersistMode::Buffer);
-            alive.map_err(|error| self.failed("wait for a flush", error))?;
-            std::thread::sleep(WAITING_STEP);
+            self.view.memtables.pop();
+            self.view.runs = flush::current_runs(self.tables);
         }
         Ok(())
     }
+}
 
-    fn failed(&self, what: &'static str, error: fjall::Error) -> StorageError {
-        translate(what, &self.path, error)
+/// What a batch with this change may take of a full disk.
+fn need(change: &Change) -> Need {
+    match change {
+        Change::Put { space: Space::Meta, .. } => Need::Own,
+        Change::Put { space: Space::Items | Space::Hints, .. } => Need::Growth,
+        Change::Delete { .. } | Change::DeleteRange { .. } => Need::Deletion,
     }
 }
 
-fn open_database(
-    path: &Path,
-    engine: &Path,
-    options: &DiskOptions,
-) -> Result<(Database, [Keyspace; Space::ALL.len()]), StorageError> {
-    let failed = |error| translate("open the engine", path, error);
-    let database = options.database(engine).open().map_err(failed)?;
-    let keyspace = |space: Space| database.keyspace(space.name(), || options.keyspace(space)).map_err(failed);
-    let keyspaces = [keyspace(Space::Items)?, keyspace(Space::Meta)?, keyspace(Space::Hints)?];
-    write_out_recovered(&keyspaces, options).map_err(failed)?;
-    Ok((database, keyspaces))
+fn create(folder: &Path, shared: &Shared) -> Result<(), StorageError> {
+    let journal = folder.join(JOURNAL);
+    fs::create_dir_all(&journal).map_err(|error| StorageError::io("create the journal", &journal, &error))?;
+    Journal::create(&SystemFolder::new(&journal), &journal)?;
+    Space::ALL.iter().try_for_each(|space| Tables::create(folder, *space, shared))?;
+    directory::sync(folder)
 }
 
-/// Has tables written out that a crash left larger than they may be. fjall would do so at the next write only, and an
-/// idle node would keep the memory.
-fn write_out_recovered(keyspaces: &[Keyspace], options: &DiskOptions) -> Result<(), fjall::Error> {
-    for keyspace in keyspaces {
-        if keyspace.tree.active_memtable().size() > options.memtable_bytes {
-            keyspace.rotate_memtable()?;
-        }
-    }
-    Ok(())
-}
-
-/// Blocks that the journal files occupy; their lengths say little because fjall makes them 64 MiB long at once.
-fn journal_blocks(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "jnl") {
-            // A journal may be removed between listing and looking; it occupies nothing then.
-            bytes += entry.metadata().map_or(0, |metadata| metadata.blocks() * 512);
-        }
-    }
-    Ok(bytes)
+fn open_tables(folder: &Path, shared: &Shared) -> Result<[Tables; Space::ALL.len()], StorageError> {
+    let open = |space| Tables::open(folder, space, shared);
+    Ok([open(Space::Items)?, open(Space::Meta)?, open(Space::Hints)?])
 }

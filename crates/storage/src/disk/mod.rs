@@ -1,62 +1,75 @@
-//! The engine that keeps a data directory, on fjall: a log-structured merge tree per space behind one shared journal.
+//! The engine that keeps a data directory: a journal of its own, memory tables, and a log-structured merge tree of tables
+//! per space (crate `lsm-tree`).
 //!
-//! The directory as a whole (format, lock, first creation) is in `directory`, reads and batches in `engine`, group
-//! commit in `syncer`, the meaning of fjall's errors in `failure`.
+//! ```text
+//! apply ─► journal (memory) ─► memory table ─► visible      sync ─► journal written and synced ─► durable
+//!              sealed memory table ─► tables, synced ─► journal files freed ─► tables merged
+//! ```
 //!
-//! Invariant: fjall's types end in this module.
-//! Refuses to know what is stored, and adds no checksums: fjall checks its blocks and its journal, `codec` the items.
+//! The directory as a whole (format, lock, first creation) is in `directory`, the journal in `journal`, batches and reads
+//! in `engine` and `store`, what runs beside them in `workers`.
+//!
+//! Invariant: what a sync reported is found by every later opening, or the opening fails.
+//! Refuses to know what is stored.
 
 mod directory;
 mod engine;
-mod failure;
+mod flush;
+mod guard;
+mod journal;
+mod memtable;
+mod merge;
 mod options;
+mod payload;
 mod range;
+mod snapshots;
+mod store;
 mod syncer;
+mod tables;
+mod workers;
 
 use std::fs::File;
-use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
-
-use fjall::{Database, Keyspace};
+use std::sync::Arc;
 
 pub use directory::FORMAT_VERSION;
 pub use engine::DiskEngine;
 pub use options::DiskOptions;
 
-use crate::error::StorageError;
-use crate::space::Space;
+use crate::engine::Seq;
+use journal::Lsn;
+use store::Store;
+use workers::Workers;
+
+/// The batches in the bytes of a journal file, by their numbers; what is no whole batch of ours ends the list. For tools
+/// and fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn journal_batches(bytes: &[u8]) -> Vec<(u64, Option<Vec<crate::Change>>)> {
+    journal::frames_of(bytes).into_iter().map(|(lsn, payload)| (lsn, payload::decode(payload))).collect()
+}
 
 /// One opening of a data directory, shared by the engine, its readers and its syncers. The directory stays locked
 /// until the last of them is dropped.
 struct Opened {
-    keyspaces: [Keyspace; Space::ALL.len()],
-    database: Database,
-    /// The data directory.
-    path: PathBuf,
-    /// Number of the last batch that reads can see.
-    applied: AtomicU64,
-    /// The first failure of an apply or a sync. Once set, nothing more is written.
-    poison: OnceLock<String>,
-    /// Declared last, so that fjall has written out its journal before another process may open the directory.
+    /// Taken when the opening ends.
+    workers: Option<Workers>,
+    store: Arc<Store>,
+    /// The last batch found when the directory was opened.
+    found: Lsn,
+    /// Declared last, so that everything is written before another process may open the directory.
     _lock: File,
 }
 
 impl Opened {
-    fn keyspace(&self, space: Space) -> &Keyspace {
-        &self.keyspaces[space.index()]
+    /// The number within this opening.
+    fn seq(&self, lsn: Lsn) -> Seq {
+        Seq(lsn - self.found)
     }
+}
 
-    fn check_poison(&self) -> Result<(), StorageError> {
-        self.poison.get().map_or(Ok(()), |why| Err(StorageError::Poisoned { why: why.clone() }))
-    }
-
-    /// Translates a failed write and stops all further ones.
-    fn poison(&self, error: StorageError) -> StorageError {
-        if !error.is_refusal() {
-            // A second failure finds the first one set, which is the one worth telling.
-            let _ = self.poison.set(error.to_string());
-        }
-        error
+impl Drop for Opened {
+    fn drop(&mut self) {
+        drop(self.workers.take());
+        self.store.journal.close();
     }
 }

@@ -1,4 +1,4 @@
-//! Our ranges in fjall's terms: fjall panics on bounds longer than its longest key.
+//! Our ranges in lsm-tree's terms, which panics on bounds longer than its longest key.
 //!
 //! Invariant: a storable key lies in the translated range exactly if it lies in ours.
 //! Refuses to know spaces.
@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use crate::batch::KEY_BYTES_MAX;
 
-/// A range as fjall takes it.
+/// A range as lsm-tree takes it.
 pub(super) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// The keys from `start` (inclusive) to `end` (exclusive), or `None` if there can be none.

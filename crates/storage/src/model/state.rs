@@ -111,7 +111,12 @@ impl State {
     pub(super) fn apply(&mut self, batch: Batch) -> Result<Seq, StorageError> {
         self.check_poison()?;
         batch.check()?;
-        self.faults.apply.next("apply a batch").inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        if let Err(error) = self.faults.apply.next("apply a batch") {
+            if !matches!(error, StorageError::Full { .. }) {
+                self.poisoned = Some(error.to_string());
+            }
+            return Err(error);
+        }
         self.take_room(&batch)?;
         let mut before = Vec::new();
         for change in batch.into_changes() {
@@ -125,6 +130,9 @@ impl State {
     pub(super) fn sync_to(&mut self, seq: Seq) -> Result<Seq, StorageError> {
         self.check_poison()?;
         if let Err(error) = self.faults.sync.next("sync") {
+            if matches!(error, StorageError::Full { .. }) {
+                return Err(error);
+            }
             self.poisoned = Some(error.to_string());
             self.dropped = true;
             return Err(error);

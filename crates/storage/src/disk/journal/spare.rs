@@ -1,0 +1,146 @@
+//! Files for segments: preparing one ahead, changing to it, using old ones again.
+//!
+//! Invariant: a file becomes a segment only after its name, its length and all of its blocks are durable; only a batch
+//! longer than a whole file makes it longer, and that is done before the batch is taken.
+//! Refuses to know when files become free; the caller of `release` says so.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::super::guard::{lock, wait};
+use super::vfs::VfsFile;
+use super::{HEAD_BYTES, Journal, nonce};
+use crate::error::StorageError;
+
+/// The first file of a new journal is small, each further one twice as large up to the full size.
+const fn first_bytes(segment_bytes: u64) -> u64 {
+    segment_bytes / 64
+}
+
+const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// A file of the journal.
+pub(super) struct SegmentFile {
+    pub(super) name: String,
+    pub(super) file: Arc<dyn VfsFile>,
+    /// Its length, all of it backed by blocks.
+    pub(super) bytes: u64,
+}
+
+/// The file for the next segment.
+pub(super) enum Spare {
+    /// Nobody has begun to prepare one.
+    Wanted,
+    /// Somebody is at it.
+    Preparing,
+    Ready(SegmentFile),
+    /// There is no room for one. Tried again by `prepare`.
+    Failed(StorageError),
+}
+
+impl Journal {
+    /// Prepares the file for the next segment, unless that is done or under way.
+    pub(crate) fn prepare(&self) -> Result<(), StorageError> {
+        let (reused, name, bytes) = {
+            let mut state = lock(&self.state);
+            if !matches!(state.spare, Spare::Wanted | Spare::Failed(_)) {
+                return Ok(());
+            }
+            state.spare = Spare::Preparing;
+            let first = first_bytes(self.segment_bytes);
+            let wanted = state.active.as_ref().map_or(first, |(segment, _)| segment.file.bytes * 2);
+            let reused = state.free.pop();
+            if reused.is_none() {
+                state.next_name += 1;
+            }
+            (reused, format!("{}.log", state.next_name), wanted.clamp(first, self.segment_bytes))
+        };
+        let prepared = match reused {
+            Some(file) => Ok(file),
+            None => self.make_file(name, bytes).map_err(|error| self.failed("prepare a journal file", &error)),
+        };
+        let mut state = lock(&self.state);
+        let outcome = prepared.as_ref().map_or_else(|error| Err(error.clone()), |_| Ok(()));
+        state.full = outcome.clone().err().filter(|error| matches!(error, StorageError::Full { .. }));
+        state.spare = prepared.map_or_else(Spare::Failed, Spare::Ready);
+        self.prepared.notify_all();
+        outcome
+    }
+
+    /// Makes the prepared file the active segment, with room for a batch of `bytes`.
+    pub(super) fn begin_segment(&self, bytes: u64) -> Result<(), StorageError> {
+        let mut spare = self.take_spare()?;
+        let needed = bytes + HEAD_BYTES as u64;
+        if needed > spare.bytes {
+            if let Err(error) = self.lengthen(&spare, needed) {
+                lock(&self.state).spare = Spare::Ready(spare);
+                return Err(self.failed("lengthen a journal file", &error));
+            }
+            spare.bytes = needed;
+        }
+        lock(&self.state).begin(spare, nonce(), self.synced.load(Ordering::Acquire));
+        Ok(())
+    }
+
+    /// Takes the prepared file, waiting for whoever prepares it, or preparing it here.
+    fn take_spare(&self) -> Result<SegmentFile, StorageError> {
+        loop {
+            let mut state = lock(&self.state);
+            match std::mem::replace(&mut state.spare, Spare::Wanted) {
+                Spare::Ready(file) => return Ok(file),
+                Spare::Failed(error) => {
+                    state.spare = Spare::Failed(error.clone());
+                    return Err(error);
+                }
+                Spare::Preparing => {
+                    state.spare = Spare::Preparing;
+                    drop(wait(&self.prepared, state));
+                }
+                Spare::Wanted => {
+                    drop(state);
+                    self.prepare()?;
+                }
+            }
+        }
+    }
+
+    fn make_file(&self, name: String, bytes: u64) -> io::Result<SegmentFile> {
+        let file: Arc<dyn VfsFile> = Arc::from(self.folder.create(&name)?);
+        let made = write_zeros(&*file, 0, bytes).and_then(|()| file.sync()).and_then(|()| self.folder.sync());
+        match made {
+            Ok(()) => Ok(SegmentFile { name, file, bytes }),
+            Err(error) => {
+                // Gives the room back that the attempt took; if that fails, the next opening does.
+                let _ = self.folder.remove(&name);
+                Err(error)
+            }
+        }
+    }
+
+    fn lengthen(&self, file: &SegmentFile, bytes: u64) -> io::Result<()> {
+        write_zeros(&*file.file, file.bytes, bytes).inspect_err(|_| {
+            let _ = file.file.truncate(file.bytes);
+        })
+    }
+}
+
+/// Leaves at most one file in `free`, the largest that is not too large, and returns the names of the others.
+pub(super) fn keep_best(free: &mut Vec<SegmentFile>, segment_bytes: u64) -> Vec<String> {
+    let fitness = |file: &SegmentFile| if file.bytes <= segment_bytes { file.bytes } else { 0 };
+    free.sort_by_key(fitness);
+    let kept = free.pop_if(|file| file.bytes <= segment_bytes && file.bytes > first_bytes(segment_bytes));
+    let names = free.drain(..).map(|file| file.name).collect();
+    free.extend(kept);
+    names
+}
+
+fn write_zeros(file: &dyn VfsFile, from: u64, to: u64) -> io::Result<()> {
+    let mut at = from;
+    while at < to {
+        let len = (to - at).min(ZEROS.len() as u64);
+        file.write_at(&ZEROS[..len as usize], at)?;
+        at += len;
+    }
+    Ok(())
+}

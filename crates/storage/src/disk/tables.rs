@@ -1,0 +1,281 @@
+//! The tables of one space: a tree of the crate `lsm-tree`, used without its memory tables and its snapshots.
+//!
+//! The tree holds a lock during the fsyncs that a new list of tables costs. So reads never go through the tree: they use
+//! `Runs`, a copy of the list that is taken after each change.
+//!
+//! Invariant: lsm-tree's types end here, and an error names the file it is about. Tables given to `add` are durable, as
+//! is the list with them, when it returns.
+//! Refuses to know memory tables, the journal and when to compact.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::{fs, io};
+
+use bytes::Bytes;
+use lsm_tree::compaction::Leveled;
+use lsm_tree::config::{
+    BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, RestartIntervalPolicy,
+};
+use lsm_tree::table::filter::standard_bloom::Builder as KeyHash;
+use lsm_tree::{
+    AbstractTree, AnyTree, Cache, CompressionType, Config, DescriptorTable, InternalValue, SeqNo,
+    SequenceNumberCounter, Table, UserKey, ValueType,
+};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::guard::{read, write};
+use super::journal::Lsn;
+use super::memtable::{Entry, Version};
+use super::range::Bounds;
+use crate::error::StorageError;
+use crate::space::Space;
+
+/// Where the tree says which list of tables is the current one.
+const CURRENT: &str = "current";
+
+/// Memory and handles shared by the trees of one opening.
+#[derive(Clone)]
+pub(super) struct Shared {
+    cache: Arc<Cache>,
+    descriptors: Arc<DescriptorTable>,
+}
+
+impl Shared {
+    pub(super) fn new(cache_bytes: u64) -> Shared {
+        let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes));
+        Shared { cache, descriptors: Arc::new(DescriptorTable::new(256)) }
+    }
+}
+
+/// The tables of one space.
+pub(super) struct Tables {
+    tree: AnyTree,
+    path: PathBuf,
+    /// Held for reading by whoever writes tables, and for writing by whoever removes unfinished ones.
+    building: RwLock<()>,
+}
+
+/// The tables at one moment: runs that do not overlap within themselves, newer runs first.
+pub(super) struct Runs {
+    /// Grows with each change of the list.
+    pub(super) id: u64,
+    runs: Vec<Vec<Table>>,
+    /// Runs of the first level, which reads must all look into.
+    pub(super) young: usize,
+    pub(super) bytes: u64,
+}
+
+impl Tables {
+    /// Makes the empty tree of `space` in `folder`, durable when this returns.
+    pub(super) fn create(folder: &Path, space: Space, shared: &Shared) -> Result<(), StorageError> {
+        let path = folder.join(space.name());
+        let created = config(&path, shared).open();
+        created.map(drop).map_err(|error| translate("create tables", &path, error))
+    }
+
+    /// Opens the tree of `space` in `folder`.
+    pub(super) fn open(folder: &Path, space: Space, shared: &Shared) -> Result<Tables, StorageError> {
+        let path = folder.join(space.name());
+        check_list(&path)?;
+        let tree = config(&path, shared).open().map_err(|error| translate("open tables", &path, error))?;
+        Ok(Tables { tree, path, building: RwLock::default() })
+    }
+
+    /// The highest number of a batch that something in the tables comes from.
+    pub(super) fn highest(&self) -> Lsn {
+        self.tree.get_highest_persisted_seqno().unwrap_or(0)
+    }
+
+    /// The tables as they are now. Waits while a changed list is being made durable.
+    pub(super) fn runs(&self) -> Runs {
+        let version = self.tree.current_version();
+        let runs = version.iter_levels().flat_map(|level| level.iter().map(|run| run.to_vec())).collect();
+        Runs { id: version.id(), runs, young: version.l0().run_count(), bytes: self.tree.disk_space() }
+    }
+
+    /// Writes `entries`, ascending by key, one for each, as the newest tables.
+    pub(super) fn add(
+        &self,
+        entries: impl Iterator<Item = Result<Entry, StorageError>>,
+    ) -> Result<(), StorageError> {
+        let failure = Cell::new(None);
+        let items = entries.map_while(|entry| match entry {
+            Ok((key, version)) => Some(Ok(item(key, version))),
+            Err(error) => {
+                failure.set(Some(error));
+                None
+            }
+        });
+        self.build(|| {
+            let tables = self.tree.flush_to_tables(items);
+            if let Some(error) = failure.take() {
+                return Err(error);
+            }
+            let tables = tables.map_err(|error| translate("write a table", &self.path, error))?;
+            match tables.map_or(Vec::new(), |(tables, _)| tables) {
+                none if none.is_empty() => Ok(()),
+                tables => {
+                    let registered = self.tree.register_tables(&tables, None, None, &[], SeqNo::MAX);
+                    registered.map_err(|error| translate("write the list of tables", &self.path, error))
+                }
+            }
+        })
+    }
+
+    /// Merges some tables, if that is due. True if the list changed, so that there may be more to do.
+    pub(super) fn compact(&self) -> Result<bool, StorageError> {
+        let before = self.tree.current_version().id();
+        self.build(|| {
+            let compacted = self.tree.compact(Arc::new(Leveled::default()), SeqNo::MAX);
+            compacted.map_err(|error| translate("merge tables", &self.path, error))
+        })?;
+        Ok(self.tree.current_version().id() != before)
+    }
+
+    /// Runs `build`, which writes tables. If it fails, gives back the room that its unfinished tables take; what cannot
+    /// be removed now goes when the tree is opened. A list on disk that is not the one in memory may name them: nothing
+    /// is removed then, and the failure is final.
+    fn build<T>(&self, build: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let (built, first) = {
+            let _building = read(&self.building);
+            let first = self.tree.next_table_id();
+            (build(), first)
+        };
+        if let Err(error) = &built {
+            let _nobody_builds = write(&self.building);
+            let version = self.tree.current_version();
+            if current_id(&self.path) != Some(version.id()) {
+                let (what, path) = ("put the list of tables in place", self.path.clone());
+                return Err(StorageError::Io { what, path, kind: io::ErrorKind::Other, message: error.to_string() });
+            }
+            for id in (first..self.tree.next_table_id()).filter(|id| version.iter_tables().all(|table| table.id() != *id)) {
+                let _ = fs::remove_file(self.path.join("tables").join(id.to_string()));
+            }
+        }
+        built
+    }
+}
+
+impl Runs {
+    /// The newest version of `key`; `None` if no table has one.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Version>, StorageError> {
+        let hash = KeyHash::get_hash(key);
+        for run in &self.runs {
+            let at = run.partition_point(|table| **table.metadata.key_range.max() < *key);
+            let Some(table) = run.get(at).filter(|table| **table.metadata.key_range.min() <= *key) else { continue };
+            let found = table.get(key, SeqNo::MAX, hash);
+            if let Some(item) = found.map_err(|error| translate("read a table", &table.path, error))? {
+                return Ok(Some(entry(item).1));
+            }
+        }
+        Ok(None)
+    }
+
+    /// For each run, newer runs first, its entries in `bounds`, ascending.
+    pub(super) fn ranges(
+        &self,
+        bounds: Bounds<'_>,
+    ) -> Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> {
+        let owned = (bounds.0.map(UserKey::from), bounds.1.map(UserKey::from));
+        let mut ranges: Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> = Vec::new();
+        for run in &self.runs {
+            let overlapping = run.iter().filter(move |table| table.metadata.key_range.overlaps_with_bounds(&bounds));
+            let tables: Vec<&Table> = overlapping.collect();
+            if tables.is_empty() {
+                continue;
+            }
+            let owned = owned.clone();
+            ranges.push(Box::new(tables.into_iter().flat_map(move |table| {
+                table.range(owned.clone()).map(|item| match item {
+                    Ok(item) => Ok(entry(item)),
+                    Err(error) => Err(translate("read a table", &table.path, error)),
+                })
+            })));
+        }
+        ranges
+    }
+}
+
+/// The number of the list of tables that is the current one on disk, if that can be told.
+fn current_id(path: &Path) -> Option<u64> {
+    fs::read(path.join(CURRENT)).ok()?.first_chunk().map(|id| u64::from_le_bytes(*id))
+}
+
+/// Checks the list of tables as a whole. lsm-tree does not, and would begin an empty tree if there were no list.
+fn check_list(path: &Path) -> Result<(), StorageError> {
+    let damaged = |file: &Path, expected: String, got: String| {
+        StorageError::Corrupt { what: file.display().to_string(), expected, got }
+    };
+    let contents = |file: &Path| match fs::read(file) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(damaged(file, "the list of tables".to_owned(), "no such file".to_owned()))
+        }
+        Err(error) => Err(StorageError::io("read the list of tables", file, &error)),
+    };
+    let current = path.join(CURRENT);
+    let bytes = contents(&current)?;
+    let parsed = bytes.first_chunk().zip(bytes.get(8..).and_then(<[u8]>::first_chunk)).filter(|_| bytes.len() == 25);
+    let Some((id, sum)) = parsed else {
+        return Err(damaged(&current, "25 bytes".to_owned(), bytes.len().to_string()));
+    };
+    let list = path.join(format!("v{}", u64::from_le_bytes(*id)));
+    let (expected, got) = (u128::from_le_bytes(*sum), xxh3_128(&contents(&list)?));
+    if expected != got {
+        return Err(damaged(&list, format!("checksum {expected:032x}"), format!("{got:032x}")));
+    }
+    Ok(())
+}
+
+fn config(path: &Path, shared: &Shared) -> Config {
+    let counter = SequenceNumberCounter::default;
+    Config::new(path, counter(), counter())
+        .use_cache(Arc::clone(&shared.cache))
+        .use_descriptor_table(Some(Arc::clone(&shared.descriptors)))
+        .data_block_restart_interval_policy(RestartIntervalPolicy::new([10, 16]))
+        .filter_policy(FilterPolicy::new([
+            FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
+            FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
+        ]))
+        .data_block_compression_policy(CompressionPolicy::new([
+            CompressionType::None,
+            CompressionType::None,
+            CompressionType::Lz4,
+        ]))
+}
+
+fn item(key: Bytes, version: Version) -> InternalValue {
+    match version.value {
+        Some(value) => InternalValue::from_components(key, value, version.lsn, ValueType::Value),
+        None => InternalValue::new_tombstone(key, version.lsn),
+    }
+}
+
+fn entry(item: InternalValue) -> Entry {
+    let is_deletion = item.is_tombstone();
+    let version = Version { lsn: item.key.seqno, value: (!is_deletion).then(|| Bytes::from(item.value)) };
+    (Bytes::from(item.key.user_key), version)
+}
+
+/// What an error of lsm-tree means. Anything but a failed operation of the system is damage: nothing else is left.
+fn translate(what: &'static str, path: &Path, error: lsm_tree::Error) -> StorageError {
+    let damage = |expected: &str, got: String| StorageError::Corrupt {
+        what: path.display().to_string(),
+        expected: expected.to_owned(),
+        got,
+    };
+    match error {
+        // Tables are never cut short by this program.
+        lsm_tree::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            damage("a longer file", error.to_string())
+        }
+        lsm_tree::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => damage("a file", error.to_string()),
+        lsm_tree::Error::Io(error) => StorageError::io(what, path, &error),
+        lsm_tree::Error::ChecksumMismatch { got, expected } => {
+            damage(&format!("checksum {:032x}", expected.into_u128()), format!("{:032x}", got.into_u128()))
+        }
+        other => damage("a file as it was written", format!("{other:?}")),
+    }
+}
