@@ -43,8 +43,6 @@ pub(crate) struct Executor<E: Engine> {
     pub(crate) trees: Trees,
     /// Outcomes that are due.
     due: Vec<(Ticket, StoreOutcome)>,
-    /// The engine stopped taking writes because the disk was full; later refusals say so, too.
-    full: bool,
     /// What was found damaged, in words.
     damaged: Vec<String>,
     /// Storage keys of records that were found damaged.
@@ -67,7 +65,6 @@ impl<E: Engine> Executor<E> {
             fence,
             trees: Trees::default(),
             due: Vec::new(),
-            full: false,
             damaged: Vec::new(),
             damaged_slots: BTreeSet::new(),
             incarnation: 0,
@@ -391,12 +388,7 @@ impl<E: Engine> Executor<E> {
     }
 
     fn apply(&mut self, batch: Batch) -> Result<Seq, StoreFailure> {
-        let failure = match self.engine.apply(batch) {
-            Ok(seq) => return Ok(seq),
-            Err(error) => failure(error),
-        };
-        self.full |= failure == StoreFailure::Full;
-        Err(if self.full { StoreFailure::Full } else { failure })
+        self.engine.apply(batch).map_err(failure)
     }
 }
 

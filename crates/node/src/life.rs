@@ -37,7 +37,7 @@ pub enum NodeInput {
         /// Whom.
         peer: NodeId,
     },
-    /// An fsync has ended: everything up to this batch is durable, or it failed for good.
+    /// An fsync has ended: everything up to this batch is durable, or it failed; for good, unless the disk is full.
     Synced(Result<Seq, StorageError>),
     /// Time has passed.
     Tick,
@@ -192,6 +192,11 @@ impl<E: Engine> Node<E> {
             NodeInput::Tick => Some(Input::Tick),
             NodeInput::Synced(Ok(seq)) => {
                 self.executor.synced(seq);
+                None
+            }
+            // What was applied is visible and may still become durable; whoever waits for that goes on waiting.
+            NodeInput::Synced(Err(StorageError::Full { .. })) => {
+                out.push(NodeEffect::Sync(self.asked));
                 None
             }
             NodeInput::Synced(Err(error)) => {

@@ -10,7 +10,7 @@ use node::{Founding, Node, NodeEffect, NodeInput};
 use ring::{Grid, NodeId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stdx::{Mono, Now, Wall};
-use storage::{ModelDisk, ModelEngine};
+use storage::{Fault, ModelDisk, ModelEngine};
 
 struct Cluster {
     nodes: BTreeMap<NodeId, Node<ModelEngine>>,
@@ -289,6 +289,32 @@ fn a_dead_replica_catches_up_by_hints() {
     cluster.run();
     assert_eq!(cluster.copies(3), 1);
     assert_eq!(cluster.status(1).hints, 0);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_serves_reads_until_there_is_room() {
+    let mut cluster = Cluster::found(3);
+    let put = |cluster: &mut Cluster, value| cluster.put(1, "default", "key", Some(value), None);
+    assert!(matches!(put(&mut cluster, "before"), Response::Written(_)));
+    let disk = cluster.disks[&NodeId(1)].clone();
+    disk.set_room(Some(0));
+    for _ in 0..3 {
+        assert_eq!(put(&mut cluster, "refused"), Response::Refused(Refusal::DiskFull));
+        assert_eq!(cluster.get(1, "default", "key", None).0, ["before"]);
+    }
+    // The node's own records find room: a ring may change to make some.
+    cluster.join(2);
+    disk.set_room(None);
+    assert!(matches!(put(&mut cluster, "after"), Response::Written(_)));
+    assert_eq!(cluster.get(1, "default", "key", None).0, ["after"]);
+}
+
+#[test]
+fn a_write_that_waits_for_room_to_be_synced_is_acknowledged_when_there_is_some() {
+    let mut cluster = Cluster::found(3);
+    cluster.disks[&NodeId(1)].fail_sync(1, Fault::Full);
+    assert!(matches!(cluster.put(1, "default", "key", Some("value"), None), Response::Written(_)));
+    assert_eq!(cluster.get(1, "default", "key", None).0, ["value"]);
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::event::{Event, EventSender};
 /// How long the last fsync may take before the process ends without it.
 const LAST_SYNC_TIME: Duration = Duration::from_secs(10);
 
+/// Between two attempts to bring writes to a disk that has no room for them.
+const FULL_PAUSE: Duration = Duration::from_millis(200);
+
 /// The event loop's side of the thread.
 pub(crate) struct DiskThread {
     requests: mpsc::SyncSender<()>,
@@ -55,7 +58,8 @@ impl DiskThread {
         self.syncing = false;
         match result {
             Ok(seq) => self.durable = self.durable.max(*seq),
-            // A failed fsync is never repeated: nobody knows any more what is on disk.
+            // A failed fsync is not repeated by itself: nobody knows any more what is on disk. After a full disk the node
+            // asks for another one.
             Err(_) => self.wanted = self.durable,
         }
     }
@@ -84,8 +88,13 @@ impl DiskThread {
 fn serve(mut syncer: Box<dyn Syncer>, wishes: &mpsc::Receiver<()>, events: &EventSender, counters: &Counters) {
     while wishes.recv().is_ok() {
         counters.fsyncs.add(1);
+        let synced = syncer.sync();
+        if matches!(synced, Err(StorageError::Full { .. })) {
+            tracing::warn!("writes wait for room on the disk");
+            thread::sleep(FULL_PAUSE);
+        }
         // The event loop does not listen any more when it is about to end; the last sync below is for that.
-        let _ = events.blocking_send(Event::Synced(syncer.sync()));
+        let _ = events.blocking_send(Event::Synced(synced));
     }
     counters.fsyncs.add(1);
     if let Err(error) = syncer.sync() {

@@ -292,10 +292,10 @@ impl VfsFile for FaultyFile {
         let operated = disk.operate();
         let content = &mut disk.files[self.file];
         let unsynced = std::mem::take(&mut content.unsynced);
-        match operated {
-            Ok(()) => unsynced.iter().for_each(|change| change.apply(&mut content.durable)),
-            // The system marks the pages clean all the same: they are seen until memory is short, and never written.
-            Err(_) => {}
+        // After a failure the system marks the pages clean all the same: they are seen until memory is short, and never
+        // written.
+        if operated.is_ok() {
+            unsynced.iter().for_each(|change| change.apply(&mut content.durable));
         }
         operated
     }

@@ -18,7 +18,7 @@ const fn first_bytes(segment_bytes: u64) -> u64 {
     segment_bytes / 64
 }
 
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A file of the journal.
 pub(super) struct SegmentFile {
