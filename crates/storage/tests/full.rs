@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use storage::{Batch, DiskEngine, DiskOptions, Engine, ModelDisk, ModelEngine, Reader, Seq, Space, StorageError, Syncer};
+use storage::{
+    Batch, DiskEngine, DiskOptions, Engine, ModelDisk, ModelEngine, Reader, Seq, Space, StorageError, Syncer,
+};
 
 const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 16 << 20 };
 const KEYS: u64 = 300;

@@ -3,7 +3,12 @@
 //!
 //! Needs the right to mount, `mkfs.ext4` and `python3` (for one ioctl); without them the test says so and passes.
 //! `STORAGE_POWER_CUTS` sets how many cuts there are.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "helpers of a test; a skip must be seen")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of a test; a skip must be seen"
+)]
 
 mod writer;
 

@@ -43,7 +43,8 @@ fn entries<'a>(memtable: &'a Memtable, space: Space, runs: &'a Runs) -> Result<V
     for hidden in memtable.hidden(space, Lsn::MAX) {
         let Some(bounds) = bounds(&hidden.start, hidden.end.as_deref()) else { continue };
         let runs = runs.ranges(bounds).into_iter().map(|run| (run, Vec::new())).collect();
-        let deleted = move |entry: Result<Entry, _>| entry.map(|(key, _)| (key, Version { lsn: hidden.lsn, value: None }));
+        let deleted =
+            move |entry: Result<Entry, _>| entry.map(|(key, _)| (key, Version { lsn: hidden.lsn, value: None }));
         sources.push((Box::new(Merge::new(runs)?.map(deleted)), Vec::new()));
     }
     Ok(Versions(Merge::new(sources)?))

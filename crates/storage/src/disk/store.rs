@@ -165,8 +165,7 @@ impl Store {
     ) -> Result<(), StorageError> {
         let view = self.view();
         // The moment is watched before the next batch can overwrite what was visible in it.
-        let watch =
-            view.active().between_batches(|| self.snapshots.watch(self.visible.load(Ordering::Acquire)));
+        let watch = view.active().between_batches(|| self.snapshots.watch(self.visible.load(Ordering::Acquire)));
         for entry in view.range(space, start, end, watch.lsn)?.into_iter().flatten() {
             let (key, version) = entry?;
             let value = version.value.expect("a merge gives no deletions");

@@ -96,10 +96,7 @@ impl Tables {
     }
 
     /// Writes `entries`, ascending by key, one for each, as the newest tables.
-    pub(super) fn add(
-        &self,
-        entries: impl Iterator<Item = Result<Entry, StorageError>>,
-    ) -> Result<(), StorageError> {
+    pub(super) fn add(&self, entries: impl Iterator<Item = Result<Entry, StorageError>>) -> Result<(), StorageError> {
         let failure = Cell::new(None);
         let items = entries.map_while(|entry| match entry {
             Ok((key, version)) => Some(Ok(item(key, version))),
@@ -150,7 +147,9 @@ impl Tables {
                 let (what, path) = ("put the list of tables in place", self.path.clone());
                 return Err(StorageError::Io { what, path, kind: io::ErrorKind::Other, message: error.to_string() });
             }
-            for id in (first..self.tree.next_table_id()).filter(|id| version.iter_tables().all(|table| table.id() != *id)) {
+            for id in
+                (first..self.tree.next_table_id()).filter(|id| version.iter_tables().all(|table| table.id() != *id))
+            {
                 let _ = fs::remove_file(self.path.join("tables").join(id.to_string()));
             }
         }
@@ -174,10 +173,7 @@ impl Runs {
     }
 
     /// For each run, newer runs first, its entries in `bounds`, ascending.
-    pub(super) fn ranges(
-        &self,
-        bounds: Bounds<'_>,
-    ) -> Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> {
+    pub(super) fn ranges(&self, bounds: Bounds<'_>) -> Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> {
         let owned = (bounds.0.map(UserKey::from), bounds.1.map(UserKey::from));
         let mut ranges: Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> = Vec::new();
         for run in &self.runs {
@@ -205,8 +201,10 @@ fn current_id(path: &Path) -> Option<u64> {
 
 /// Checks the list of tables as a whole. lsm-tree does not, and would begin an empty tree if there were no list.
 fn check_list(path: &Path) -> Result<(), StorageError> {
-    let damaged = |file: &Path, expected: String, got: String| {
-        StorageError::Corrupt { what: file.display().to_string(), expected, got }
+    let damaged = |file: &Path, expected: String, got: String| StorageError::Corrupt {
+        what: file.display().to_string(),
+        expected,
+        got,
     };
     let contents = |file: &Path| match fs::read(file) {
         Ok(bytes) => Ok(bytes),

@@ -18,7 +18,8 @@ const PARTS: u64 = 5;
 const SPACES: [Space; PARTS as usize] = [Space::Items, Space::Hints, Space::Items, Space::Hints, Space::Items];
 
 /// Small tables, so that flushes, rotations and compactions are among what gets killed.
-pub(crate) const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 8 << 20 };
+pub(crate) const OPTIONS: DiskOptions =
+    DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 8 << 20 };
 
 /// Batch `number` puts its parts, deletes those of an older batch, and overwrites the newest number.
 fn batch(number: u64) -> Batch {

@@ -241,7 +241,10 @@ impl Journal {
     pub(crate) fn occupied(&self) -> Result<u64, StorageError> {
         let occupied = self.folder.list().and_then(|names| {
             // A file may go between listing and looking; it occupies nothing then.
-            names.iter().map(|name| self.folder.open(name).map_or(Ok(0), |file| file.occupied())).sum::<io::Result<u64>>()
+            names
+                .iter()
+                .map(|name| self.folder.open(name).map_or(Ok(0), |file| file.occupied()))
+                .sum::<io::Result<u64>>()
         });
         occupied.map_err(|error| StorageError::io("measure the journal", &self.path, &error))
     }
