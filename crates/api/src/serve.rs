@@ -1,11 +1,15 @@
 //! Carrying connections to the service: HTTP/1.1 with keep-alive and pipelining, until no more connections come.
 //!
-//! Invariant: when it returns, every request that had been read was answered, or the patience for that was over.
+//! Invariant: when it returns, every request that had been read was answered, or the patience for that was over. Whoever
+//! asks on an idle connection while the end comes is answered, too, and told to go elsewhere.
 //! Refuses to know who accepts connections, and what is asked on them.
 
 use crate::Service;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,6 +21,10 @@ use tokio::task::JoinSet;
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests that are under way at the end may still take.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long idle connections stay open at the end: a client that has just sent a request on one would else never know
+/// whether it was carried out.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// A connection, and where it comes from.
 type Stream = (TcpStream, SocketAddr);
@@ -46,18 +54,33 @@ async fn connection(stream: TcpStream, from: SocketAddr, service: Service, mut e
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
     }
+    let has_ended = ending.clone();
+    let until_the_end = service_fn(|request| {
+        let answer = service.call(request);
+        let has_ended = has_ended.clone();
+        async move {
+            let mut answer = answer.await?;
+            if *has_ended.borrow() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), until_the_end);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        _ = ending.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        _ = ending.changed() => match tokio::time::timeout(LINGER, connection.as_mut()).await {
+            Ok(result) => result,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = result {
         tracing::debug!(%from, %error, "connection ended");
@@ -108,14 +131,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_the_end_idle_connections_are_closed_at_once() {
+    async fn at_the_end_idle_connections_are_closed_soon() {
         let (mut client, streams, serving) = connected().await;
         client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        read_until(&mut client, 1).await;
+        assert!(!read_until(&mut client, 1).await.contains("connection: close"));
         drop(streams);
         let started = std::time::Instant::now();
         serving.await.unwrap();
         assert!(started.elapsed() < super::END_PATIENCE);
+        assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_as_the_end_begins_is_answered_and_the_last() {
+        let (mut client, streams, serving) = connected().await;
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        read_until(&mut client, 1).await;
+        drop(streams);
+        tokio::task::yield_now().await;
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(read_until(&mut client, 1).await.contains("connection: close"));
+        serving.await.unwrap();
         assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
     }
 }
