@@ -10,10 +10,13 @@
 mod draft;
 mod even;
 pub(crate) mod fair;
+mod reweigh;
 
 use stdx::Prng;
 
 use crate::{PartitionId, Ring, RingError, Token};
+
+pub use reweigh::reweigh;
 
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

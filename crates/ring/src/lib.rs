@@ -19,7 +19,7 @@ mod preference_list;
 mod ring;
 mod token;
 
-pub use allocate::{Allocation, Newcomer, allocate};
+pub use allocate::{Allocation, Newcomer, allocate, reweigh};
 pub use difference::{Gain, difference};
 pub use error::RingError;
 pub use member::{Member, NodeId, NodeIdError};

@@ -44,6 +44,7 @@ pub(crate) struct Loss {
 }
 
 /// The circle of tokens.
+#[derive(Clone)]
 pub(crate) struct Draft {
     n: usize,
     partitions: u32,
@@ -125,6 +126,15 @@ impl Draft {
         self.credit_empty(token, slot);
         self.repair(token, behind, slot, stale_after);
         token
+    }
+
+    /// The gap in which a free boundary lies and how deep; `None` if somebody has it.
+    pub(crate) fn place_of(&self, end: u32) -> Option<(u32, u32)> {
+        let gap = |slot: &Slot| {
+            let into = self.distance(self.at(slot.previous).end, end);
+            (0 < into && into < slot.length).then_some(into)
+        };
+        (0..).zip(&self.slots).filter(|(_, slot)| slot.length > 1).find_map(|(at, slot)| Some((at, gap(slot)?)))
     }
 
     /// Takes a token from the newcomer again.

@@ -29,9 +29,9 @@ const TIDINESS: f64 = 3.0 / 16.0;
 
 /// Where a token could go, and by how much that would change the objective.
 #[derive(Clone, Copy)]
-struct Place {
-    slot: u32,
-    into: u32,
+pub(super) struct Place {
+    pub(super) slot: u32,
+    pub(super) into: u32,
     change: f64,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn choose(ring: &Ring, newcomer: &Newcomer, count: usize, n: usize, p
 
 /// While there are so few nodes or zones that the newcomer will hold everything, all choices are equally even. Then
 /// the tokens are chosen as for as many copies as there are others, which spreads them well for those who come later.
-fn effective_copies(ring: &Ring, zones: &Zones, n: usize) -> usize {
+pub(super) fn effective_copies(ring: &Ring, zones: &Zones, n: usize) -> usize {
     let others = zones.clone().without_counting_last();
     let brings_a_zone = others.count() < zones.count();
     if brings_a_zone { n.min(others.count()) } else { n.min(ring.len()) }
@@ -59,21 +59,21 @@ fn spaced(ring: &Ring, count: usize, prng: &mut Prng) -> Vec<PartitionId> {
     (0..count as u64).map(|i| PartitionId(((start + i * partitions / count as u64) % partitions) as u16)).collect()
 }
 
-struct Search {
-    draft: Draft,
+pub(super) struct Search {
+    pub(super) draft: Draft,
     /// By member, the newcomer last.
-    fair: Vec<f64>,
+    pub(super) fair: Vec<f64>,
     /// By member: 1 / weight.
-    ease: Vec<f64>,
+    pub(super) ease: Vec<f64>,
     /// By member: load − fair load. For the newcomer, its tokens yet to come count as if placed.
     excess: Vec<f64>,
     /// The part of squared gap lengths in the objective.
     tidiness: f64,
-    tokens: Vec<u32>,
+    pub(super) tokens: Vec<u32>,
 }
 
 impl Search {
-    fn new(ring: &Ring, newcomer: &Newcomer, zones: &Zones, copies: usize) -> Search {
+    pub(super) fn new(ring: &Ring, newcomer: &Newcomer, zones: &Zones, copies: usize) -> Search {
         let weight = |weight: u32| f64::from(weight.max(1));
         let mut weights: Vec<f64> = ring.members().map(|Member { weight: w, .. }| weight(*w)).collect();
         weights.push(weight(newcomer.weight));
@@ -121,7 +121,7 @@ impl Search {
         moved
     }
 
-    fn refresh(&mut self, missing: f64) {
+    pub(super) fn refresh(&mut self, missing: f64) {
         for (member, load) in self.draft.loads().iter().enumerate() {
             self.excess[member] = *load as f64 - self.fair[member];
         }
@@ -130,12 +130,12 @@ impl Search {
     }
 
     /// The partition that a token of the newcomer ends.
-    fn end(&self, token: u32) -> PartitionId {
+    pub(super) fn end(&self, token: u32) -> PartitionId {
         PartitionId(self.draft.slots()[token as usize].end as u16)
     }
 
     /// The best place for one token, whose expected share of the newcomer's load is `share`.
-    fn best(&self, share: f64) -> Option<Place> {
+    pub(super) fn best(&self, share: f64) -> Option<Place> {
         let newcomer = self.fair.len() - 1;
         let start = self.excess[newcomer] - share * self.fair[newcomer];
         let mut best: Option<Place> = None;
