@@ -228,11 +228,10 @@ pub(crate) struct Cluster {
 pub(crate) enum ClusterCommand {
     /// Members, what is moving, what blocks it
     Status(Target),
-    /// Show what a change would move, without doing it
+    /// Show what a change would move and put at risk, without doing it
     Plan {
-        /// The node that would leave: its name or id
-        #[arg(long, value_name = "NODE")]
-        leave: String,
+        #[command(flatten)]
+        change: Change,
         #[command(flatten)]
         target: Target,
     },
@@ -240,12 +239,64 @@ pub(crate) enum ClusterCommand {
     Apply {
         /// The plan's id, from `alianza cluster plan`
         plan: String,
-        /// The node that leaves: its name or id
-        #[arg(long, value_name = "NODE")]
-        leave: String,
+        #[command(flatten)]
+        change: Change,
         #[command(flatten)]
         target: Target,
     },
+    /// Put a dead node out for good; what it held is made anew from the others
+    Remove {
+        /// The dead node: its name or id
+        node: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Let a node bear another share of the load
+    Weight {
+        /// The node: its name or id
+        node: String,
+        /// Its new share, 100 is normal
+        weight: u32,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take the newest change back, if reads do not follow it yet
+    Abort(Target),
+}
+
+/// One change of the cluster.
+#[derive(ClapArgs, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct Change {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// With --reweigh, the node's new share, 100 is normal
+    #[arg(long, value_name = "NUMBER", requires = "reweigh")]
+    pub(crate) weight: Option<u32>,
+    /// With --bucket, its new number of copies
+    #[arg(long, value_name = "COUNT", requires = "bucket")]
+    pub(crate) n: Option<u8>,
+}
+
+/// Which change; nodes are given by name or id.
+#[derive(ClapArgs, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The node leaves and hands its data over
+    #[arg(long, value_name = "NODE")]
+    pub(crate) leave: Option<String>,
+    /// The dead node is put out for good
+    #[arg(long, value_name = "NODE")]
+    pub(crate) remove: Option<String>,
+    /// A new node takes the dead node's place
+    #[arg(long, value_name = "NODE")]
+    pub(crate) replace: Option<String>,
+    /// The node bears another share of the load, given with --weight
+    #[arg(long, value_name = "NODE")]
+    pub(crate) reweigh: Option<String>,
+    /// The bucket has another number of copies, given with --n
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
 }
 
 #[derive(ClapArgs, Debug)]

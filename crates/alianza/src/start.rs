@@ -60,6 +60,7 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     match ended {
         Ended::Left => info!("the node has left the cluster and handed its data over"),
         Ended::Stopped => info!("stopped"),
+        Ended::Ejected(why) => return Err(Failure::new(Code::Conflict, why)),
         Ended::Failed(why) => return Err(Failure::error(format!("the node stopped serving: {why}"))),
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 use crate::bucket_names;
 use crate::buckets;
+use crate::change::{self, Wish};
 use crate::fields::{Fields, invalid};
 use crate::json;
 use crate::node_name;
@@ -15,7 +16,7 @@ use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use liveness::Condition;
-use proto::{Admin, Digest, MemberStatus, Plan, Request, Status};
+use proto::{Admin, Digest, Epoch, MemberStatus, Plan, Request, Status};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -39,6 +40,9 @@ fn status_json(status: &Status) -> Value {
         "voters": status.voters.iter().map(|voter| node_name::of(status, *voter)).collect::<Vec<_>>(),
         "moving": status.moving,
         "hints": status.hints,
+        "steps": status.steps,
+        "bytesLeft": status.left.0,
+        "secondsLeft": status.left.1,
         "blocked": status.blocked,
         "leaving": status.leaving,
     })
@@ -90,27 +94,32 @@ pub(crate) fn condition_text(condition: Condition) -> &'static str {
 pub(crate) async fn plan(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
-    let leave = fields.text_needed("leave")?;
-    fields.finish("a plan", &["leave"])?;
     let status = bucket_names::status(api.database()).await?;
-    let node = node_name::find(&status, &leave)?.member.id;
-    match api.database().call(Request::Admin(Admin::PlanLeave { node }), None).await {
-        proto::Response::Plan(plan) => Ok(json::ok(&plan_json(&plan, &status))),
+    let wish = Wish::read(&mut fields, &status)?;
+    fields.finish("a plan", change::FIELDS)?;
+    match api.database().call(Request::Admin(Admin::Plan(Box::new(wish.admin.clone()))), None).await {
+        proto::Response::Plan(plan) => Ok(json::ok(&plan_json(&plan, &wish, &status))),
         other => Err(refusal::unexpected(other)),
     }
 }
 
-fn plan_json(plan: &Plan, status: &Status) -> Value {
-    let gain = |(node, copies): &(ring::NodeId, u32)| json!({ "nodeId": node.to_string(), "name": node_name::of(status, *node), "copies": copies });
-    json!({
+fn plan_json(plan: &Plan, wish: &Wish, status: &Status) -> Value {
+    let gain = |(node, copies): &(ring::NodeId, u32)| json!({ "nodeId": node.to_string(), "name": wish.name_of(status, *node), "copies": copies });
+    let mut body = json!({
         "plan": plan.id.to_string(),
         "epoch": plan.epoch.0,
-        "leave": { "nodeId": plan.node.to_string(), "name": node_name::of(status, plan.node) },
+        "change": wish.kind,
         "partitions": plan.partitions,
         "bytes": plan.bytes,
-        "atRisk": plan.at_risk,
+        "seconds": plan.seconds,
+        "atRisk": plan.risk.at_risk,
+        "lost": plan.risk.lost,
+        "single": plan.risk.single,
+        "tooFewCopies": plan.risk.thin,
         "gains": plan.gains.iter().map(gain).collect::<Vec<_>>(),
-    })
+    });
+    wish.describe(&mut body);
+    body
 }
 
 /// `POST /v1/cluster/apply`.
@@ -118,51 +127,34 @@ pub(crate) async fn apply(State(api): State<Arc<Api>>, request: extract::Request
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let plan = fields.text_needed("plan")?;
-    let plan = read_digest(&plan).ok_or_else(|| invalid("plan", "must be the 64 hex digits that the plan showed"))?;
-    let leave = fields.text_needed("leave")?;
-    fields.finish("an apply", &["plan", "leave"])?;
+    let plan = plan.parse::<Digest>().map_err(|_| invalid("plan", "must be the 64 hex digits that the plan showed"))?;
     let status = bucket_names::status(api.database()).await?;
-    let member = &node_name::find(&status, &leave)?.member;
-    let change = Request::Admin(Admin::Leave { node: member.id, plan: Some(plan) });
-    match api.database().call(change, None).await {
+    let wish = Wish::read(&mut fields, &status)?;
+    fields.finish("an apply", &[&["plan"], change::FIELDS].concat())?;
+    let change = Box::new(wish.admin.clone());
+    let mut answer = decided(&api, Admin::Apply { change, plan }, status.epoch).await?;
+    answer["change"] = wish.kind.into();
+    wish.describe(&mut answer);
+    Ok(json::answer(StatusCode::ACCEPTED, answer.to_string()))
+}
+
+/// `POST /v1/cluster/abort`.
+pub(crate) async fn abort(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    let answer = decided(&api, Admin::Abort, Epoch::default()).await?;
+    Ok(json::answer(StatusCode::ACCEPTED, answer.to_string()))
+}
+
+/// Gets a change decided, and says in which epoch it is.
+async fn decided(api: &Api, change: Admin, before: Epoch) -> Result<Value, Problem> {
+    match api.database().call(Request::Admin(change), None).await {
         proto::Response::Changed { history, .. } => {
-            let epoch = history.last().map_or(status.epoch.0, |event| event.epoch.0);
-            let body = json!({ "epoch": epoch, "leaving": { "nodeId": member.id.to_string(), "name": member.name } });
-            Ok(json::answer(StatusCode::ACCEPTED, body.to_string()))
+            Ok(json!({ "epoch": history.last().map_or(before.0, |event| event.epoch.0) }))
         }
         other => Err(refusal::unexpected(other)),
     }
 }
 
-/// Reads 64 hex digits.
-pub(crate) fn read_digest(text: &str) -> Option<Digest> {
-    let digits = text.as_bytes();
-    let mut digest = [0; 32];
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(Digest(digest))
-}
-
 /// What a node that has nothing to say of `what` answers.
 pub(crate) fn nothing_of(what: &str) -> Problem {
     Problem::new(Kind::Internal, format!("The node knows no {what}; look at its log."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::read_digest;
-    use proto::Digest;
-
-    #[test]
-    fn digests_read_back_what_they_print() {
-        let digest = Digest(std::array::from_fn(|at| at as u8 * 7));
-        assert_eq!(read_digest(&digest.to_string()), Some(digest));
-        for text in ["", "00", &"g".repeat(64), &"+1".repeat(32)] {
-            assert_eq!(read_digest(text), None, "{text}");
-        }
-    }
 }

@@ -16,16 +16,30 @@ use std::sync::Arc;
 /// The history.
 pub(crate) async fn events(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     match api.database().call(Request::Admin(Admin::History), None).await {
-        proto::Response::History(history) => Ok(json::ok(&history.iter().filter_map(event).collect())),
+        proto::Response::History(history) => {
+            let entries = history.iter().flat_map(|event| entries(&history, event, &event.change));
+            Ok(json::ok(&entries.collect()))
+        }
         other => Err(refusal::unexpected(other)),
     }
 }
 
-fn event(event: &Event) -> Option<Value> {
-    match &event.change {
-        Change::Add { member, .. } => Some(entry(event, "ADD", member)),
-        Change::Remove { member } => Some(entry(event, "REMOVE", member)),
-        Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) | Change::Restored(_) => None,
+/// The reference knows only nodes that come and go.
+fn entries(history: &[Event], event: &Event, change: &Change) -> Vec<Value> {
+    match change {
+        Change::Add { member, .. } => vec![entry(event, "ADD", member)],
+        Change::Remove { member } | Change::Eject { member } => vec![entry(event, "REMOVE", member)],
+        Change::Replace { old, member, .. } => {
+            let admitted = history.iter().rev().filter_map(|earlier| earlier.change.admits());
+            let gone = admitted.filter(|earlier| earlier.id == *old).map(|old| entry(event, "REMOVE", old)).take(1);
+            gone.chain([entry(event, "ADD", member)]).collect()
+        }
+        Change::Abort { undo, .. } => entries(history, event, undo),
+        Change::Create(_)
+        | Change::Readdress { .. }
+        | Change::Bucket(_)
+        | Change::Restored(_)
+        | Change::Reweigh { .. } => Vec::new(),
     }
 }
 

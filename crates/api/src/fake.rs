@@ -94,6 +94,8 @@ pub(crate) fn status(names: &[&str]) -> Status {
         voters: vec![NodeId(1)],
         moving: 0,
         hints: 0,
+        steps: Vec::new(),
+        left: (0, 0),
         blocked: Vec::new(),
         leaving: false,
     }

@@ -23,7 +23,12 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
 }
 
 fn event(event: &Event) -> Value {
-    let (kind, about) = match &event.change {
+    let (kind, about) = told(&event.change);
+    json!({ "epoch": event.epoch.0, "timestamp": event.at.0, "time": utc::show(event.at.0), "type": kind, "about": about })
+}
+
+fn told(change: &Change) -> (&'static str, Value) {
+    match change {
         Change::Create(genesis) => ("CREATE", json!({ "partitions": genesis.grid.count(), "n": genesis.n })),
         Change::Add { member, .. } => {
             ("ADD", json!({ "nodeId": member.id.to_string(), "name": member.name, "uri": member.uri }))
@@ -42,6 +47,15 @@ fn event(event: &Event) -> Value {
                 "mode": if restored.overwrite { "overwrite" } else { "only-missing" },
             }),
         ),
-    };
-    json!({ "epoch": event.epoch.0, "timestamp": event.at.0, "time": utc::show(event.at.0), "type": kind, "about": about })
+        Change::Eject { member } => ("EJECT", json!({ "nodeId": member.id.to_string(), "name": member.name })),
+        Change::Replace { old, member, .. } => (
+            "REPLACE",
+            json!({ "old": old.to_string(), "nodeId": member.id.to_string(), "name": member.name, "uri": member.uri }),
+        ),
+        Change::Reweigh { node, weight, .. } => ("REWEIGH", json!({ "nodeId": node.to_string(), "weight": weight })),
+        Change::Abort { of, undo } => {
+            let (kind, about) = told(undo);
+            ("ABORT", json!({ "of": of.0, "by": { "type": kind, "about": about } }))
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn shutdown(State(api): State<Arc<Api>>) -> Result<Response, Pr
     if is_last(&status) {
         return Ok(stopping(&api));
     }
-    let leave = Request::Admin(Admin::Leave { node: status.node, plan: None });
+    let leave = Request::Admin(Admin::Leave { node: status.node });
     match api.database().call(leave, None).await {
         proto::Response::Changed { .. } => Ok(leaving(&api)),
         other => Err(refusal::unexpected(other)),

@@ -15,6 +15,7 @@ pub mod utc;
 mod body;
 mod bucket_names;
 mod buckets;
+mod change;
 mod cluster;
 mod console;
 mod context;

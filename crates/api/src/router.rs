@@ -53,6 +53,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/cluster/plan", post(cluster::plan))
         .route("/v1/cluster/apply", post(cluster::apply))
         .route("/v1/repair", get(repair::status).post(repair::run))
+        .route("/v1/cluster/abort", post(cluster::abort))
         .route("/v1/ring", get(ring_view::view))
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{name}", put(buckets::set))

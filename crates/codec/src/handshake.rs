@@ -101,6 +101,8 @@ pub enum HandshakeRefusal {
     UnknownNode,
     /// The called one can not serve yet.
     NotReady,
+    /// The caller was put out of the cluster as dead, or is an old copy of a node; what it is to be told, in a sentence.
+    Ejected(String),
     /// Something else, in words.
     Other(String),
 }
@@ -124,7 +126,7 @@ impl fmt::Display for HandshakeRefusal {
                 f.write_str("the caller is not a member of the cluster: it must join first")
             }
             HandshakeRefusal::NotReady => f.write_str("the called node is not ready yet: try again in a moment"),
-            HandshakeRefusal::Other(why) => f.write_str(why),
+            HandshakeRefusal::Ejected(why) | HandshakeRefusal::Other(why) => f.write_str(why),
         }
     }
 }

@@ -104,6 +104,10 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("readdress", Change::Readdress { node: NODE, name, uri }),
         ("bucket", Change::Bucket(bucket)),
         ("restored", Change::Restored(restored)),
+        ("eject", Change::Eject { member: member() }),
+        ("replace", Change::Replace { old: NodeId(9), member: member(), seed: true }),
+        ("reweigh", Change::Reweigh { node: NODE, weight: 50, tokens: member().tokens }),
+        ("abort", Change::Abort { of: Epoch(9), undo: Box::new(Change::Remove { member: member() }) }),
     ]
 }
 

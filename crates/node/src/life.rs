@@ -68,6 +68,8 @@ pub enum NodeEffect {
     Note(Note),
     /// This node has left the cluster and handed everything over; the process may end.
     Left,
+    /// This node was put out as dead; the process must end at once. The sentence says what happened and what to do.
+    Ejected(String),
     /// Storage has failed for good; the process must stop serving.
     Stop(String),
 }
@@ -181,7 +183,7 @@ impl<E: Engine> Node<E> {
     pub fn handle(&mut self, now: Now, input: NodeInput, out: &mut Vec<NodeEffect>) {
         let input = match input {
             NodeInput::Client { client, request, within } => {
-                if matches!(request, Request::Admin(proto::Admin::PlanLeave { .. })) {
+                if matches!(request, Request::Admin(proto::Admin::Plan(_) | proto::Admin::Status)) {
                     self.machine.set_disk_bytes(self.executor.engine.size().unwrap_or(0));
                 }
                 Some(Input::Client { client, request, within })
@@ -247,6 +249,7 @@ impl<E: Engine> Node<E> {
             Effect::Peers(members) => NodeEffect::Peers(members),
             Effect::Note(note) => NodeEffect::Note(note),
             Effect::Left => NodeEffect::Left,
+            Effect::Ejected(why) => NodeEffect::Ejected(why),
             Effect::Stop(why) => NodeEffect::Stop(why),
         });
     }
@@ -279,6 +282,12 @@ impl<E: Engine> Node<E> {
     /// The node as the history has it.
     pub fn member(&self) -> Option<Member> {
         self.machine.member()
+    }
+
+    /// Nodes that were put out as dead, and what each is to be told.
+    pub fn outcasts(&self) -> Vec<(NodeId, String)> {
+        let history = self.machine.history();
+        history.outcasts().filter_map(|node| Some((node, history.ejection(node)?))).collect()
     }
 
     /// The key that authenticates context tokens in this cluster.

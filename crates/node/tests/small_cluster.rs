@@ -1,202 +1,16 @@
 //! Nodes over model engines on a perfect network, one scenario per test. The simulator does the rest; these are the
 //! first to fail and the easiest to read.
 
+mod support;
+
 use liveness::Condition;
+use node::NodeInput;
 use node::proto::{
-    Admin, Bucket, ClientId, Config, Context, Durability, Genesis, Get, ItemKey, Join, Level, Mode, Put, Refusal,
-    Request, Response, Rule, Scan, Scope, Value,
+    Admin, Bucket, Durability, ItemKey, Level, Mode, Put, Refusal, Request, Response, Rule, Scan, Scope, Value,
 };
-use node::{Founding, Node, NodeEffect, NodeInput};
-use ring::{Grid, NodeId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use stdx::{Mono, Now, Wall};
-use storage::{Fault, ModelDisk, ModelEngine};
-
-struct Cluster {
-    nodes: BTreeMap<NodeId, Node<ModelEngine>>,
-    disks: BTreeMap<NodeId, ModelDisk>,
-    queue: VecDeque<(NodeId, NodeInput)>,
-    replies: BTreeMap<ClientId, Response>,
-    left: BTreeSet<NodeId>,
-    /// Links that lose everything, one way.
-    cut: BTreeSet<(NodeId, NodeId)>,
-    now: Mono,
-    clients: u64,
-}
-
-impl Cluster {
-    fn found(n: u8) -> Cluster {
-        let mut cluster = Cluster {
-            nodes: BTreeMap::new(),
-            disks: BTreeMap::new(),
-            queue: VecDeque::new(),
-            replies: BTreeMap::new(),
-            left: BTreeSet::new(),
-            cut: BTreeSet::new(),
-            now: Mono(1),
-            clients: 0,
-        };
-        let grid = Grid::new(6).expect("6 bits make a grid");
-        let genesis = Genesis { cluster: 7, grid, n, context_key: [1; 32] };
-        let disk = ModelDisk::new();
-        let mut engine = disk.open().expect("a new disk opens");
-        let founding = Founding { genesis, join: join(1) };
-        Node::found(&mut engine, founding, 1, cluster.time()).expect("a cluster can be founded");
-        cluster.open(NodeId(1), disk, engine);
-        cluster.run();
-        cluster
-    }
-
-    fn of(n: u8, nodes: u128) -> Cluster {
-        let mut cluster = Cluster::found(n);
-        (2..=nodes).for_each(|id| cluster.join(id));
-        cluster
-    }
-
-    fn time(&self) -> Now {
-        Now { mono: self.now, wall: Wall(1_000_000 + self.now.0 / 1_000) }
-    }
-
-    fn open(&mut self, id: NodeId, disk: ModelDisk, engine: ModelEngine) {
-        disk.mark_durable(disk.applied()).expect("the disk syncs");
-        let (node, effects) = Node::open(engine, Config::default(), id.0 as u64, self.time()).expect("the node opens");
-        self.nodes.insert(id, node);
-        self.disks.insert(id, disk);
-        self.carry_out(id, effects);
-    }
-
-    fn carry_out(&mut self, at: NodeId, effects: Vec<NodeEffect>) {
-        for effect in effects {
-            match effect {
-                NodeEffect::Send { to, .. } if self.cut.contains(&(at, to)) => {}
-                NodeEffect::Send { to, message } if self.nodes.contains_key(&to) => {
-                    self.queue.push_back((to, NodeInput::Peer { from: at, message }));
-                }
-                NodeEffect::Send { to, .. } => self.queue.push_back((at, NodeInput::Unreachable { peer: to })),
-                NodeEffect::Reply { client, response } => {
-                    assert!(self.replies.insert(client, response).is_none(), "{client:?} was answered twice");
-                }
-                NodeEffect::Sync(seq) => {
-                    let synced = self.disks[&at].mark_durable(seq);
-                    self.queue.push_back((at, NodeInput::Synced(synced)));
-                }
-                NodeEffect::Left => {
-                    self.left.insert(at);
-                }
-                NodeEffect::Stop(why) => panic!("{at} stopped: {why}"),
-                NodeEffect::Peers(_) | NodeEffect::Note(_) => {}
-            }
-        }
-    }
-
-    fn deliver(&mut self) {
-        while let Some((at, input)) = self.queue.pop_front() {
-            let now = self.time();
-            let Some(node) = self.nodes.get_mut(&at) else { continue };
-            let mut effects = Vec::new();
-            node.handle(now, input, &mut effects);
-            self.carry_out(at, effects);
-        }
-    }
-
-    /// Lets 20 seconds pass.
-    fn run(&mut self) {
-        let end = self.now + stdx::Span::secs(20);
-        loop {
-            self.deliver();
-            let next = self.nodes.iter().filter_map(|(id, node)| Some((node.next_deadline()?, *id))).min();
-            let Some((at, id)) = next.filter(|(at, _)| *at <= end) else { break };
-            self.now = self.now.max(at);
-            self.queue.push_back((id, NodeInput::Tick));
-        }
-        self.now = end;
-        for id in self.left.clone() {
-            self.nodes.remove(&id);
-        }
-    }
-
-    fn ask(&mut self, at: u128, request: Request) -> Response {
-        self.clients += 1;
-        let client = ClientId(self.clients);
-        self.queue.push_back((NodeId(at), NodeInput::Client { client, request, within: None }));
-        self.deliver();
-        if !self.replies.contains_key(&client) {
-            self.run();
-        }
-        self.replies.remove(&client).expect("every request is answered")
-    }
-
-    fn join(&mut self, id: u128) {
-        let answer = self.ask(1, Request::Admin(Admin::Join(join(id))));
-        let Response::Changed { history, progress, .. } = answer else { panic!("{answer:?}") };
-        let disk = ModelDisk::new();
-        let mut engine = disk.open().expect("a new disk opens");
-        Node::adopt(&mut engine, NodeId(id), &history, &progress).expect("the history is whole");
-        self.open(NodeId(id), disk, engine);
-        self.run();
-        let status = self.status(id);
-        assert_eq!(status.stable, status.epoch, "the join did not settle: {:?}", status.blocked);
-    }
-
-    fn status(&mut self, at: u128) -> node::proto::Status {
-        match self.ask(at, Request::Admin(Admin::Status)) {
-            Response::Status(status) => *status,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn put(&mut self, at: u128, bucket: &str, key: &str, value: Option<&str>, context: Option<Context>) -> Response {
-        let put = Put {
-            bucket: bucket.to_owned(),
-            key: ItemKey::plain(key.to_owned()),
-            value: value.map(|value| Value::plain(value.to_owned())),
-            context,
-            level: None,
-            durability: Durability::Fsync,
-            ttl: None,
-        };
-        self.ask(at, Request::Put(put))
-    }
-
-    fn get(&mut self, at: u128, bucket: &str, key: &str, level: Option<Level>) -> (Vec<String>, Context) {
-        let get = Get { bucket: bucket.to_owned(), key: ItemKey::plain(key.to_owned()), level };
-        match self.ask(at, Request::Get(get)) {
-            Response::Found(found) => {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let values = found.siblings.iter().filter_map(|sibling| sibling.version.value.as_ref());
-                (values.map(|value| text(&value.bytes)).collect(), found.context)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn copies(&self, id: u128) -> usize {
-        let mut count = 0;
-        let items = node::LocalItems::new(storage::Engine::reader(self.nodes[&NodeId(id)].engine()));
-        items
-            .each(Wall(0), &mut |_| {
-                count += 1;
-                std::ops::ControlFlow::Continue(())
-            })
-            .expect("items can be read");
-        count
-    }
-}
-
-fn join(id: u128) -> Join {
-    Join {
-        node: NodeId(id),
-        name: format!("node-{id}"),
-        name_is_fixed: true,
-        uri: format!("http://127.0.0.1:{}", 8_079 + id),
-        tokens: Vec::new(),
-        token_count: 4,
-        random_tokens: false,
-        weight: 100,
-        zone: None,
-        seed: id == 1,
-    }
-}
+use ring::NodeId;
+use storage::Fault;
+use support::Cluster;
 
 #[test]
 fn one_node_stores_and_finds() {
@@ -235,7 +49,7 @@ fn keys_move_on_join_and_on_leave() {
     assert_eq!(copies.iter().sum::<usize>(), 60, "{copies:?}");
     assert!(copies.iter().all(|count| *count > 0), "{copies:?}");
     for leaver in [3, 2] {
-        let answer = cluster.ask(leaver, Request::Admin(Admin::Leave { node: NodeId(leaver), plan: None }));
+        let answer = cluster.ask(leaver, Request::Admin(Admin::Leave { node: NodeId(leaver) }));
         assert!(matches!(answer, Response::Changed { .. }), "{answer:?}");
         cluster.run();
         assert!(cluster.left.contains(&NodeId(leaver)), "{:?}", cluster.status(1).blocked);

@@ -85,6 +85,7 @@ impl World {
                     self.queue.push_back((at, NodeInput::Synced(synced)));
                 }
                 NodeEffect::Left => self.tell(&format!("{} has left and may end", short(at))),
+                NodeEffect::Ejected(why) => self.tell(&format!("{} ends: {why}", short(at))),
                 NodeEffect::Stop(why) => panic!("{at} stopped: {why}"),
                 NodeEffect::Peers(_) | NodeEffect::Note(_) => {}
             }
@@ -150,7 +151,7 @@ impl World {
                 let key = ItemKey::plain(words[2].to_owned());
                 self.ask(node(1), Request::Get(Get { bucket: "default".to_owned(), key, level: level(3) }));
             }
-            "leave" => self.ask(node(1), Request::Admin(Admin::Leave { node: node(1), plan: None })),
+            "leave" => self.ask(node(1), Request::Admin(Admin::Leave { node: node(1) })),
             "deliver" => self.deliver(),
             "drop" => drop(self.cut.insert((node(1), node(2)))),
             "heal" => {

@@ -35,6 +35,8 @@ pub struct Config {
     pub streams_max: usize,
     /// Bytes of records in one page of a stream.
     pub stream_page_bytes: usize,
+    /// Bytes of records that streams of this node may push in a second. While clients wait, it is less.
+    pub move_bytes_per_second: u64,
     /// Hints replayed to one node at once.
     pub hints_in_flight: u32,
     /// How far ahead of our own wall clock a peer's stamp may be before we do not follow it.
@@ -61,6 +63,7 @@ impl Default for Config {
             repairs_max: 4,
             streams_max: 32,
             stream_page_bytes: 256 << 10,
+            move_bytes_per_second: 64 << 20,
             hints_in_flight: 64,
             clock_ahead_max: Span::secs(60),
             liveness: liveness::Config::default(),

@@ -209,7 +209,7 @@ impl Core {
     /// Nodes that hold or take over data in any view in use, ourselves among them.
     pub(crate) fn participants(&self) -> BTreeSet<NodeId> {
         let members = self.history.views().flat_map(|view| view.ring.members().map(|member| member.id));
-        members.chain([self.node]).collect()
+        members.filter(|node| !self.is_banned(*node)).chain([self.node]).collect()
     }
 
     /// The newest epoch that somebody says has settled: everybody it was to wait for has switched to it, so everything
@@ -284,7 +284,16 @@ impl Core {
     }
 
     pub(crate) fn condition(&self, node: NodeId) -> Condition {
-        if node == self.node { Condition::Up } else { self.detector.condition(&node) }
+        match node {
+            node if node == self.node => Condition::Up,
+            node if self.is_banned(node) => Condition::Down,
+            node => self.detector.condition(&node),
+        }
+    }
+
+    /// True if the node was put out as dead: nothing it says counts any more.
+    pub(crate) fn is_banned(&self, node: NodeId) -> bool {
+        self.history.current().banned(node).is_some()
     }
 
     pub(crate) fn is_down(&self, node: NodeId) -> bool {
@@ -301,17 +310,36 @@ impl Core {
         self.detector.is_reached_by_others(self.now.mono, &node)
     }
 
-    pub(crate) fn is_usable(&self, node: NodeId) -> bool {
-        node == self.node || self.detector.is_usable(&node)
+    /// Why this node must not serve any more, in a sentence, if it was put out as dead.
+    pub(crate) fn ejected(&self) -> Option<String> {
+        self.history.ejection(self.node)
     }
 
-    /// The nodes that the last few events removed.
+    pub(crate) fn is_usable(&self, node: NodeId) -> bool {
+        node == self.node || (!self.is_banned(node) && self.detector.is_usable(&node))
+    }
+
+    /// The nodes that the last few events let go with their consent.
     pub(crate) fn lately_removed(&self) -> Vec<Member> {
-        let removed = |event: &Event| match &event.change {
-            Change::Remove { member } => Some(member.clone()),
-            _ => None,
-        };
+        let removed = |event: &Event| event.change.lets_go().cloned();
         self.history.events().iter().rev().take(EVENTS_REMEMBERED).filter_map(removed).collect()
+    }
+
+    /// A change, for people.
+    pub(crate) fn describe(&self, change: &Change) -> String {
+        let name = |node: NodeId| self.name_of(node).0;
+        match change {
+            Change::Create(_) => "the cluster begins".to_owned(),
+            Change::Add { member, .. } => format!("{} joins", member.name),
+            Change::Remove { member } => format!("{} leaves", member.name),
+            Change::Readdress { name, uri, .. } => format!("{name} is at {uri}"),
+            Change::Bucket(bucket) => format!("bucket {} is set to {} copies", bucket.name, bucket.n),
+            Change::Restored(restored) => format!("backup {} is restored", restored.name),
+            Change::Eject { member } => format!("{} is removed as dead", member.name),
+            Change::Replace { old, member, .. } => format!("{} replaces {}", member.name, name(*old)),
+            Change::Reweigh { node, weight, .. } => format!("{} gets weight {weight}", name(*node)),
+            Change::Abort { of, undo } => format!("epoch {of} is taken back: {}", self.describe(undo)),
+        }
     }
 
     /// A member's name and address, for people.

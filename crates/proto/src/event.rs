@@ -7,7 +7,7 @@ use crate::bucket::{Bucket, Level, Mode};
 use crate::ids::{Digest, Epoch};
 use crate::record::Rule;
 use causal::Stamp;
-use ring::{Grid, Member, NodeId};
+use ring::{Grid, Member, NodeId, Token};
 use stdx::Wall;
 
 /// What an event does to the cluster's agreed state.
@@ -40,6 +40,37 @@ pub enum Change {
     Bucket(Bucket),
     /// A backup is being restored from here on.
     Restored(Restored),
+    /// A dead node is put out for good, without its consent: it is banned, and what it held is made anew from the
+    /// replicas that remain.
+    Eject {
+        /// The node as it was.
+        member: Member,
+    },
+    /// A new node takes a dead one's place and tokens; the dead one is banned.
+    Replace {
+        /// The dead node.
+        old: NodeId,
+        /// The new node.
+        member: Member,
+        /// Known to everybody, and preferred as a voter.
+        seed: bool,
+    },
+    /// A member is to bear another share of the load.
+    Reweigh {
+        /// The node.
+        node: NodeId,
+        /// Its new share, 100 is normal.
+        weight: u32,
+        /// Its tokens from now on.
+        tokens: Vec<Token>,
+    },
+    /// The newest change of the ring is taken back before reads have followed it.
+    Abort {
+        /// The event that is taken back.
+        of: Epoch,
+        /// What takes it back: `Add`, `Remove`, `Reweigh` or `Bucket`.
+        undo: Box<Change>,
+    },
 }
 
 /// What begins when a backup is restored. The ring stays as it is.
@@ -56,6 +87,47 @@ pub struct Restored {
     /// Every version that is restored carries this stamp: it wins over what was there before, deletions among them,
     /// and loses to whatever is written afterwards.
     pub stamp: Stamp,
+}
+
+impl Change {
+    /// A hash of everything in the change.
+    pub fn digest(&self) -> Digest {
+        let mut hash = Hash(blake3::Hasher::new());
+        hash.change(self);
+        Digest(*hash.0.finalize().as_bytes())
+    }
+
+    /// True if replicas may be others after it.
+    pub(crate) fn is_of_the_ring(&self) -> bool {
+        !matches!(self, Change::Readdress { .. } | Change::Restored(_))
+    }
+
+    /// The node that this change bans for good.
+    pub fn bans(&self) -> Option<NodeId> {
+        match self {
+            Change::Eject { member } => Some(member.id),
+            Change::Replace { old, .. } => Some(*old),
+            _ => None,
+        }
+    }
+
+    /// The member that this change takes in.
+    pub fn admits(&self) -> Option<&Member> {
+        match self {
+            Change::Add { member, .. } | Change::Replace { member, .. } => Some(member),
+            Change::Abort { undo, .. } => undo.admits(),
+            _ => None,
+        }
+    }
+
+    /// The member that this change lets go with its consent.
+    pub fn lets_go(&self) -> Option<&Member> {
+        match self {
+            Change::Remove { member } => Some(member),
+            Change::Abort { undo, .. } => undo.lets_go(),
+            _ => None,
+        }
+    }
 }
 
 /// What is fixed when a cluster is created.
@@ -147,6 +219,27 @@ impl Hash {
                 self.number(6);
                 self.restored(restored);
             }
+            Change::Eject { member } => {
+                self.number(7);
+                self.member(member);
+            }
+            Change::Replace { old, member, seed } => {
+                self.number(8);
+                self.node(*old);
+                self.member(member);
+                self.number(u64::from(*seed));
+            }
+            Change::Reweigh { node, weight, tokens } => {
+                self.number(9);
+                self.node(*node);
+                self.number(u64::from(*weight));
+                self.tokens(tokens);
+            }
+            Change::Abort { of, undo } => {
+                self.number(10);
+                self.number(of.0);
+                self.change(undo);
+            }
         }
     }
 
@@ -154,12 +247,16 @@ impl Hash {
         self.node(member.id);
         self.bytes(member.name.as_bytes());
         self.bytes(member.uri.as_bytes());
-        self.number(member.tokens.len() as u64);
-        for token in &member.tokens {
-            self.bytes(token.as_bytes());
-        }
+        self.tokens(&member.tokens);
         self.number(u64::from(member.weight));
         self.bytes(member.zone.as_deref().unwrap_or("\0").as_bytes());
+    }
+
+    fn tokens(&mut self, tokens: &[Token]) {
+        self.number(tokens.len() as u64);
+        for token in tokens {
+            self.bytes(token.as_bytes());
+        }
     }
 
     fn bucket(&mut self, bucket: &Bucket) {

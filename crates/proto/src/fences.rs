@@ -89,14 +89,17 @@ impl Core {
 
     /// Whether every replica set in use has so many members that are not `absent` that each quorum, for a write or a read,
     /// has one of them. Sets that shrink are left out: a write may be on the absent of the old set and on too few of the
-    /// new one. (In a set that keeps its size, everybody who leaves is replaced by one who gets everything.)
+    /// new one. (In a set that keeps its size, everybody who leaves is replaced by one who gets everything.) A banned node
+    /// never hands over, so it counts as missing from the set as it was, and nobody else may be missing beside it unless
+    /// a quorum of that set is met all the same.
     fn can_do_without(&self, absent: &BTreeSet<NodeId>) -> bool {
-        let missing = |replicas: &[NodeId]| replicas.iter().filter(|node| absent.contains(node)).count();
+        let is_missing = |node: &NodeId| absent.contains(node) || self.is_banned(*node);
+        let missing = |replicas: &[NodeId]| replicas.iter().filter(|node| is_missing(node)).count();
         let enough = |bucket: &Bucket, partition: PartitionId| {
             let sets: Vec<_> = self.history.views().map(|view| view.replicas(partition, bucket.id)).collect();
-            let nobody_missing = sets.iter().all(|set| missing(set) == 0);
+            let nobody_absent = sets.iter().all(|set| set.iter().all(|node| !absent.contains(node)));
             let shrinks = sets.windows(2).any(|pair| pair[1].len() < pair[0].len());
-            nobody_missing
+            nobody_absent
                 || !shrinks && sets.iter().all(|set| missing(set) == 0 || missing(set) < weakest(bucket, set.len()))
         };
         let buckets = &self.history.current().buckets;

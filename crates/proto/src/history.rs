@@ -26,6 +26,8 @@ pub struct View {
     pub buckets: BTreeMap<BucketId, Bucket>,
     /// Members that are seeds, and when each member came in.
     joined: BTreeMap<NodeId, (bool, Epoch)>,
+    /// Nodes that were put out as dead, and by which event. Nobody listens to them any more, and no id comes back.
+    banned: BTreeMap<NodeId, Epoch>,
 }
 
 impl View {
@@ -54,6 +56,11 @@ impl View {
         self.joined.get(&node).map(|(_, epoch)| *epoch)
     }
 
+    /// The event that banned a node, if one did.
+    pub fn banned(&self, node: NodeId) -> Option<Epoch> {
+        self.banned.get(&node).copied()
+    }
+
     /// Who decides the next event: up to five members, seeds first, then the longest-standing, and always an odd
     /// number, since an even one tolerates no more failures than the odd one below it.
     pub fn voters(&self) -> Vec<NodeId> {
@@ -65,31 +72,68 @@ impl View {
         nodes.into_iter().take(odd).map(|(_, _, node)| node).collect()
     }
 
+    /// The view after one more event.
     fn after(&self, event: &Event) -> Result<View, BrokenHistory> {
-        let broken = |what: String| BrokenHistory { epoch: event.epoch, what };
         let mut view = View { epoch: event.epoch, ..self.clone() };
-        match &event.change {
-            Change::Create(_) => return Err(broken("the cluster is created twice".to_owned())),
-            Change::Add { member, seed } => {
-                view.ring = self.ring.with(member.clone()).map_err(|error| broken(error.to_string()))?;
-                view.joined.insert(member.id, (*seed, event.epoch));
-            }
-            Change::Remove { member } => {
-                view.ring = self.ring.without(&member.id);
-                view.joined.remove(&member.id);
-            }
+        view.apply(event.epoch, &event.change).map_err(|what| BrokenHistory { epoch: event.epoch, what })?;
+        Ok(view)
+    }
+
+    fn apply(&mut self, epoch: Epoch, change: &Change) -> Result<(), String> {
+        match change {
+            Change::Create(_) => return Err("the cluster is created twice".to_owned()),
+            Change::Add { member, seed } => self.take_in(epoch, member, *seed)?,
+            Change::Remove { member } => self.let_go(member.id),
             Change::Readdress { node, name, uri } => {
-                if let Some(member) = self.ring.member(node) {
-                    let member = ring::Member { name: name.clone(), uri: uri.clone(), ..member.clone() };
-                    view.ring = self.ring.with_changed(member).map_err(|error| broken(error.to_string()))?;
-                }
+                let (name, uri) = (name.clone(), uri.clone());
+                self.alter(*node, |member| ring::Member { name, uri, ..member })?;
             }
             Change::Bucket(bucket) => {
-                view.buckets.insert(bucket.id, bucket.clone());
+                self.buckets.insert(bucket.id, bucket.clone());
+            }
+            Change::Eject { member } => {
+                self.let_go(member.id);
+                self.banned.insert(member.id, epoch);
             }
             Change::Restored(_) => {}
+            Change::Replace { old, member, seed } => {
+                self.let_go(*old);
+                self.banned.insert(*old, epoch);
+                self.take_in(epoch, member, *seed)?;
+            }
+            Change::Reweigh { node, weight, tokens } => {
+                let (weight, tokens) = (*weight, tokens.clone());
+                self.alter(*node, |member| ring::Member { weight, tokens, ..member })?;
+            }
+            Change::Abort { undo, .. } => match undo.as_ref() {
+                Change::Add { .. } | Change::Remove { .. } | Change::Reweigh { .. } | Change::Bucket(_) => {
+                    self.apply(epoch, undo)?;
+                }
+                _ => return Err("it takes back what cannot be taken back".to_owned()),
+            },
         }
-        Ok(view)
+        Ok(())
+    }
+
+    fn take_in(&mut self, epoch: Epoch, member: &ring::Member, seed: bool) -> Result<(), String> {
+        if self.banned.contains_key(&member.id) {
+            return Err(format!("node {} is banned", member.id));
+        }
+        self.ring = self.ring.with(member.clone()).map_err(|error| error.to_string())?;
+        self.joined.insert(member.id, (seed, epoch));
+        Ok(())
+    }
+
+    fn let_go(&mut self, node: NodeId) {
+        self.ring = self.ring.without(&node);
+        self.joined.remove(&node);
+    }
+
+    /// Changes a member; nothing if there is none, for it may have gone meanwhile.
+    fn alter(&mut self, node: NodeId, how: impl FnOnce(ring::Member) -> ring::Member) -> Result<(), String> {
+        let Some(member) = self.ring.member(&node).cloned() else { return Ok(()) };
+        self.ring = self.ring.with_changed(how(member)).map_err(|error| error.to_string())?;
+        Ok(())
     }
 }
 
@@ -134,6 +178,7 @@ impl History {
             ring: Ring::empty(genesis.grid),
             buckets: [(BucketId::DEFAULT, Bucket::default_bucket(genesis.n))].into(),
             joined: BTreeMap::new(),
+            banned: BTreeMap::new(),
         };
         let mut history = History {
             head: first.hash(),
@@ -153,18 +198,16 @@ impl History {
         self.check(&event)?;
         let view = self.current().after(&event)?;
         self.head = event.hash();
-        if let Change::Add { member, .. } = &event.change {
-            self.known.insert(member.id);
-        }
+        self.known.extend(event.change.admits().map(|member| member.id));
         self.views.insert(view.epoch, Arc::new(view));
         self.events.push(event);
         Ok(())
     }
 
-    /// Whether `event` may be the next one, without adding it.
-    pub fn admits(&self, event: &Event) -> Result<(), BrokenHistory> {
+    /// Whether `event` may be the next one, without adding it, and the view it would lead to.
+    pub fn admits(&self, event: &Event) -> Result<View, BrokenHistory> {
         self.check(event)?;
-        self.current().after(event).map(|_| ())
+        self.current().after(event)
     }
 
     fn check(&self, event: &Event) -> Result<(), BrokenHistory> {
@@ -186,6 +229,41 @@ impl History {
     /// True if the history ever took this node in.
     pub fn knows(&self, node: NodeId) -> bool {
         self.known.contains(&node)
+    }
+
+    /// The event that banned a node, if one did.
+    pub fn banned(&self, node: NodeId) -> Option<&Event> {
+        let epoch = self.current().banned(node)?;
+        self.events_from(epoch).first()
+    }
+
+    /// All nodes that were put out as dead.
+    pub fn outcasts(&self) -> impl Iterator<Item = NodeId> {
+        self.current().banned.keys().copied()
+    }
+
+    /// What a node that was put out as dead is to be told, in a sentence; `None` if it was not.
+    pub fn ejection(&self, node: NodeId) -> Option<String> {
+        let event = self.banned(node)?;
+        let what = match event.change.admits() {
+            Some(member) => format!("replaced by {} [{}]", member.name, member.uri),
+            None => "removed from the cluster as dead".to_owned(),
+        };
+        Some(format!(
+            "this node was {what} in epoch {}, and nobody listens to it any more: move its data directory away and \
+             start it with an empty one, so that it joins as a new node",
+            event.epoch
+        ))
+    }
+
+    /// The view of any epoch, in use or not: folded anew if it is not.
+    pub(crate) fn view_of(&self, epoch: Epoch) -> Option<Arc<View>> {
+        if let Some(view) = self.views.get(&epoch) {
+            return Some(Arc::clone(view));
+        }
+        let count = usize::try_from(epoch.0).ok()?;
+        let events = self.events.get(..count)?.to_vec();
+        History::fold(events).ok().map(|history| Arc::clone(history.current()))
     }
 
     /// Hash of the newest event.

@@ -81,6 +81,8 @@ pub enum Effect {
     Note(Note),
     /// This node has left the cluster and handed everything over; the process may end.
     Left,
+    /// This node was put out as dead; the process must end at once. The sentence says what happened and what to do.
+    Ejected(String),
     /// Storage has failed for good; the process must stop serving.
     Stop(String),
 }

@@ -42,7 +42,7 @@ pub use config::Config;
 pub use event::{Change, Event, Genesis, Restored};
 pub use fences::Fences;
 pub use history::{BrokenHistory, History, View};
-pub use ids::{BucketId, ClientId, Digest, Epoch, HintId, OpId, SessionId};
+pub use ids::{BucketId, ClientId, Digest, DigestError, Epoch, HintId, OpId, SessionId};
 pub use input::{Effect, Input, Note};
 pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
@@ -50,7 +50,7 @@ pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
     Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, RepairStatus, Request, Response, Restore,
-    Scan, Scope, Sibling, Status, TreeStatus, Written,
+    Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
 };
 pub use sizes::Sizes;
 pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

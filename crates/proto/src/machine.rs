@@ -86,6 +86,9 @@ impl Machine {
         if planted("incarnation before fsync") {
             machine.core.begin_incarnation(boot.incarnation + 1);
         }
+        if let Some(why) = machine.core.ejected() {
+            return (machine, vec![Effect::Ejected(why)]);
+        }
         machine.transition.begin(&mut machine.core);
         tell_peers(&mut machine.core);
         machine.follow_up();
@@ -122,25 +125,43 @@ impl Machine {
     /// Handles one input and appends what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         self.core.now = now;
+        if self.core.is_banned(self.core.node) {
+            return self.refuse_all(input, out);
+        }
         match input {
             Input::Client { client, request, within } => self.on_client(client, request, within),
+            Input::Peer { from, message } if self.core.is_banned(from) => self.teach(from, &message),
             Input::Peer { from, message } => {
                 self.core.detector.on_sign_of_life(now.mono, from);
                 self.on_message(from, message);
             }
+            Input::Connected { peer } if self.core.is_banned(peer) => {}
             Input::Connected { peer } => self.on_connected(peer),
             Input::Unreachable { peer } => self.on_unreachable(peer),
             Input::Stored { ticket: Ticket(purpose), outcome } => self.on_stored(purpose, outcome),
             Input::Healed => self.core.renew_incarnation(),
             Input::Tick => self.on_tick(),
         }
-        self.follow_up();
+        if !self.core.is_banned(self.core.node) {
+            self.follow_up();
+        }
+        out.append(&mut self.core.out);
+    }
+
+    /// Put out as dead, this node serves nobody.
+    fn refuse_all(&mut self, input: Input, out: &mut Vec<Effect>) {
+        if let Input::Client { client, request, within } = input {
+            self.on_client(client, request, within);
+        }
         out.append(&mut self.core.out);
     }
 
     /// When the next [`Input::Tick`] is due.
     pub fn next_deadline(&self) -> Option<Mono> {
         let core = &self.core;
+        if core.is_banned(core.node) {
+            return None;
+        }
         [
             self.ops.next_deadline(),
             self.streams.next_deadline(),
@@ -296,6 +317,17 @@ impl Machine {
         outgoing.into_iter().for_each(|outgoing| core.send_probe(outgoing));
     }
 
+    /// A node that was put out as dead is heard no more, but may learn that it was.
+    fn teach(&mut self, banned: NodeId, message: &Message) {
+        stdx::marks::hit("a_banned_node_spoke");
+        let lacks = match message {
+            Message::Gossip { epoch, .. } => epoch.next(),
+            Message::PullEvents { from } => *from,
+            _ => return,
+        };
+        self.gossip.on_pull(&mut self.core, banned, lacks);
+    }
+
     fn on_membership_message(&mut self, from: NodeId, message: Message) {
         let core = &mut self.core;
         match message {
@@ -439,7 +471,11 @@ impl Machine {
             core.history.append(event.clone()).expect("the event was checked before it was written");
             core.note(Note::EventArrived(event));
         }
+        if let Some(why) = core.ejected() {
+            return core.out.push(Effect::Ejected(why));
+        }
         let epoch = core.epoch();
+        self.streams.forget_banned(core);
         self.acceptors.forget(core, epoch);
         tell_peers(core);
         tell_some(core);

@@ -5,16 +5,18 @@
 //! number e + 1 is decided by a register of its own whose acceptors are the voters of epoch e, so the acceptors of a
 //! decision never change while it is made.
 
+mod abort;
 mod acceptors;
 mod changes;
 mod gossip;
 mod plan;
 mod progress;
 mod proposals;
+mod removals;
 
 pub(crate) use acceptors::Acceptors;
-pub(crate) use changes::member_for;
+pub(crate) use changes::{member_for, plan_for};
 pub(crate) use gossip::{Gossip, tell_some};
-pub(crate) use plan::leave_plan;
-pub(crate) use progress::{Transition, blocked, tell_peers};
+pub(crate) use plan::{estimated_bytes, estimated_seconds};
+pub(crate) use progress::{Transition, blocked, steps, tell_peers};
 pub(crate) use proposals::Proposals;

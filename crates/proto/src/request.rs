@@ -139,11 +139,10 @@ pub enum Admin {
     Leave {
         /// The node.
         node: NodeId,
-        /// The plan the operator saw; refused if it is no longer the one that would be carried out.
-        plan: Option<Digest>,
     },
-    /// What a leave would move, without doing it.
-    PlanLeave {
+    /// Put a dead node out: it is banned, and what it held is made anew from the replicas that remain. Refused while
+    /// the node answers, and, without a plan that showed it, if partitions would be at risk.
+    Remove {
         /// The node.
         node: NodeId,
     },
@@ -154,6 +153,32 @@ pub enum Admin {
     },
     /// Compare everything this node holds with everybody now.
     RepairRun,
+    /// Take a new node in, in the place of a dead one, which is banned. Sent by the newcomer to a seed; answered when
+    /// the event is decided. Refused like `Remove`.
+    Replace {
+        /// The dead node: its name or its id in text.
+        old: String,
+        /// The newcomer. Its tokens, weight and zone are the dead node's.
+        join: Join,
+    },
+    /// Let a member bear another share of the load.
+    Reweigh {
+        /// The node.
+        node: NodeId,
+        /// Its new share, 100 is normal.
+        weight: u32,
+    },
+    /// Take the newest change of the ring back, if reads do not follow it yet.
+    Abort,
+    /// What a change would move, without doing it. Answered by a plan.
+    Plan(Box<Admin>),
+    /// Carry out a change if it still does what a plan showed.
+    Apply {
+        /// The change.
+        change: Box<Admin>,
+        /// The plan that the operator saw.
+        plan: Digest,
+    },
     /// Make a bucket, or change its changeable settings. The id is given by the cluster.
     SetBucket(Bucket),
     /// Put into the history that a backup is being restored. Answered when the event is decided.
@@ -227,7 +252,7 @@ pub enum Response {
         /// How far each node is.
         progress: Vec<(NodeId, Progress)>,
     },
-    /// To [`Admin::PlanLeave`].
+    /// To [`Admin::Plan`].
     Plan(Plan),
     /// To [`Admin::RepairStatus`] and [`Admin::RepairRun`].
     Repair(Box<RepairStatus>),
@@ -282,23 +307,39 @@ pub struct Records {
     pub next: Option<ItemKey>,
 }
 
-/// What moves if a node leaves.
+/// What a change would move.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// Names the plan; changes whenever what it would do does.
     pub id: Digest,
     /// The epoch it starts from.
     pub epoch: Epoch,
-    /// The node that goes.
-    pub node: NodeId,
-    /// Partition copies each node gains.
+    /// The node that the change is about, if it is about one.
+    pub node: Option<NodeId>,
+    /// Partition copies each node gains. A node that is to come in is named by its id.
     pub gains: Vec<(NodeId, u32)>,
     /// Partitions whose replicas change.
     pub partitions: u32,
-    /// Bytes this node would send or see sent, estimated from its own disk.
+    /// Bytes that move, estimated from this node's own disk.
     pub bytes: u64,
-    /// Partitions that will have fewer copies than their bucket asks for.
+    /// How long that takes at least at the budget for moving data, in seconds.
+    pub seconds: u64,
+    /// What of the data is in danger.
+    pub risk: Risk,
+}
+
+/// Partitions in danger while a change runs or after it, counted over all buckets.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Risk {
+    /// So few of the present replicas are left and answer that a quorum may have consisted of the others alone: of the
+    /// acknowledged writes some may be lost.
     pub at_risk: u32,
+    /// Of these: no present replica is left, the data is lost.
+    pub lost: u32,
+    /// A single present replica is left that answers.
+    pub single: u32,
+    /// The change leaves fewer copies than the bucket asks for.
+    pub thin: u32,
 }
 
 /// What a node knows of the cluster.
@@ -326,7 +367,11 @@ pub struct Status {
     pub moving: u32,
     /// Hints kept here for others.
     pub hints: u64,
-    /// Why the current move does not go on, in words; empty if nothing blocks.
+    /// How far the changes under way are, oldest first, in words; empty if there are none.
+    pub steps: Vec<String>,
+    /// Bytes still to send from here, estimated, and the seconds that takes at least.
+    pub left: (u64, u64),
+    /// Why the current move does not go on, or changes cannot be decided, in words; empty if nothing blocks.
     pub blocked: Vec<String>,
     /// This node is about to end because it has left.
     pub leaving: bool,

@@ -3,7 +3,7 @@
 use crate::coordinator::{Asker, Explaining, Forwarding, Reading, Scanning, Writing, check_key};
 use crate::core::Core;
 use crate::machine::Machine;
-use crate::membership::{blocked, leave_plan};
+use crate::membership::{blocked, estimated_bytes, estimated_seconds, plan_for, steps};
 use crate::message::Progress;
 use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Restore, Scan, Status};
 use crate::{Bucket, BucketId, ItemKey, Level, Slot};
@@ -13,6 +13,9 @@ use stdx::Span;
 impl Machine {
     /// Begins a request of a client here, or of a client of a peer that forwarded it.
     pub(crate) fn on_request(&mut self, asker: Asker, request: Request, within: Span) {
+        if let Some(why) = self.core.ejected() {
+            return self.ops.refuse(&mut self.core, &asker, Refusal::NotReady(why));
+        }
         if self.transition.is_over() {
             let refusal = Refusal::NotReady("this node has left the cluster; ask another one".to_owned());
             return self.ops.refuse(&mut self.core, &asker, refusal);
@@ -144,16 +147,16 @@ impl Machine {
                 let status = self.anti_entropy.status(&self.core, None);
                 self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
             }
-            Admin::PlanLeave { node } => {
-                let view = self.core.history.current().clone();
-                let response = match leave_plan(&self.core, &view, node) {
-                    Some(plan) => Response::Plan(plan),
-                    None => Response::Refused(Refusal::ChangeRefused("there is no such member".to_owned())),
+            Admin::Plan(change) => {
+                let response = match plan_for(&mut self.core, &change) {
+                    Ok(plan) => Response::Plan(plan),
+                    Err(refusal) => Response::Refused(refusal),
                 };
                 self.ops.answer(&mut self.core, &asker, response);
             }
-            Admin::Leave { node, plan } if node != self.core.node => {
-                self.ask_to_leave(asker, node, Admin::Leave { node, plan }, within);
+            change if leaver(&change).is_some_and(|node| node != self.core.node) => {
+                let node = leaver(&change).expect("just found");
+                self.ask_to_leave(asker, node, change, within);
             }
             change => self.proposals.start(&mut self.ops, &mut self.core, asker, change, within),
         }
@@ -169,7 +172,8 @@ impl Machine {
             Some("the request reached the wrong node; ask the node itself".to_owned())
         } else if !core.is_usable(node) {
             Some(format!(
-                "{name} [{uri}] cannot be reached, and a node hands its data over itself; start it again first"
+                "{name} [{uri}] cannot be reached, and a node hands its data over itself; start it again first, or, if \
+                 it is lost, remove or replace it"
             ))
         } else {
             None
@@ -192,11 +196,16 @@ impl Machine {
             view.ring.members().map(|member| self.member_status(member, false)).collect();
         for old in core.history.views() {
             for member in old.ring.members().filter(|member| view.ring.member(&member.id).is_none()) {
+                if core.is_banned(member.id) {
+                    continue;
+                }
                 if members.iter().all(|known| known.member.id != member.id) {
                     members.push(self.member_status(member, true));
                 }
             }
         }
+        let moving = self.streams.moving();
+        let left = if moving == 0 { 0 } else { estimated_bytes(core, moving as u64) };
         Status {
             node: core.node,
             cluster: core.history.genesis().cluster,
@@ -207,8 +216,10 @@ impl Machine {
             members,
             buckets: view.buckets.values().cloned().collect(),
             voters: view.voters(),
-            moving: self.streams.moving() as u32,
+            moving: moving as u32,
             hints: self.hints.targets() as u64,
+            steps: steps(core),
+            left: (left, estimated_seconds(core, left, 1)),
             blocked: blocked(core, &self.streams),
             leaving: view.ring.member(&core.node).is_none(),
         }
@@ -229,6 +240,15 @@ impl Machine {
             progress: core.progress.get(&member.id).copied().unwrap_or_else(Progress::default),
             copies: view.ring.shares(n).get(&member.id).copied().unwrap_or(0),
         }
+    }
+}
+
+/// The node that a change asks to leave.
+fn leaver(admin: &Admin) -> Option<NodeId> {
+    match admin {
+        Admin::Leave { node } => Some(*node),
+        Admin::Apply { change, .. } => leaver(change),
+        _ => None,
     }
 }
 

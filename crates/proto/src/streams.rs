@@ -113,6 +113,16 @@ impl Streams {
         self.begin(core, stable, late_transfers(core));
     }
 
+    /// Nothing goes to nodes that were put out as dead.
+    pub(crate) fn forget_banned(&mut self, core: &mut Core) {
+        self.open.retain(|(_, to), _| !core.is_banned(*to));
+        self.spare.retain(|(_, to)| !core.is_banned(*to));
+        self.active.retain(|_, stream| !core.is_banned(stream.to));
+        self.waiting.retain(|(.., to)| !core.is_banned(*to));
+        self.retry.retain(|(.., to)| !core.is_banned(*to));
+        self.fill(core);
+    }
+
     /// Starts waiting streams while there is room.
     fn fill(&mut self, core: &mut Core) {
         while self.active.len() < core.config.streams_max
@@ -274,7 +284,10 @@ fn transfers(core: &Core) -> Transfers {
             for view in &later {
                 let after = view.replicas(partition, *bucket);
                 let stays = after.contains(&core.node) || planted("leavers give to gainers alone");
-                for node in after.iter().filter(|node| !stays || !before.contains(node)) {
+                // What a dead node shared with one other may be on that one alone, and in a smaller set nobody new gets it.
+                let thinned = after.len() < before.len() && before.iter().any(|node| core.is_banned(*node));
+                let gets = |node: &&NodeId| !stays || thinned || !before.contains(node);
+                for node in after.iter().filter(gets).filter(|node| !core.is_banned(**node) && **node != core.node) {
                     *open.entry((partition, *node)).or_insert(false) |= !before.contains(node);
                 }
             }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use proto::Digest;
 use ring::{Grid, Token};
 use stdx::Span;
 use storage::DiskOptions;
@@ -47,6 +48,10 @@ pub struct ServerConfig {
     pub node: proto::Config,
     /// Bounds of the engine.
     pub disk: DiskOptions,
+    /// The dead node, by name or id, whose place this one takes if its data directory is empty.
+    pub replace: Option<String>,
+    /// The plan that showed what that loses, if it may lose something.
+    pub replace_plan: Option<Digest>,
     /// How long to try the seeds before giving up.
     pub join_patience: Duration,
     /// Connections of clients served at once; kept by whoever serves them.
@@ -71,6 +76,8 @@ impl Default for ServerConfig {
             insecure: false,
             node: proto::Config::default(),
             disk: DiskOptions::default(),
+            replace: None,
+            replace_plan: None,
             join_patience: Duration::from_secs(60),
             http_connections_max: 1_024,
         }
@@ -95,6 +102,9 @@ impl ServerConfig {
         }
         if self.weight == 0 {
             return invalid("the weight of the node is 0; give 100 for a normal share of the load");
+        }
+        if self.replace.is_some() && self.seeds.is_empty() {
+            return invalid("a node that replaces another needs seeds; give the address of a node that runs");
         }
         if self.n == 0 {
             return invalid("the number of copies is 0; give at least 1");

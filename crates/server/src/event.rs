@@ -45,6 +45,8 @@ pub(crate) enum Event {
         /// Whom.
         peer: NodeId,
     },
+    /// A peer says that this node was put out of the cluster; the sentence says what to do.
+    Ejected(String),
     /// An fsync has ended.
     Synced(Result<Seq, StorageError>),
     /// Somebody wants to look at the items of this node.

@@ -62,6 +62,10 @@ impl<E: Engine> EventLoop<E> {
                 error!("stopping at once: {reason}");
                 self.replies.answer_all(&Response::Refused(Refusal::StorageFailed(reason.clone())));
             }
+            Ended::Ejected(reason) => {
+                error!("stopping at once: {reason}");
+                self.replies.answer_all(&Response::Refused(Refusal::NotReady(reason.clone())));
+            }
             Ended::Left | Ended::Stopped => self.drain().await,
         }
         self.put_away().await;
@@ -129,6 +133,7 @@ impl<E: Engine> EventLoop<E> {
                     self.input(now, NodeInput::Peer { from, message });
                 }
             }
+            Event::Ejected(reason) => self.phase.stop(Ended::Ejected(reason)),
             Event::Connected { peer } => self.input(now, NodeInput::Connected { peer }),
             Event::Unreachable { peer } => self.input(now, NodeInput::Unreachable { peer }),
             Event::Synced(result) => {
@@ -155,12 +160,16 @@ impl<E: Engine> EventLoop<E> {
                     self.replies.answer(client, response);
                 }
                 NodeEffect::Sync(seq) => self.disk.want(seq),
-                NodeEffect::Peers(members) => self.peers.replace(&members),
+                NodeEffect::Peers(members) => {
+                    self.peers.replace(&members);
+                    self.peers.banish(self.node.outcasts());
+                }
                 NodeEffect::Note(note) => notes::record(&note, &self.counters),
                 NodeEffect::Left => {
                     info!("this node has left the cluster and handed everything over");
                     self.phase.stop(Ended::Left);
                 }
+                NodeEffect::Ejected(reason) => self.phase.stop(Ended::Ejected(reason)),
                 NodeEffect::Stop(reason) => self.phase.stop(Ended::Failed(reason)),
             }
         }

@@ -84,17 +84,18 @@ impl From<Broken> for AskError {
 /// Asks the seeds in turn until one takes the node in, for about as long as `patience`.
 pub(crate) async fn join(
     seeds: &[Address],
-    join: &Join,
+    entrance: &Admin,
     patience: Duration,
     prng: &mut Prng,
 ) -> Result<Joined, StartError> {
     let end = Instant::now() + patience;
     let mut backoff = Backoff::new(WAIT_BASE, WAIT_MAX);
     let mut last = String::from("none was tried");
+    let join = newcomer(entrance);
     loop {
         for seed in seeds {
             info!("asking {seed} to take this node in as {}", join.name);
-            match ask(seed, join).await {
+            match ask(seed, entrance).await {
                 Ok(joined) => return Ok(joined),
                 Err(AskError::Never(why)) => return Err(StartError::JoinRefused { seed: seed.clone(), why }),
                 Err(error) => {
@@ -111,13 +112,23 @@ pub(crate) async fn join(
     }
 }
 
-async fn ask(seed: &Address, join: &Join) -> Result<Joined, AskError> {
+/// The newcomer in a wish to come in.
+fn newcomer(entrance: &Admin) -> &Join {
+    match entrance {
+        Admin::Join(join) | Admin::Replace { join, .. } => join,
+        Admin::Apply { change, .. } => newcomer(change),
+        other => unreachable!("no newcomer asks for {other:?}"),
+    }
+}
+
+async fn ask(seed: &Address, entrance: &Admin) -> Result<Joined, AskError> {
+    let join = newcomer(entrance);
     let hello = handshake::hello(join.node, None, Role::Guest, &join.name, 0);
     let mut stream = dial(seed).await?;
     let mut buffer = BytesMut::new();
     let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
     timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;
-    let request = Request::Admin(Admin::Join(join.clone()));
+    let request = Request::Admin(entrance.clone());
     write_frame(&mut stream, &[Message::Forward { op: OpId(1), request, within: DECISION_TIME }]).await?;
     let mut frames = Frames::new(&mut stream, buffer, FRAME_BYTES_MAX);
     // The seed answers within the time it was given; a little more is for the way.
@@ -135,6 +146,9 @@ fn read(response: Response, node: NodeId) -> Result<Joined, AskError> {
             Ok(Joined { node, history, progress })
         }
         Response::Refused(Refusal::ChangeRefused(why) | Refusal::Invalid(why)) => Err(AskError::Never(why)),
+        Response::Refused(Refusal::PlanChanged) => {
+            Err(AskError::Never("the cluster has changed since the plan was made; look at a new plan".to_owned()))
+        }
         Response::Refused(refusal) => Err(AskError::NotNow(refusal)),
         _ => Err(AskError::Nonsense),
     }

@@ -72,6 +72,14 @@ fn event_arrived(event: &Event) {
         }
         Change::Bucket(bucket) => info!(%epoch, "membership event: BUCKET {}", bucket.name),
         Change::Restored(restored) => info!(%epoch, "membership event: RESTORE of backup {}", restored.name),
+        Change::Eject { member } => {
+            warn!(%epoch, kind = "EJECT", name = member.name, uri = member.uri, "membership event: EJECT {} {}", member.name, member.uri);
+        }
+        Change::Replace { old, member, .. } => {
+            warn!(%epoch, kind = "REPLACE", %old, name = member.name, uri = member.uri, "membership event: REPLACE {old} by {} {}", member.name, member.uri);
+        }
+        Change::Reweigh { node, weight, .. } => info!(%epoch, %node, "membership event: REWEIGH {node} to {weight}"),
+        Change::Abort { of, .. } => warn!(%epoch, "membership event: ABORT of epoch {of}"),
     }
 }
 

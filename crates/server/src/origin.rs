@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use node::{Founding, Node};
-use proto::{Genesis, Join};
+use proto::{Admin, Genesis, Join};
 use ring::NodeId;
 use stdx::Prng;
 use storage::Engine;
@@ -36,6 +36,10 @@ pub(crate) async fn give<E: Engine>(
     let is_seed = seeds.len() < all || seeds.is_empty();
     let id = own_id(engine)?;
     let newcomer = newcomer(config, id, advertised, is_seed, prng);
+    if seeds.is_empty() && config.replace.is_some() {
+        let what = "a node that replaces another needs a seed besides itself; give the address of a node that runs";
+        return Err(StartError::Config(what.to_owned()));
+    }
     if seeds.is_empty() {
         let genesis = genesis(config)?;
         info!("founding cluster {:032x} as {}", genesis.cluster, newcomer.name);
@@ -43,7 +47,7 @@ pub(crate) async fn give<E: Engine>(
     } else {
         // Nodes that start together should not all begin with the same seed.
         prng.shuffle(&mut seeds);
-        let joined = join(&seeds, &newcomer, config.join_patience, prng).await?;
+        let joined = join(&seeds, &entrance(config, newcomer), config.join_patience, prng).await?;
         Node::adopt(engine, joined.node, &joined.history, &joined.progress)?;
     }
     engine.syncer().sync()?;
@@ -59,6 +63,15 @@ fn own_id<E: Engine>(engine: &mut E) -> Result<NodeId, StartError> {
     Node::reserve(engine, id)?;
     engine.syncer().sync()?;
     Ok(id)
+}
+
+/// What to ask the seeds for.
+fn entrance(config: &ServerConfig, join: Join) -> Admin {
+    match (config.replace.clone(), config.replace_plan) {
+        (None, _) => Admin::Join(join),
+        (Some(old), None) => Admin::Replace { old, join },
+        (Some(old), Some(plan)) => Admin::Apply { change: Box::new(Admin::Replace { old, join }), plan },
+    }
 }
 
 fn newcomer(config: &ServerConfig, node: NodeId, advertised: &Address, seed: bool, prng: &mut Prng) -> Join {

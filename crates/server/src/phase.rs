@@ -12,6 +12,8 @@ pub enum Ended {
     Left,
     /// The process was asked to end; the node stays a member.
     Stopped,
+    /// The cluster put the node out as dead, or knows that it is an old copy; the sentence says what to do.
+    Ejected(String),
     /// Storage failed; the sentence says how.
     Failed(String),
 }

@@ -106,7 +106,7 @@ async fn three_servers_found_join_write_read_and_leave() {
             assert_eq!(get(server, &format!("key_{number}")).await, [b"value"]);
         }
     }
-    let leave = Admin::Leave { node: third.handle.node_id(), plan: None };
+    let leave = Admin::Leave { node: third.handle.node_id() };
     let response = third.handle.call(Request::Admin(leave), None).await;
     assert!(matches!(response, Response::Changed { .. }), "{response:?}");
     assert_eq!(ended(third).await, Ended::Left);

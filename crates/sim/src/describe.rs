@@ -163,6 +163,10 @@ fn change(change: &proto::Change) -> String {
     match change {
         proto::Change::Add { member, .. } => format!("adds {}", host_of(member.id)),
         proto::Change::Remove { member } => format!("removes {}", host_of(member.id)),
+        proto::Change::Eject { member } => format!("ejects {}", host_of(member.id)),
+        proto::Change::Replace { old, member, .. } => format!("puts {} for {}", host_of(member.id), host_of(*old)),
+        proto::Change::Reweigh { node, weight, .. } => format!("gives {} weight {weight}", host_of(*node)),
+        proto::Change::Abort { of, undo } => format!("takes epoch {of} back: {}", self::change(undo)),
         other => format!("{other:?}"),
     }
 }

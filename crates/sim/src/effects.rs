@@ -89,6 +89,12 @@ impl World {
                 self.trace.line(now, host, || "has left the cluster".to_owned());
                 self.after(FAREWELL, Event::End { host, life });
             }
+            NodeEffect::Ejected(why) => {
+                let life = self.host(host).life;
+                self.trace.event(now, host, "ejected", 0);
+                self.trace.line(now, host, || format!("ends: {why}"));
+                self.after(Span::micros(1), Event::End { host, life });
+            }
             NodeEffect::Stop(why) => {
                 self.trace.line(now, host, || format!("stops: {why}"));
                 self.crash(host, AFTER_FAILURE, Loss::All);

@@ -70,7 +70,7 @@ impl World {
         let Some(through) = through else { return self.try_later(task) };
         let admin = match work {
             Work::Join(host) => Admin::Join(self.join_of(host)),
-            Work::Leave(host) => Admin::Leave { node: self.hosts[host.0].node_id(), plan: None },
+            Work::Leave(host) => Admin::Leave { node: self.hosts[host.0].node_id() },
             Work::SetBucket(bucket) => Admin::SetBucket(bucket),
         };
         let within =

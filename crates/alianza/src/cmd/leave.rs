@@ -1,7 +1,7 @@
 //! `alianza leave`: a node leaves, its data moves to the others, and its process ends. The node that is asked leaves by
 //! itself; another one leaves by a plan that is made and applied at once.
 
-use super::cluster::text;
+use super::cluster::{planned_and_applied, text};
 use crate::args::Leave;
 use crate::client::Client;
 use crate::exit::Failure;
@@ -23,10 +23,8 @@ pub(crate) fn run(args: &Leave) -> Result<(), Failure> {
 }
 
 fn by_plan(client: &Client, node: &str) -> Result<Value, Failure> {
-    let plan = client.post("/v1/cluster/plan", &json!({ "leave": node }))?;
-    let id = text(&plan["leave"], "nodeId");
-    let mut answer = client.post("/v1/cluster/apply", &json!({ "plan": plan["plan"], "leave": id }))?;
-    let name = text(&plan["leave"], "name");
+    let mut answer = planned_and_applied(client, "leave", &json!({ "leave": node }))?;
+    let name = text(&answer["leave"], "name");
     answer["detail"] = format!("{name} leaves: its data moves to the others, then its process ends.").into();
     Ok(answer)
 }

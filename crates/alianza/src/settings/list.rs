@@ -83,6 +83,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "balanced",
         "How soon a silent node is held to be down: fast (1s), balanced (3s), reliable (15s)",
     ),
+    one(
+        "replace",
+        "NODE",
+        "",
+        "The dead node, by name or id, whose place this one takes if its data directory is empty",
+    ),
+    one("replace-plan", "ID", "", "The plan that showed what replacing may lose, if it may lose something"),
     one("join-patience", "TIME", "60s", "How long to try the seeds before giving up"),
     one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
     one("memtable", "SIZE", "8MiB", "Memory for data not yet written out"),

@@ -78,6 +78,11 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
         insecure: from.switch("insecure")?,
         node: node(from)?,
         disk: disk(from)?,
+        replace: from.text("replace")?,
+        replace_plan: from
+            .text("replace-plan")?
+            .map(|_| from.read("replace-plan", "64 hex digits", digest))
+            .transpose()?,
         join_patience: from.span("join-patience")?.into(),
         http_connections_max: from.number("connections-max", 1..=1_000_000)?,
     })
@@ -86,6 +91,10 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
 /// Where a node keeps its data if nobody says.
 pub(super) fn data_dir(port: &str) -> String {
     format!("alianza-data-{port}")
+}
+
+fn digest(text: &str) -> Option<server::proto::Digest> {
+    text.parse().ok()
 }
 
 fn host(text: &str) -> Option<IpAddr> {

@@ -7,7 +7,7 @@ use axum::http::{Method, Request as HttpRequest};
 use proto::tree::Tree;
 use proto::{
     Admin, Bucket, BucketId, Change, Digest, Epoch, Event, Genesis, Level, Plan, Refusal, RepairStatus, Request,
-    Response, Rule, TreeStatus,
+    Response, Risk, Rule, TreeStatus,
 };
 use ring::{Grid, NodeId, PartitionId};
 use serde_json::json;
@@ -34,19 +34,21 @@ fn history() -> Vec<Event> {
 fn cluster(names: &'static [&'static str]) -> Arc<Fake> {
     Arc::new(Fake::new(move |request| match request {
         Request::Admin(Admin::History) => Response::History(history()),
-        Request::Admin(Admin::PlanLeave { node }) => Response::Plan(Plan {
+        Request::Admin(Admin::Plan(_)) => Response::Plan(Plan {
             id: Digest([0xab; 32]),
             epoch: Epoch(3),
-            node: *node,
-            gains: vec![(NodeId(1), 8)],
+            node: None,
+            gains: vec![(NodeId(1), 8), (NodeId(0), 1)],
             partitions: 8,
             bytes: 1_024,
-            at_risk: 1,
+            seconds: 7,
+            risk: Risk { at_risk: 1, lost: 2, single: 3, thin: 4 },
         }),
-        Request::Admin(Admin::Leave { plan, .. }) => match plan {
-            None | Some(Digest([0xab, ..])) => changed(history()),
-            Some(_) => Response::Refused(Refusal::PlanChanged),
+        Request::Admin(Admin::Apply { plan, .. }) => match plan {
+            Digest([0xab, ..]) => changed(history()),
+            _ => Response::Refused(Refusal::PlanChanged),
         },
+        Request::Admin(Admin::Leave { .. } | Admin::Abort) => changed(history()),
         Request::Admin(Admin::SetBucket(bucket)) => changed(vec![event(6, Change::Bucket(bucket.clone()))]),
         _ => Response::Status(Box::new(fake::status(names))),
     }))
@@ -77,7 +79,7 @@ async fn a_node_among_others_leaves() {
     assert_eq!(reply.status, 202);
     assert_eq!(reply.json()["leaving"], true);
     assert!(!fake.stopped.load(Ordering::SeqCst));
-    let leave = Request::Admin(Admin::Leave { node: NodeId(1), plan: None });
+    let leave = Request::Admin(Admin::Leave { node: NodeId(1) });
     assert!(fake.asked.lock().unwrap().iter().any(|(request, _)| *request == leave));
 }
 
@@ -158,12 +160,16 @@ async fn a_change_is_planned_by_name_and_applied_by_plan() {
     assert_eq!(plan["leave"]["name"], "Ana");
     assert_eq!(
         plan["gains"],
-        json!([{ "nodeId": "00000000-0000-0000-0000-000000000001", "name": "Ted", "copies": 8 }])
+        json!([
+            { "nodeId": "00000000-0000-0000-0000-000000000001", "name": "Ted", "copies": 8 },
+            { "nodeId": "00000000-0000-0000-0000-000000000000", "name": "the new node", "copies": 1 },
+        ])
     );
-    assert_eq!((&plan["bytes"], &plan["atRisk"]), (&1_024.into(), &1.into()));
+    let numbers = ["bytes", "seconds", "atRisk", "lost", "single", "tooFewCopies"].map(|name| plan[name].as_u64());
+    assert_eq!(numbers, [1_024, 7, 1, 2, 3, 4].map(Some));
     let apply = json!({ "leave": "Ana", "plan": plan["plan"] }).to_string();
     let reply = ask(&fake, Method::POST, "/v1/cluster/apply", apply).await;
-    assert_eq!((reply.status.as_u16(), &reply.json()["leaving"]["name"]), (202, &"Ana".into()));
+    assert_eq!((reply.status.as_u16(), &reply.json()["leave"]["name"]), (202, &"Ana".into()));
 
     let other = json!({ "leave": "Ana", "plan": "00".repeat(32) }).to_string();
     let reply = ask(&fake, Method::POST, "/v1/cluster/apply", other).await;
@@ -172,6 +178,34 @@ async fn a_change_is_planned_by_name_and_applied_by_plan() {
     assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "unknown-node"));
     assert!(reply.json()["detail"].as_str().unwrap().contains("Ted, Ana"));
     assert_eq!(ask(&fake, Method::POST, "/v1/cluster/apply", r#"{"leave":"Ana"}"#).await.problem(), "missing-field");
+}
+
+#[tokio::test]
+async fn every_change_can_be_planned_and_only_one_at_a_time() {
+    let fake = cluster(&["Ted", "Ana"]);
+    for (body, kind, change) in [
+        (r#"{"remove":"Ana"}"#, "remove", Admin::Remove { node: NodeId(2) }),
+        (r#"{"reweigh":"Ana","weight":50}"#, "reweigh", Admin::Reweigh { node: NodeId(2), weight: 50 }),
+        (r#"{"bucket":"default","n":2}"#, "bucket", Admin::SetBucket(Bucket::default_bucket(2))),
+    ] {
+        // The bucket has its levels from before.
+        let reply = ask(&fake, Method::POST, "/v1/cluster/plan", body).await.json();
+        assert_eq!(reply["change"], kind, "{reply}");
+        let wanted = Request::Admin(Admin::Plan(Box::new(change)));
+        assert_eq!(fake.asked.lock().unwrap().last().unwrap().0, wanted);
+    }
+    let plan = ask(&fake, Method::POST, "/v1/cluster/plan", r#"{"replace":"ana"}"#).await.json();
+    assert_eq!(plan["replace"]["name"], "Ana");
+    for (body, problem) in [
+        (r#"{"leave":"Ana","remove":"Ted"}"#, "invalid-field"),
+        (r#"{"reweigh":"Ana"}"#, "missing-field"),
+        (r#"{"bucket":"default"}"#, "missing-field"),
+        (r#"{"weight":50}"#, "missing-field"),
+        (r#"{"leave":"Ana","weight":50}"#, "unknown-field"),
+    ] {
+        assert_eq!(ask(&fake, Method::POST, "/v1/cluster/plan", body).await.problem(), problem, "{body}");
+    }
+    assert_eq!(ask(&fake, Method::POST, "/v1/cluster/abort", "").await.status, 202);
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@
 
 use super::ask;
 use super::records::{Restoring, Verdict};
-use crate::cluster::read_digest;
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -16,7 +15,7 @@ use axum::extract::{self, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
-use proto::{Admin, Change, Event, ItemKey, Level, Record, Request, Restore, Restored, Rule, Scan, Scope};
+use proto::{Admin, Change, Digest, Event, ItemKey, Level, Record, Request, Restore, Restored, Rule, Scan, Scope};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,8 +29,10 @@ const AT_ONCE: usize = 64;
 pub(crate) async fn begin(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
-    let backup = read_digest(&fields.text_needed("backup")?)
-        .ok_or_else(|| invalid("backup", "must be the 64 hex digits of the manifest's hash"))?;
+    let backup = fields
+        .text_needed("backup")?
+        .parse::<Digest>()
+        .map_err(|_| invalid("backup", "must be the 64 hex digits of the manifest's hash"))?;
     let name = fields.text_needed("name")?.into_owned();
     let buckets: Vec<String> = fields.text_needed("buckets")?.split(',').map(str::to_owned).collect();
     let overwrite = match fields.text_needed("mode")?.as_ref() {

@@ -1,17 +1,17 @@
-//! Requests about the cluster itself. Of these only a join travels, from a newcomer to a seed; the others have numbers
-//! so that a newer version may send them.
+//! Requests about the cluster itself. Of these only joins, replacements and the wish that a node leaves travel; the others
+//! have numbers so that a newer version may send them.
 
 use super::bucket::WireBucket;
 use super::item::partition;
-use super::narrow;
 use super::node::{WireId, digest, tokens, wire_digest, wire_token};
+use super::{narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
 use proto::{Admin, Join};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireAdmin {
-    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 5, 6, 7, 8, 40, 41")]
+    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 40, 41")]
     act: Option<WireAct>,
 }
 
@@ -24,15 +24,25 @@ enum WireAct {
     #[prost(message, tag = "3")]
     Join(WireJoin),
     #[prost(message, tag = "4")]
-    Leave(WireLeave),
-    #[prost(message, tag = "5")]
-    PlanLeave(WireId),
+    Leave(WireId),
     #[prost(message, tag = "6")]
     SetBucket(WireBucket),
     #[prost(message, tag = "7")]
     Readdress(WireReaddressSelf),
     #[prost(message, tag = "8")]
     Restored(WireRestoredAsk),
+    #[prost(message, tag = "9")]
+    Remove(WireId),
+    #[prost(message, tag = "10")]
+    Replace(WireReplace),
+    #[prost(message, tag = "11")]
+    Reweigh(WireReweigh),
+    #[prost(message, tag = "12")]
+    Abort(()),
+    #[prost(message, tag = "13")]
+    Plan(Box<WireAdmin>),
+    #[prost(message, tag = "14")]
+    Apply(Box<WireApply>),
     #[prost(message, tag = "40")]
     RepairStatus(WireRepairOf),
     #[prost(message, tag = "41")]
@@ -46,11 +56,27 @@ struct WireRepairOf {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct WireLeave {
+struct WireReplace {
+    #[prost(string, tag = "1")]
+    old: String,
+    #[prost(message, optional, tag = "2")]
+    join: Option<WireJoin>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireReweigh {
     #[prost(message, required, tag = "1")]
     node: WireId,
-    #[prost(bytes = "bytes", optional, tag = "2")]
-    plan: Option<Bytes>,
+    #[prost(uint32, tag = "2")]
+    weight: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireApply {
+    #[prost(message, optional, boxed, tag = "1")]
+    change: Option<Box<WireAdmin>>,
+    #[prost(bytes = "bytes", tag = "2")]
+    plan: Bytes,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -79,14 +105,11 @@ impl From<&Admin> for WireAdmin {
             Admin::Status => WireAct::Status(()),
             Admin::History => WireAct::History(()),
             Admin::Join(join) => WireAct::Join(join.into()),
-            Admin::Leave { node, plan } => {
-                WireAct::Leave(WireLeave { node: node.into(), plan: plan.as_ref().map(wire_digest) })
-            }
+            Admin::Leave { node } => WireAct::Leave(node.into()),
             Admin::RepairStatus { partition } => {
                 WireAct::RepairStatus(WireRepairOf { partition: partition.map(|partition| u32::from(partition.0)) })
             }
             Admin::RepairRun => WireAct::RepairRun(()),
-            Admin::PlanLeave { node } => WireAct::PlanLeave(node.into()),
             Admin::SetBucket(bucket) => WireAct::SetBucket(bucket.into()),
             Admin::Restored { backup, name, buckets, overwrite } => WireAct::Restored(WireRestoredAsk {
                 backup: wire_digest(backup),
@@ -96,6 +119,15 @@ impl From<&Admin> for WireAdmin {
             }),
             Admin::Readdress { name, uri } => {
                 WireAct::Readdress(WireReaddressSelf { name: name.clone(), uri: uri.clone() })
+            }
+            Admin::Remove { node } => WireAct::Remove(node.into()),
+            Admin::Replace { old, join } => WireAct::Replace(WireReplace { old: old.clone(), join: Some(join.into()) }),
+            Admin::Reweigh { node, weight } => WireAct::Reweigh(WireReweigh { node: node.into(), weight: *weight }),
+            Admin::Abort => WireAct::Abort(()),
+            Admin::Plan(change) => WireAct::Plan(Box::new(change.as_ref().into())),
+            Admin::Apply { change, plan } => {
+                let change = Some(Box::new(change.as_ref().into()));
+                WireAct::Apply(Box::new(WireApply { change, plan: wire_digest(plan) }))
             }
         };
         WireAdmin { act: Some(act) }
@@ -110,19 +142,26 @@ impl TryFrom<WireAdmin> for Admin {
             WireAct::Status(()) => Ok(Admin::Status),
             WireAct::History(()) => Ok(Admin::History),
             WireAct::Join(join) => join.try_into().map(Admin::Join),
-            WireAct::Leave(WireLeave { node, plan }) => {
-                Ok(Admin::Leave { node: node.into(), plan: plan.as_ref().map(digest).transpose()? })
-            }
+            WireAct::Leave(node) => Ok(Admin::Leave { node: node.into() }),
             WireAct::RepairStatus(of) => {
                 Ok(Admin::RepairStatus { partition: of.partition.map(partition).transpose()? })
             }
             WireAct::RepairRun(()) => Ok(Admin::RepairRun),
-            WireAct::PlanLeave(node) => Ok(Admin::PlanLeave { node: node.into() }),
             WireAct::SetBucket(bucket) => bucket.try_into().map(Admin::SetBucket),
             WireAct::Restored(WireRestoredAsk { backup, name, buckets, overwrite }) => {
                 Ok(Admin::Restored { backup: digest(&backup)?, name, buckets, overwrite })
             }
             WireAct::Readdress(WireReaddressSelf { name, uri }) => Ok(Admin::Readdress { name, uri }),
+            WireAct::Remove(node) => Ok(Admin::Remove { node: node.into() }),
+            WireAct::Replace(WireReplace { old, join }) => Ok(Admin::Replace { old, join: need(join, "a newcomer")? }),
+            WireAct::Reweigh(WireReweigh { node, weight }) => Ok(Admin::Reweigh { node: node.into(), weight }),
+            WireAct::Abort(()) => Ok(Admin::Abort),
+            WireAct::Plan(change) => Ok(Admin::Plan(Box::new((*change).try_into()?))),
+            WireAct::Apply(apply) => {
+                let WireApply { change, plan } = *apply;
+                let change = change.ok_or(DecodeError::missing("a change"))?;
+                Ok(Admin::Apply { change: Box::new((*change).try_into()?), plan: digest(&plan)? })
+            }
         }
     }
 }

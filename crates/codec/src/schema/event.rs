@@ -4,7 +4,7 @@
 //! field; a new kind does, and a node that does not know it says so instead of leaving it out of its history.
 
 use super::bucket::WireBucket;
-use super::node::{WireId, WireMember, digest, wire_digest};
+use super::node::{WireId, WireMember, digest, tokens, wire_digest, wire_token};
 use super::{fixed, narrow, need};
 use crate::error::{DecodeError, Fault};
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub(crate) struct WireEvent {
     at: u64,
     #[prost(fixed64, tag = "4")]
     nonce: u64,
-    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21")]
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
     change: Option<WireChange>,
 }
 
@@ -41,6 +41,42 @@ enum WireChange {
     Bucket(WireBucket),
     #[prost(message, tag = "21")]
     Restored(WireRestored),
+    #[prost(message, tag = "22")]
+    Eject(WireMember),
+    #[prost(message, tag = "23")]
+    Replace(WireReplacement),
+    #[prost(message, tag = "24")]
+    Reweigh(WireNewWeight),
+    #[prost(message, tag = "25")]
+    Abort(Box<WireAbort>),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireReplacement {
+    #[prost(message, required, tag = "1")]
+    old: WireId,
+    #[prost(message, optional, tag = "2")]
+    member: Option<WireMember>,
+    #[prost(bool, tag = "3")]
+    seed: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireNewWeight {
+    #[prost(message, required, tag = "1")]
+    node: WireId,
+    #[prost(uint32, tag = "2")]
+    weight: u32,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    tokens: Vec<Bytes>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireAbort {
+    #[prost(uint64, tag = "1")]
+    of: u64,
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
+    undo: Option<WireChange>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -151,6 +187,18 @@ impl From<&Change> for WireChange {
             }
             Change::Bucket(bucket) => WireChange::Bucket(bucket.into()),
             Change::Restored(restored) => WireChange::Restored(restored.into()),
+            Change::Eject { member } => WireChange::Eject(member.into()),
+            Change::Replace { old, member, seed } => {
+                let member = Some(member.into());
+                WireChange::Replace(WireReplacement { old: old.into(), member, seed: *seed })
+            }
+            Change::Reweigh { node, weight, tokens } => {
+                let tokens = tokens.iter().map(wire_token).collect();
+                WireChange::Reweigh(WireNewWeight { node: node.into(), weight: *weight, tokens })
+            }
+            Change::Abort { of, undo } => {
+                WireChange::Abort(Box::new(WireAbort { of: of.0, undo: Some(undo.as_ref().into()) }))
+            }
         }
     }
 }
@@ -168,6 +216,17 @@ impl TryFrom<WireChange> for Change {
             }
             WireChange::Bucket(bucket) => bucket.try_into().map(Change::Bucket),
             WireChange::Restored(restored) => restored.try_into().map(Change::Restored),
+            WireChange::Eject(member) => Ok(Change::Eject { member: member.try_into()? }),
+            WireChange::Replace(WireReplacement { old, member, seed }) => {
+                Ok(Change::Replace { old: old.into(), member: need(member, "a member")?, seed })
+            }
+            WireChange::Reweigh(WireNewWeight { node, weight, tokens: wire }) => {
+                Ok(Change::Reweigh { node: node.into(), weight, tokens: tokens(&wire)? })
+            }
+            WireChange::Abort(abort) => {
+                let undo = abort.undo.ok_or(DecodeError::newer("an event"))?;
+                Ok(Change::Abort { of: Epoch(abort.of), undo: Box::new(undo.try_into()?) })
+            }
         }
     }
 }

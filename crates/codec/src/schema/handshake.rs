@@ -156,7 +156,7 @@ struct WireRefused {
     /// In words, for a caller that does not know the reason.
     #[prost(string, tag = "1")]
     text: String,
-    #[prost(oneof = "WireReason", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "WireReason", tags = "2, 3, 4, 5, 6")]
     reason: Option<WireReason>,
 }
 
@@ -170,6 +170,8 @@ enum WireReason {
     UnknownNode(()),
     #[prost(message, tag = "5")]
     NotReady(()),
+    #[prost(message, tag = "6")]
+    Ejected(()),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -202,6 +204,7 @@ fn refused(refusal: &HandshakeRefusal, text_bytes_max: usize) -> WireRefused {
         }
         HandshakeRefusal::UnknownNode => Some(WireReason::UnknownNode(())),
         HandshakeRefusal::NotReady => Some(WireReason::NotReady(())),
+        HandshakeRefusal::Ejected(_) => Some(WireReason::Ejected(())),
         HandshakeRefusal::Other(_) => None,
     };
     WireRefused { text: cut(&refusal.to_string(), text_bytes_max), reason }
@@ -217,6 +220,7 @@ fn refusal(wire: WireRefused) -> Result<HandshakeRefusal, DecodeError> {
         }
         Some(WireReason::UnknownNode(())) => HandshakeRefusal::UnknownNode,
         Some(WireReason::NotReady(())) => HandshakeRefusal::NotReady,
+        Some(WireReason::Ejected(())) => HandshakeRefusal::Ejected(wire.text),
         // A reason of a newer version comes with its sentence.
         None => HandshakeRefusal::Other(wire.text),
     })

@@ -14,7 +14,7 @@ use super::{all, list, may, narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
 use causal::Context;
-use proto::{Epoch, Found, ItemKey, Page, Plan, Record, Records, Response, Sibling, Written};
+use proto::{Epoch, Found, ItemKey, Page, Plan, Record, Records, Response, Risk, Sibling, Written};
 use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -283,8 +283,8 @@ struct WirePlan {
     id: Bytes,
     #[prost(uint64, tag = "2")]
     epoch: u64,
-    #[prost(message, required, tag = "3")]
-    node: WireId,
+    #[prost(message, optional, tag = "3")]
+    node: Option<WireId>,
     #[prost(message, repeated, tag = "4")]
     gains: Vec<WireGain>,
     #[prost(uint32, tag = "5")]
@@ -293,6 +293,14 @@ struct WirePlan {
     bytes: u64,
     #[prost(uint32, tag = "7")]
     at_risk: u32,
+    #[prost(uint32, tag = "8")]
+    lost: u32,
+    #[prost(uint32, tag = "9")]
+    single: u32,
+    #[prost(uint32, tag = "10")]
+    thin: u32,
+    #[prost(uint64, tag = "11")]
+    seconds: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -314,11 +322,15 @@ impl From<&Plan> for WirePlan {
         WirePlan {
             id: wire_digest(&plan.id),
             epoch: plan.epoch.0,
-            node: WireId::from(&plan.node),
+            node: plan.node.as_ref().map(WireId::from),
             gains: list(&plan.gains),
             partitions: plan.partitions,
             bytes: plan.bytes,
-            at_risk: plan.at_risk,
+            at_risk: plan.risk.at_risk,
+            lost: plan.risk.lost,
+            single: plan.risk.single,
+            thin: plan.risk.thin,
+            seconds: plan.seconds,
         }
     }
 }
@@ -330,11 +342,12 @@ impl TryFrom<WirePlan> for Plan {
         Ok(Plan {
             id: digest(&wire.id)?,
             epoch: Epoch(wire.epoch),
-            node: wire.node.into(),
+            node: wire.node.map(NodeId::from),
             gains: wire.gains.into_iter().map(|gain| (gain.node.into(), gain.copies)).collect(),
             partitions: wire.partitions,
             bytes: wire.bytes,
-            at_risk: wire.at_risk,
+            seconds: wire.seconds,
+            risk: Risk { at_risk: wire.at_risk, lost: wire.lost, single: wire.single, thin: wire.thin },
         })
     }
 }

@@ -37,6 +37,12 @@ pub(crate) struct WireStatus {
     blocked: Vec<String>,
     #[prost(bool, tag = "13")]
     leaving: bool,
+    #[prost(string, repeated, tag = "14")]
+    steps: Vec<String>,
+    #[prost(uint64, tag = "15")]
+    bytes_left: u64,
+    #[prost(uint64, tag = "16")]
+    seconds_left: u64,
 }
 
 impl From<&Status> for WireStatus {
@@ -55,6 +61,9 @@ impl From<&Status> for WireStatus {
             hints: status.hints,
             blocked: status.blocked.clone(),
             leaving: status.leaving,
+            steps: status.steps.clone(),
+            bytes_left: status.left.0,
+            seconds_left: status.left.1,
         }
     }
 }
@@ -75,6 +84,8 @@ impl TryFrom<WireStatus> for Status {
             voters: ids(wire.voters),
             moving: wire.moving,
             hints: wire.hints,
+            steps: wire.steps,
+            left: (wire.bytes_left, wire.seconds_left),
             blocked: wire.blocked,
             leaving: wire.leaving,
         })

@@ -1,6 +1,6 @@
 //! Events, acceptors, statuses, handshakes.
 
-use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, span, text};
+use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, span, text, token};
 use causal::Stamp;
 use codec::{HandshakeRefusal, Hello, MetaRecord, Role, Welcome};
 use liveness::Condition;
@@ -33,6 +33,17 @@ fn change() -> BoxedStrategy<Change> {
         (node(), text(), text()).prop_map(|(node, name, uri)| Change::Readdress { node, name, uri }),
         bucket().prop_map(Change::Bucket),
         restored().prop_map(Change::Restored),
+        member().prop_map(|member| Change::Eject { member }),
+        (node(), member(), any::<bool>()).prop_map(|(old, member, seed)| Change::Replace { old, member, seed }),
+        (node(), any::<u32>(), vec(token(), 0..3)).prop_map(|(node, weight, tokens)| Change::Reweigh {
+            node,
+            weight,
+            tokens
+        }),
+        (epoch(), member(), any::<bool>()).prop_map(|(of, member, seed)| {
+            let undo = if seed { Change::Add { member, seed } } else { Change::Remove { member } };
+            Change::Abort { of, undo: Box::new(undo) }
+        }),
     ]
     .boxed()
 }
@@ -88,8 +99,8 @@ fn member_status() -> BoxedStrategy<MemberStatus> {
 pub(crate) fn status() -> BoxedStrategy<Status> {
     let names = (node(), any::<u128>(), any::<u32>(), vec(node(), 0..3));
     let epochs = (epoch(), epoch(), epoch());
-    let lists = (vec(member_status(), 0..3), vec(bucket(), 0..3), vec(text(), 0..3));
-    let state = (any::<u32>(), any::<u64>(), any::<bool>());
+    let lists = (vec(member_status(), 0..3), vec(bucket(), 0..3), vec(text(), 0..3), vec(text(), 0..3));
+    let state = (any::<u32>(), any::<u64>(), any::<bool>(), any::<(u64, u64)>());
     (names, epochs, lists, state)
         .prop_map(|(names, epochs, lists, state)| Status {
             node: names.0,
@@ -103,6 +114,8 @@ pub(crate) fn status() -> BoxedStrategy<Status> {
             voters: names.3,
             moving: state.0,
             hints: state.1,
+            steps: lists.3,
+            left: state.3,
             blocked: lists.2,
             leaving: state.2,
         })
@@ -130,6 +143,7 @@ pub(crate) fn welcome() -> BoxedStrategy<Welcome> {
         any::<[(u16, u16); 2]>().prop_map(|[ours, theirs]| HandshakeRefusal::NoCommonProtocol { ours, theirs }),
         Just(HandshakeRefusal::UnknownNode),
         Just(HandshakeRefusal::NotReady),
+        text().prop_map(HandshakeRefusal::Ejected),
         text().prop_map(HandshakeRefusal::Other),
     ];
     prop_oneof![

@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::explain::Explain;
 use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
-use proto::{RepairStatus, Sibling, TreeStatus, Written};
+use proto::{RepairStatus, Risk, Sibling, TreeStatus, Written};
 use stdx::Wall;
 
 fn put() -> BoxedStrategy<Put> {
@@ -61,11 +61,23 @@ fn join() -> BoxedStrategy<Join> {
 
 fn admin() -> BoxedStrategy<Admin> {
     prop_oneof![
+        act(),
+        act().prop_map(|change| Admin::Plan(Box::new(change))),
+        (act(), digest()).prop_map(|(change, plan)| Admin::Apply { change: Box::new(change), plan }),
+    ]
+    .boxed()
+}
+
+fn act() -> BoxedStrategy<Admin> {
+    prop_oneof![
         Just(Admin::Status),
         Just(Admin::History),
         join().prop_map(Admin::Join),
-        (node(), option::of(digest())).prop_map(|(node, plan)| Admin::Leave { node, plan }),
-        node().prop_map(|node| Admin::PlanLeave { node }),
+        node().prop_map(|node| Admin::Leave { node }),
+        node().prop_map(|node| Admin::Remove { node }),
+        (text(), join()).prop_map(|(old, join)| Admin::Replace { old, join }),
+        (node(), any::<u32>()).prop_map(|(node, weight)| Admin::Reweigh { node, weight }),
+        Just(Admin::Abort),
         option::of(partition()).prop_map(|partition| Admin::RepairStatus { partition }),
         Just(Admin::RepairRun),
         bucket().prop_map(Admin::SetBucket),
@@ -119,15 +131,16 @@ fn repair_status() -> BoxedStrategy<RepairStatus> {
 
 fn plan() -> BoxedStrategy<Plan> {
     let gains = vec((node(), any::<u32>()), 0..3);
-    (digest(), epoch(), node(), gains, any::<(u32, u64, u32)>())
-        .prop_map(|(id, epoch, node, gains, (partitions, bytes, at_risk))| Plan {
+    (digest(), epoch(), option::of(node()), gains, any::<(u32, u64, u64, [u32; 4])>())
+        .prop_map(|(id, epoch, node, gains, (partitions, bytes, seconds, [at_risk, lost, single, thin]))| Plan {
             id,
             epoch,
             node,
             gains,
             partitions,
             bytes,
-            at_risk,
+            seconds,
+            risk: Risk { at_risk, lost, single, thin },
         })
         .boxed()
 }

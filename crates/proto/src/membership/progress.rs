@@ -17,6 +17,7 @@
 use super::gossip::tell_some;
 use crate::coordinator::Operations;
 use crate::core::Core;
+use crate::event::Event;
 use crate::ids::{BucketId, Epoch};
 use crate::input::{Effect, Note};
 use crate::message::Progress;
@@ -198,7 +199,7 @@ pub(crate) fn tell_peers(core: &mut Core) {
         }
     }
     let own = core.node;
-    members.retain(|member| member.id != own);
+    members.retain(|member| member.id != own && !core.is_banned(member.id));
     let watched = core.participants().into_iter().filter(|node| *node != own).collect();
     let now = core.now.mono;
     core.detector.watch(now, &watched);
@@ -206,8 +207,44 @@ pub(crate) fn tell_peers(core: &mut Core) {
     core.out.push(Effect::Peers(members));
 }
 
-/// Why the current change does not go on, in words.
+/// How far the changes under way are, oldest first, in words.
+pub(crate) fn steps(core: &Core) -> Vec<String> {
+    let step = |event: &Event| {
+        let has = |part: fn(&Progress) -> Epoch| core.least(part) >= event.epoch;
+        let step = match () {
+            () if has(|progress| progress.switched) => "reads follow it; what is no longer needed is being dropped",
+            () if has(|progress| progress.synced) => "the data has moved; reads are switching to it",
+            () if has(|progress| progress.acked) => "every node knows it; data is moving",
+            () => "not every node knows it yet",
+        };
+        format!("epoch {}, {}: {step}", event.epoch, core.describe(&event.change))
+    };
+    core.history.events_from(core.stable().next()).iter().map(step).collect()
+}
+
+/// Why the current change does not go on, or changes cannot be decided, in words.
 pub(crate) fn blocked(core: &Core, streams: &Streams) -> Vec<String> {
+    let mut sentences = undecidable(core).into_iter().collect::<Vec<String>>();
+    sentences.extend(stuck(core, streams));
+    sentences
+}
+
+/// Changes need a majority of the voters.
+fn undecidable(core: &Core) -> Option<String> {
+    let voters = core.history.current().voters();
+    let missing: Vec<NodeId> = voters.iter().copied().filter(|voter| core.is_down(*voter)).collect();
+    let names: Vec<String> = missing.iter().map(|voter| core.name_of(*voter).0).collect();
+    (missing.len() * 2 >= voters.len() && !voters.is_empty()).then(|| {
+        format!(
+            "a majority of the voters cannot be reached ({} of {}: {}): changes of the cluster wait, data flows",
+            missing.len(),
+            voters.len(),
+            names.join(", ")
+        )
+    })
+}
+
+fn stuck(core: &Core, streams: &Streams) -> Vec<String> {
     let epoch = core.epoch();
     if core.stable() == epoch {
         return Vec::new();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use codec::Role;
+use codec::{HandshakeRefusal, Role};
 use liveness::Backoff;
 use proto::Lane;
 use stdx::{Prng, Span};
@@ -98,6 +98,9 @@ impl Dialer {
     }
 
     async fn on_failure(&mut self, address: &Address, failure: &HandshakeError) {
+        if let HandshakeError::Refused(HandshakeRefusal::Ejected(why)) = failure {
+            self.report(Event::Ejected(why.clone())).await;
+        }
         self.peer.dial_failed(self.surroundings.clock.mono(), &mut self.prng);
         self.tell(address, failure);
         if self.peer.give_up_if_cut_off(self.lane) {

@@ -4,7 +4,7 @@
 //! Refuses to know why somebody is a peer.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::{Lane, Message};
 use ring::{Member, NodeId};
@@ -15,17 +15,37 @@ use crate::peer::outbox::Pushed;
 use crate::peer::{Peer, Surroundings};
 use crate::task::Task;
 
-/// Who may connect to this node. Shared with the listener.
+/// Who may connect to this node, and who may not any more. Shared with the listener.
 #[derive(Default, Debug)]
-pub(crate) struct Roster(Mutex<BTreeMap<NodeId, Arc<Peer>>>);
+pub(crate) struct Roster(Mutex<Entries>);
+
+#[derive(Default, Debug)]
+struct Entries {
+    peers: BTreeMap<NodeId, Arc<Peer>>,
+    /// Nodes that were put out, and what each is to be told.
+    outcasts: BTreeMap<NodeId, String>,
+}
 
 impl Roster {
     pub(crate) fn get(&self, id: NodeId) -> Option<Arc<Peer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.entries().peers.get(&id).cloned()
     }
 
     pub(crate) fn set(&self, peers: BTreeMap<NodeId, Arc<Peer>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = peers;
+        self.entries().peers = peers;
+    }
+
+    /// What a node that was put out is to be told.
+    pub(crate) fn outcast(&self, id: NodeId) -> Option<String> {
+        self.entries().outcasts.get(&id).cloned()
+    }
+
+    pub(crate) fn banish(&self, outcasts: impl IntoIterator<Item = (NodeId, String)>) {
+        self.entries().outcasts = outcasts.into_iter().collect();
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,6 +84,11 @@ impl Directory {
         for gone in std::mem::replace(&mut self.links, links).into_values() {
             gone.peer.hang_up();
         }
+    }
+
+    /// Tells these, when they come, that they were put out.
+    pub(crate) fn banish(&self, outcasts: Vec<(NodeId, String)>) {
+        self.roster.banish(outcasts);
     }
 
     /// Lets a message wait for a peer; it is lost if there is no such peer, or no room.

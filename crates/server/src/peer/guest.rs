@@ -70,10 +70,18 @@ pub(crate) async fn host(mut stream: TcpStream, buffer: BytesMut, handle: &Handl
 fn question(message: Message) -> Option<(OpId, Request, Span)> {
     match message {
         Message::Forward { op, request, within } => {
-            let allowed = matches!(request, Request::Admin(Admin::Join(_) | Admin::Status));
+            let allowed = matches!(&request, Request::Admin(admin) if is_for_newcomers(admin));
             allowed.then_some((op, request, within))
         }
         _ => None,
+    }
+}
+
+fn is_for_newcomers(admin: &Admin) -> bool {
+    match admin {
+        Admin::Join(_) | Admin::Replace { .. } | Admin::Status => true,
+        Admin::Apply { change, .. } => matches!(change.as_ref(), Admin::Replace { .. }),
+        _ => false,
     }
 }
 

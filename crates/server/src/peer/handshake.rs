@@ -144,6 +144,9 @@ pub(crate) fn judge(hello: &Hello, local: &Local, roster: &Roster) -> Result<(Ad
         Role::Control => Lane::Control,
         Role::Data => Lane::Data,
     };
+    if let Some(why) = hello.cluster.and_then(|_| roster.outcast(hello.node)) {
+        return Err(HandshakeRefusal::Ejected(why));
+    }
     // Whoever names no cluster is a stranger, whatever its id.
     let peer = hello.cluster.and_then(|_| roster.get(hello.node)).ok_or(HandshakeRefusal::UnknownNode)?;
     Ok((Admission::Peer(peer, lane), protocol))
@@ -152,7 +155,9 @@ pub(crate) fn judge(hello: &Hello, local: &Local, roster: &Roster) -> Result<(Ad
 /// True if a refusal does not pass by itself: a person has to change something.
 pub(crate) fn is_for_good(refusal: &HandshakeRefusal) -> bool {
     match refusal {
-        HandshakeRefusal::WrongCluster { .. } | HandshakeRefusal::NoCommonProtocol { .. } => true,
+        HandshakeRefusal::WrongCluster { .. }
+        | HandshakeRefusal::NoCommonProtocol { .. }
+        | HandshakeRefusal::Ejected(_) => true,
         // A newcomer is unknown until the history that names it has arrived.
         HandshakeRefusal::UnknownNode | HandshakeRefusal::NotReady | HandshakeRefusal::Other(_) => false,
     }
@@ -202,6 +207,14 @@ mod tests {
         assert_eq!(wrong, HandshakeRefusal::WrongCluster { ours: CLUSTER, theirs: 8 });
         let newer = Hello { protocol_min: 100, protocol_max: 101, ..from_two(Some(CLUSTER), Role::Data) };
         assert!(matches!(refusal(&newer, &roster), HandshakeRefusal::NoCommonProtocol { theirs: (100, 101), .. }));
+    }
+
+    #[test]
+    fn whoever_was_put_out_is_told_so() {
+        let roster = roster_of(&[3]);
+        roster.banish([(NodeId(2), "it was replaced".to_owned())]);
+        let told = refusal(&from_two(Some(CLUSTER), Role::Control), &roster);
+        assert_eq!(told, HandshakeRefusal::Ejected("it was replaced".to_owned()));
     }
 
     #[tokio::test]

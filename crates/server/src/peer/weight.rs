@@ -118,8 +118,17 @@ fn of_sibling(sibling: &Sibling) -> usize {
 }
 
 fn of_event(event: &Event) -> usize {
-    match &event.change {
-        Change::Add { member, .. } | Change::Remove { member } => 4 * BASE + 20 * member.tokens.len(),
+    of_change(&event.change)
+}
+
+fn of_change(change: &Change) -> usize {
+    match change {
+        Change::Add { member, .. }
+        | Change::Remove { member }
+        | Change::Eject { member }
+        | Change::Replace { member, .. } => 4 * BASE + 20 * member.tokens.len(),
+        Change::Reweigh { tokens, .. } => 4 * BASE + 20 * tokens.len(),
+        Change::Abort { undo, .. } => 2 * BASE + of_change(undo),
         Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) => 4 * BASE,
         Change::Restored(restored) => 4 * BASE + BASE * restored.buckets.len(),
     }

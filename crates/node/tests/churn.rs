@@ -1,0 +1,307 @@
+//! Nodes that die, are replaced, removed and weighed anew, and changes that are taken back.
+
+mod support;
+
+use node::proto::{Admin, Bucket, Epoch, Message, OpId, Refusal, Response};
+use node::{NodeEffect, NodeInput};
+use ring::NodeId;
+use support::{Cluster, join};
+
+const KEYS: u32 = 60;
+
+fn filled(n: u8, nodes: u128) -> Cluster {
+    let mut cluster = Cluster::of(n, nodes);
+    for i in 0..KEYS {
+        let answer = cluster.put(1, "default", &format!("key_{i}"), Some("v"), None);
+        assert!(matches!(answer, Response::Written(_)), "{answer:?}");
+    }
+    cluster.run();
+    cluster
+}
+
+/// Every key has its copies and nobody holds more.
+fn assert_complete(cluster: &mut Cluster, at: u128, n: usize) {
+    let running: Vec<u128> = cluster.nodes.keys().map(|node| node.0).collect();
+    let copies: usize = running.iter().map(|id| cluster.copies(*id)).sum();
+    assert_eq!(copies, KEYS as usize * n);
+    for i in 0..KEYS {
+        assert_eq!(cluster.get(at, "default", &format!("key_{i}"), None).0, ["v"]);
+    }
+}
+
+fn replace(old: u128, new: u128) -> Admin {
+    Admin::Replace { old: format!("node-{old}"), join: join(new) }
+}
+
+#[test]
+fn a_dead_node_is_replaced_and_banned() {
+    let mut cluster = filled(3, 4);
+    let why = cluster.refusal(1, replace(3, 5));
+    assert!(why.contains("node-3") && why.contains("is alive") && why.contains("leave"), "{why}");
+    cluster.kill(3);
+    cluster.run();
+    let plan = cluster.plan(1, &replace(3, 5));
+    assert_eq!((plan.risk.at_risk, plan.risk.lost, plan.gains.len()), (0, 0, 1));
+    let tokens = |cluster: &mut Cluster, id: u128| {
+        let status = cluster.status(1);
+        status.members.into_iter().find(|member| member.member.id == NodeId(id)).map(|member| member.member.tokens)
+    };
+    let before = tokens(&mut cluster, 3).expect("it is a member");
+    let answer = cluster.change(2, replace(3, 5));
+    cluster.adopt(5, answer);
+    cluster.settle();
+    assert_eq!(tokens(&mut cluster, 5), Some(before));
+    assert_eq!(tokens(&mut cluster, 3), None);
+    assert_complete(&mut cluster, 5, 3);
+
+    // The old one comes back: it learns that it is out, and stays so at each start.
+    cluster.restart(3);
+    cluster.run();
+    for _ in 0..2 {
+        let why = cluster.ejected.remove(&NodeId(3)).expect("it was told");
+        assert!(why.contains("replaced by node-5") && why.contains("data directory"), "{why}");
+        let refused = cluster.put(3, "default", "key_1", Some("old"), None);
+        assert!(matches!(refused, Response::Refused(Refusal::NotReady(_))), "{refused:?}");
+        cluster.kill(3);
+        cluster.restart(3);
+    }
+    cluster.kill(3);
+    let why = cluster.refusal(1, Admin::Join(join(3)));
+    assert!(why.contains("for good"), "{why}");
+    assert!(cluster.refusal(1, replace(3, 6)).contains("already"));
+    // Who asks again has lost the answer.
+    assert!(matches!(cluster.change(1, replace(3, 5)), Response::Changed { .. }));
+}
+
+#[test]
+fn nobody_listens_to_a_banned_node() {
+    let mut cluster = filled(3, 4);
+    cluster.kill(3);
+    cluster.run();
+    assert!(matches!(cluster.change(1, Admin::Remove { node: NodeId(3) }), Response::Changed { .. }));
+    cluster.settle();
+    let epoch = cluster.status(1).epoch;
+    let now = cluster.time();
+    let say = |cluster: &mut Cluster, message: Message| {
+        let mut effects = Vec::new();
+        let node = cluster.nodes.get_mut(&NodeId(1)).expect("it runs");
+        node.handle(now, NodeInput::Peer { from: NodeId(3), message }, &mut effects);
+        effects.retain(|effect| matches!(effect, NodeEffect::Send { to: NodeId(3), .. }));
+        effects
+    };
+    let key = node::proto::ItemKey::plain("key_1");
+    let read = Message::Read { op: OpId(1), epoch, bucket: node::proto::BucketId::DEFAULT, key };
+    assert!(say(&mut cluster, read).is_empty());
+    assert!(say(&mut cluster, Message::Ping { nonce: 1 }).is_empty());
+    let taught = say(&mut cluster, Message::PullEvents { from: Epoch(2) });
+    assert!(matches!(taught.as_slice(), [NodeEffect::Send { message: Message::Events { .. }, .. }]), "{taught:?}");
+}
+
+#[test]
+fn a_dead_node_is_removed_and_its_data_made_anew() {
+    let mut cluster = filled(3, 5);
+    let remove = Admin::Remove { node: NodeId(4) };
+    assert!(cluster.refusal(2, remove.clone()).contains("is alive"));
+    assert!(cluster.refusal(2, Admin::Remove { node: NodeId(9) }).contains("no such member"));
+    cluster.kill(4);
+    cluster.run();
+    let plan = cluster.plan(2, &remove);
+    assert!(plan.partitions > 0 && plan.risk.at_risk == 0, "{plan:?}");
+    let apply = Admin::Apply { change: Box::new(remove.clone()), plan: plan.id };
+    assert!(matches!(cluster.change(1, apply.clone()), Response::Changed { .. }));
+    cluster.settle();
+    assert_complete(&mut cluster, 2, 3);
+    // It is so already.
+    assert!(matches!(cluster.change(3, remove), Response::Changed { .. }));
+}
+
+#[test]
+fn what_may_lose_data_needs_the_plan_that_showed_it() {
+    let mut cluster = filled(3, 6);
+    for id in [5, 6] {
+        cluster.kill(id);
+    }
+    cluster.run();
+    let remove = Admin::Remove { node: NodeId(5) };
+    let why = cluster.refusal(1, remove.clone());
+    assert!(why.contains("may lose data") && why.contains("plan"), "{why}");
+    let plan = cluster.plan(1, &remove);
+    assert!(plan.risk.at_risk > 0 && plan.risk.single > 0 && plan.risk.lost == 0, "{plan:?}");
+    let wrong = Admin::Apply { change: Box::new(Admin::Remove { node: NodeId(6) }), plan: plan.id };
+    assert_eq!(cluster.change(1, wrong), Response::Refused(Refusal::PlanChanged));
+    let apply = Admin::Apply { change: Box::new(remove), plan: plan.id };
+    assert!(matches!(cluster.change(1, apply), Response::Changed { .. }));
+    let remove = Admin::Remove { node: NodeId(6) };
+    let plan = cluster.plan(1, &remove);
+    assert!(matches!(
+        cluster.change(1, Admin::Apply { change: Box::new(remove), plan: plan.id }),
+        Response::Changed { .. }
+    ));
+    cluster.settle();
+    // Everything was on all replicas, so nothing is lost.
+    assert_complete(&mut cluster, 3, 3);
+}
+
+#[test]
+fn a_plan_is_refused_when_the_cluster_has_changed() {
+    let mut cluster = filled(2, 4);
+    let leave = Admin::Leave { node: NodeId(3) };
+    let plan = cluster.plan(1, &leave);
+    assert_eq!(cluster.plan(2, &leave).id, plan.id, "every node makes the same plan");
+    let reweigh = Admin::Reweigh { node: NodeId(2), weight: 200 };
+    assert!(matches!(cluster.change(1, reweigh), Response::Changed { .. }));
+    let apply = Admin::Apply { change: Box::new(leave), plan: plan.id };
+    assert_eq!(cluster.change(1, apply), Response::Refused(Refusal::PlanChanged));
+}
+
+#[test]
+fn a_node_gets_another_weight() {
+    let mut cluster = filled(1, 4);
+    let share = |cluster: &mut Cluster| {
+        let status = cluster.status(1);
+        let member = status.members.into_iter().find(|member| member.member.id == NodeId(2)).expect("a member");
+        (member.member.weight, member.copies)
+    };
+    let (_, before) = share(&mut cluster);
+    let reweigh = Admin::Reweigh { node: NodeId(2), weight: 300 };
+    let plan = cluster.plan(3, &reweigh);
+    assert!(plan.gains.iter().all(|(node, _)| *node == NodeId(2)), "{plan:?}");
+    let apply = Admin::Apply { change: Box::new(reweigh), plan: plan.id };
+    assert!(matches!(cluster.change(4, apply), Response::Changed { .. }));
+    cluster.settle();
+    let (weight, after) = share(&mut cluster);
+    assert!(weight == 300 && after > before, "{before} {after}");
+    assert_complete(&mut cluster, 3, 1);
+    assert!(cluster.refusal(1, Admin::Reweigh { node: NodeId(2), weight: 0 }).contains("weight"));
+}
+
+/// A cluster in which a node is away that alone holds a part of the data, so that a change cannot go on.
+fn stuck() -> Cluster {
+    let mut cluster = filled(1, 4);
+    cluster.kill(4);
+    cluster.run();
+    cluster
+}
+
+#[test]
+fn a_join_is_taken_back() {
+    let mut cluster = stuck();
+    let answer = cluster.change(1, Admin::Join(join(5)));
+    cluster.adopt(5, answer);
+    cluster.run();
+    let status = cluster.status(2);
+    assert!(status.stable < status.epoch && status.steps.len() == 1, "{status:?}");
+    assert!(status.steps[0].contains("node-5 joins"), "{:?}", status.steps);
+    assert!(status.blocked.iter().any(|why| why.contains("node-4")), "{:?}", status.blocked);
+    assert!(matches!(cluster.change(2, Admin::Abort), Response::Changed { .. }));
+    assert!(cluster.refusal(2, Admin::Abort).contains("has just been taken back"));
+    cluster.put(1, "default", "key_1", Some("v"), None);
+    cluster.restart(4);
+    cluster.settle();
+    assert!(cluster.left.contains(&NodeId(5)), "the newcomer goes again");
+    assert_complete(&mut cluster, 3, 1);
+    assert!(cluster.refusal(2, Admin::Abort).contains("no change is under way"));
+}
+
+#[test]
+fn a_leave_is_taken_back() {
+    let mut cluster = stuck();
+    assert!(matches!(cluster.change(3, Admin::Leave { node: NodeId(3) }), Response::Changed { .. }));
+    assert!(matches!(cluster.change(1, Admin::Abort), Response::Changed { .. }));
+    cluster.restart(4);
+    cluster.settle();
+    assert!(!cluster.left.contains(&NodeId(3)));
+    assert_complete(&mut cluster, 3, 1);
+    assert!(cluster.copies(3) > 0);
+}
+
+#[test]
+fn a_weight_and_a_number_of_copies_are_taken_back() {
+    let mut cluster = stuck();
+    let before = cluster.status(1).members;
+    assert!(matches!(cluster.change(1, Admin::Reweigh { node: NodeId(2), weight: 50 }), Response::Changed { .. }));
+    assert!(matches!(cluster.change(1, Admin::Abort), Response::Changed { .. }));
+    let bucket = Bucket::default_bucket(2);
+    assert!(matches!(cluster.change(1, Admin::SetBucket(bucket)), Response::Changed { .. }));
+    assert!(matches!(cluster.change(2, Admin::Abort), Response::Changed { .. }));
+    cluster.restart(4);
+    cluster.settle();
+    let after = cluster.status(1).members;
+    assert!(before.iter().zip(&after).all(|(before, after)| before.member == after.member));
+    assert_complete(&mut cluster, 4, 1);
+}
+
+#[test]
+fn a_replacement_is_not_taken_back() {
+    let mut cluster = filled(2, 5);
+    cluster.kill(4);
+    cluster.kill(5);
+    cluster.run();
+    let plan = cluster.plan(1, &replace(4, 6));
+    let answer = cluster.change(1, Admin::Apply { change: Box::new(replace(4, 6)), plan: plan.id });
+    assert!(matches!(answer, Response::Changed { .. }), "{answer:?}");
+    assert!(cluster.refusal(1, Admin::Abort).contains("never comes back"));
+}
+
+#[test]
+fn two_operators_get_one_order_and_one_refusal() {
+    let mut cluster = filled(3, 5);
+    cluster.kill(4);
+    cluster.run();
+    let answers = cluster.ask_both((1, replace(4, 6)), (2, replace(4, 7)));
+    let (done, refused): (Vec<Response>, Vec<Response>) =
+        answers.into_iter().partition(|answer| matches!(answer, Response::Changed { .. }));
+    let [Response::Changed { node: Some(winner), .. }] = done.as_slice() else { panic!("{done:?}") };
+    let [Response::Refused(Refusal::ChangeRefused(why))] = refused.as_slice() else { panic!("{refused:?}") };
+    assert!(why.contains("already"), "{why}");
+    let winner = winner.0;
+    cluster.adopt(winner, done.into_iter().next().expect("just seen"));
+    cluster.settle();
+    assert_complete(&mut cluster, 2, 3);
+}
+
+/// The replica sets shrink, so the others do not go on without the leaver by themselves.
+#[test]
+fn a_leaver_that_dies_on_its_way_out_is_removed() {
+    let mut cluster = filled(3, 3);
+    cluster.begin(1, Admin::Leave { node: NodeId(3) });
+    cluster.kill(3);
+    cluster.run();
+    let status = cluster.status(1);
+    assert!(status.stable < status.epoch, "what the leaver holds is not handed over");
+    assert!(status.blocked.iter().any(|why| why.contains("node-3")), "{:?}", status.blocked);
+    assert!(matches!(cluster.change(1, Admin::Remove { node: NodeId(3) }), Response::Changed { .. }));
+    cluster.settle();
+    assert_complete(&mut cluster, 1, 2);
+}
+
+#[test]
+fn changes_queue_up_to_a_bound() {
+    let mut cluster = stuck();
+    for weight in 101..=108 {
+        let answer = cluster.change(1, Admin::Reweigh { node: NodeId(2), weight });
+        assert!(matches!(answer, Response::Changed { .. }), "{answer:?}");
+    }
+    let why = cluster.refusal(1, Admin::Reweigh { node: NodeId(2), weight: 300 });
+    assert!(why.contains("no more may be queued"), "{why}");
+    // What helps is let in.
+    assert!(matches!(cluster.change(1, Admin::Abort), Response::Changed { .. }));
+    cluster.restart(4);
+    cluster.settle();
+    assert_complete(&mut cluster, 3, 1);
+}
+
+#[test]
+fn without_a_majority_of_voters_changes_wait_and_data_flows() {
+    let mut cluster = filled(3, 3);
+    cluster.kill(2);
+    cluster.kill(3);
+    cluster.run();
+    let blocked = cluster.status(1).blocked;
+    assert!(blocked.iter().any(|why| why.contains("majority of the voters") && why.contains("node-2")), "{blocked:?}");
+    let answer = cluster.change(1, Admin::SetBucket(Bucket::default_bucket(2)));
+    assert!(matches!(answer, Response::Refused(Refusal::NoMajority { voters: 3, reached: 1 })), "{answer:?}");
+    cluster.restart(2);
+    cluster.run();
+    assert_eq!(cluster.status(1).blocked, Vec::<String>::new());
+}
