@@ -57,6 +57,7 @@ fn repair_json(repair: &RepairStatus, status: &Status) -> Value {
         "comparing": repair.comparing,
         "leftInPass": repair.left_in_pass,
         "repairing": repair.repairing,
+        "damaged": repair.damaged,
         "listed": repair.listed.iter().map(|tree| tree_json(tree, status)).collect::<Vec<_>>(),
     })
 }

@@ -47,6 +47,8 @@ pub(crate) struct Executor<E: Engine> {
     damaged: Vec<String>,
     /// Storage keys of records that were found damaged.
     damaged_slots: BTreeSet<KeyHash>,
+    /// Slots that were found damaged, to be told to the machine.
+    found: Vec<Slot>,
     /// The incarnation under which this node writes.
     incarnation: u32,
     /// The last incarnation in which something of this node's own was lost.
@@ -67,6 +69,7 @@ impl<E: Engine> Executor<E> {
             due: Vec::new(),
             damaged: Vec::new(),
             damaged_slots: BTreeSet::new(),
+            found: Vec::new(),
             incarnation: 0,
             distrusted: None,
             healed: false,
@@ -90,6 +93,7 @@ impl<E: Engine> Executor<E> {
                 self.update(&ticket, slot, rule, update, sibling_limit, fsync)
             }
             StoreOp::Merge { slot, record, fsync } => self.merge(slot, record, fsync),
+            StoreOp::Heal { slot, record } => self.heal(slot, record),
             StoreOp::MergeAll { items } => self.merge_all(items),
             StoreOp::Read { slot } => self.read(&slot),
             StoreOp::Inspect { slot } => self.inspect(&slot),
@@ -136,7 +140,7 @@ impl<E: Engine> Executor<E> {
         fsync: bool,
     ) -> Answer {
         let key = codec::slot_key(&slot);
-        let before = self.get(&key)?;
+        let before = self.get(&key, &slot)?;
         let before_count = before.as_ref().map_or(0, |record| record.versions().len());
         let before_hash = Self::hash_of(&slot, before.as_ref());
         self.may_write(&update)?;
@@ -156,7 +160,7 @@ impl<E: Engine> Executor<E> {
 
     fn merge(&mut self, slot: Slot, record: Record, fsync: bool) -> Answer {
         let key = codec::slot_key(&slot);
-        let before = self.get(&key)?;
+        let before = self.get(&key, &slot)?;
         let before_hash = Self::hash_of(&slot, before.as_ref());
         let seq = match before {
             None => self.put(&key, &slot, before_hash, &record, fsync)?,
@@ -182,13 +186,13 @@ impl<E: Engine> Executor<E> {
 
     fn read(&mut self, slot: &Slot) -> Answer {
         let key = codec::slot_key(slot);
-        let record = self.get(&key)?;
+        let record = self.get(&key, slot)?;
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Held(record)))
     }
 
     fn inspect(&mut self, slot: &Slot) -> Answer {
         let key = codec::slot_key(slot);
-        let held = match self.get(&key) {
+        let held = match self.get(&key, slot) {
             Ok(record) => Held::of(record.as_ref()),
             Err(failure) => Held::Failed(failure.to_string()),
         };
@@ -248,15 +252,18 @@ impl<E: Engine> Executor<E> {
         });
         visited.map_err(failure)?;
         let failed = damaged.last().map(|(_, what)| StoreFailure::Corrupt(what.clone())).filter(|_| only.is_some());
-        damaged.into_iter().for_each(|(key, what)| self.found_damage(&key, what));
-        failed.map_or(Ok((wait, StoreOutcome::Page { items, more })), Err)
+        let mut nameable = false;
+        for (key, what) in damaged {
+            nameable |= self.found_damage(&key, what, None);
+        }
+        failed.map_or(Ok((wait, StoreOutcome::Page { items, more, damaged: nameable })), Err)
     }
 
     fn lacking(&mut self, items: Vec<Offered>) -> Answer {
         let mut wanted = Vec::new();
         for (item, at) in items.into_iter().zip(0u32..) {
             let slot = Slot::new(self.grid, item.bucket, item.key);
-            match self.get(&codec::slot_key(&slot)) {
+            match self.get(&codec::slot_key(&slot), &slot) {
                 Ok(held) => {
                     let hash = held.map_or(0, |record| version_hash(slot.bucket, &slot.key, &record));
                     if hash != item.hash {
@@ -354,18 +361,20 @@ impl<E: Engine> Executor<E> {
         self.apply(batch).map(|seq| (seq, StoreOutcome::Done))
     }
 
-    fn get(&mut self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
-        let damaged = match self.engine.get(Space::Items, key) {
-            Ok(None) => return Ok(None),
-            Ok(Some(value)) => match codec::decode_stored(key, &value) {
-                Ok((_, _, record)) => return Ok(Some(record)),
-                Err(error) => error.to_string(),
-            },
-            Err(error @ StorageError::Corrupt { .. }) => error.to_string(),
-            Err(error) => return Err(failure(error)),
-        };
-        self.found_damage(key, damaged.clone());
-        Err(StoreFailure::Corrupt(damaged))
+    fn get(&mut self, key: &[u8], slot: &Slot) -> Result<Option<Record>, StoreFailure> {
+        let held = self.look(key);
+        if let Err(StoreFailure::Corrupt(what)) = &held {
+            self.found_damage(key, what.clone(), Some(slot));
+        }
+        held
+    }
+
+    fn look(&self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
+        let Some(value) = self.engine.get(Space::Items, key).map_err(failure)? else { return Ok(None) };
+        match codec::decode_stored(key, &value) {
+            Ok((_, _, record)) => Ok(Some(record)),
+            Err(error) => Err(StoreFailure::Corrupt(error.to_string())),
+        }
     }
 
     /// What the slot adds to its tree.

@@ -222,8 +222,12 @@ impl<E: Engine> Node<E> {
             }
             let due = self.executor.take_due();
             let healed = self.executor.take_healed();
-            if due.is_empty() && !healed {
+            let found = self.executor.take_found();
+            if due.is_empty() && !healed && found.is_empty() {
                 break;
+            }
+            for slot in found {
+                self.machine.handle(now, Input::Damaged(slot), &mut self.effects);
             }
             if healed {
                 self.machine.handle(now, Input::Healed, &mut self.effects);

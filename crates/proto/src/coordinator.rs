@@ -21,6 +21,7 @@ pub(crate) use write::{Writing, check_key};
 
 use crate::core::Core;
 use crate::ids::{ClientId, Epoch, HintId, OpId};
+use crate::item::Slot;
 use crate::message::Message;
 use crate::request::{Refusal, Response};
 use ring::NodeId;
@@ -133,6 +134,11 @@ impl Operations {
             due.push(id);
         }
         due
+    }
+
+    /// True if a write of this slot is under way that `node` has acknowledged.
+    pub(crate) fn counts_us(&self, slot: &Slot, node: NodeId) -> bool {
+        self.by_id.values().any(|(op, _)| matches!(op, Operation::Write(writing) if writing.counts(slot, node)))
     }
 
     pub(crate) fn write_begins(&mut self, epoch: Epoch) {

@@ -27,6 +27,8 @@ struct Target {
     delivered: Vec<HintId>,
     /// A page is being read or dropped.
     busy: bool,
+    /// A hint came to the disk while the page was read, so the page need not have it.
+    kept_meanwhile: bool,
     /// Not before this.
     not_before: Mono,
 }
@@ -50,11 +52,9 @@ impl Hints {
 
     /// A hint for `target` is on disk.
     pub(crate) fn kept(&mut self, core: &Core, target: NodeId) {
-        self.targets.entry(target).or_insert_with(|| Target {
-            // It was just found to be unreachable.
-            not_before: core.now.mono + RETRY_AFTER,
-            ..Target::default()
-        });
+        // Whoever is new here was just found to be unreachable.
+        let new = || Target { not_before: core.now.mono + RETRY_AFTER, ..Target::default() };
+        self.targets.entry(target).or_insert_with(new).kept_meanwhile = true;
     }
 
     /// True if no hint is kept for anybody.
@@ -89,6 +89,7 @@ impl Hints {
         for node in ready {
             if let Some(target) = self.targets.get_mut(&node) {
                 target.busy = true;
+                target.kept_meanwhile = false;
             }
             core.store(Purpose::HintPage(node), StoreOp::ReadHints { target: node, limit });
         }
@@ -103,7 +104,9 @@ impl Hints {
             return;
         };
         if hints.is_empty() {
-            self.targets.remove(&target);
+            if !state.kept_meanwhile {
+                self.targets.remove(&target);
+            }
             return;
         }
         state.in_flight = hints.iter().map(|hint| hint.id).collect();
@@ -159,4 +162,50 @@ fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
     let asker = Asker::Hint { target: hint.target, id: hint.id };
     let within = core.config.request_time;
     Writing::write_back(ops, core, asker, slot, hint.record, need, &[], within);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hints;
+    use crate::config::Config;
+    use crate::coordinator::Operations;
+    use crate::core::Core;
+    use crate::event::Genesis;
+    use crate::history::History;
+    use crate::machine::Machine;
+    use crate::request::Join;
+    use crate::store::StoreOutcome;
+    use ring::{Grid, NodeId};
+    use stdx::Now;
+
+    fn core() -> Core {
+        let genesis = Genesis { cluster: 1, grid: Grid::new(2).unwrap(), n: 3, context_key: [0; 32] };
+        let join = Join {
+            node: NodeId(1),
+            name: "Ted".to_owned(),
+            name_is_fixed: true,
+            uri: String::new(),
+            tokens: Vec::new(),
+            token_count: 1,
+            random_tokens: false,
+            weight: 100,
+            zone: None,
+            seed: true,
+        };
+        let events = Machine::found(genesis, &join, 1, Now::default()).unwrap();
+        Core::new(Config::default(), Now::default(), NodeId(1), History::fold(events).unwrap(), 1)
+    }
+
+    #[test]
+    fn a_hint_that_is_kept_while_an_empty_page_is_read_is_not_forgotten() {
+        let (mut core, mut ops, gone) = (core(), Operations::default(), NodeId(9));
+        let mut hints = Hints::new([gone]);
+        hints.on_time(&mut core);
+        hints.kept(&core, gone);
+        hints.on_page(&mut ops, &mut core, gone, StoreOutcome::Hints(Vec::new()));
+        assert_eq!(hints.targets(), 1, "the page was read before the hint was there");
+        hints.on_time(&mut core);
+        hints.on_page(&mut ops, &mut core, gone, StoreOutcome::Hints(Vec::new()));
+        assert!(hints.is_empty());
+    }
 }

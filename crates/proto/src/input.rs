@@ -46,6 +46,8 @@ pub enum Input {
     /// Storage overwrote damaged records with what other replicas hold, or found that it lost some: versions that this
     /// node made may be gone, so its next ones need a new incarnation.
     Healed,
+    /// Storage found that what it holds of a slot is damaged.
+    Damaged(crate::item::Slot),
     /// Time has passed. Given at the latest at `next_deadline`.
     Tick,
 }

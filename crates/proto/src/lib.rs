@@ -16,6 +16,7 @@ pub mod event;
 pub mod explain;
 mod fences;
 pub mod hash;
+mod healing;
 mod hints;
 pub mod history;
 pub mod ids;

@@ -10,6 +10,7 @@ use crate::coordinator::{self, Asker, Inner, Operation, Operations};
 use crate::core::Core;
 use crate::event::{Change, Event, Genesis};
 use crate::fences::Fences;
+use crate::healing::Healing;
 use crate::hints::Hints;
 use crate::history::History;
 use crate::ids::{ClientId, Epoch, OpId};
@@ -53,6 +54,7 @@ pub struct Machine {
     pub(crate) ops: Operations,
     pub(crate) streams: Streams,
     pub(crate) hints: Hints,
+    pub(crate) healing: Healing,
     pub(crate) transition: Transition,
     pub(crate) proposals: Proposals,
     acceptors: Acceptors,
@@ -75,6 +77,7 @@ impl Machine {
             ops: Operations::default(),
             streams: Streams::default(),
             hints: Hints::new(boot.hints.into_iter().filter(|_| !planted("hints forgotten at restart"))),
+            healing: Healing::default(),
             transition: Transition::default(),
             proposals: Proposals::default(),
             acceptors: Acceptors::new(boot.acceptors),
@@ -140,6 +143,7 @@ impl Machine {
             Input::Unreachable { peer } => self.on_unreachable(peer),
             Input::Stored { ticket: Ticket(purpose), outcome } => self.on_stored(purpose, outcome),
             Input::Healed => self.core.renew_incarnation(),
+            Input::Damaged(slot) => self.healing.found(&self.core, slot),
             Input::Tick => self.on_tick(),
         }
         if !self.core.is_banned(self.core.node) {
@@ -166,6 +170,7 @@ impl Machine {
             self.ops.next_deadline(),
             self.streams.next_deadline(),
             self.hints.next_deadline(core),
+            self.healing.next_deadline(),
             self.proposals.next_deadline(),
             self.gossip.next_deadline(core),
             self.anti_entropy.next_deadline(core),
@@ -207,6 +212,7 @@ impl Machine {
         self.ops.len() == 0
             && self.streams.moving() == 0
             && self.hints.is_empty()
+            && self.healing.len() == 0
             && !self.transition.is_late()
             && self.anti_entropy.is_quiet()
             && core.stable() == core.epoch()
@@ -240,6 +246,9 @@ impl Machine {
             Message::ReadReply { op, answer } => {
                 if let crate::message::ReadAnswer::Stale(fences) = answer {
                     self.catch_up(from, fences);
+                }
+                if self.healing.on_answer(&mut self.core, from, op, &answer) {
+                    return;
                 }
                 if let Some(Operation::Read(reading)) = self.take_if(op, |op| matches!(op, Operation::Read(_))) {
                     reading.on_answer(&mut self.ops, &mut self.core, op, from, answer);
@@ -429,6 +438,7 @@ impl Machine {
             Purpose::AnswerCompare { to, session, asked } => {
                 self.anti_entropy.on_asked(core, to, session, asked, outcome);
             }
+            Purpose::Healed(op) => self.healing.on_written(core, op, &outcome),
             Purpose::RepairPage(session) => self.anti_entropy.repairs.on_page(core, session, outcome),
             Purpose::Built { again } => self.anti_entropy.on_built(core, again, outcome),
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
@@ -492,6 +502,7 @@ impl Machine {
         }
         self.streams.on_time(&mut self.core);
         self.hints.on_time(&mut self.core);
+        self.healing.on_time(&self.ops, &mut self.core);
         self.gossip.on_time(&mut self.core);
         self.anti_entropy.on_time(&mut self.core);
         self.proposals.on_time(&mut self.ops, &mut self.core);

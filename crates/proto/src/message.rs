@@ -69,8 +69,10 @@ pub enum ReadAnswer {
     Held(Option<Record>),
     /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
     Stale(Fences),
-    /// Storage failed, or the stored bytes are damaged.
+    /// Storage failed; it may do better later.
     Failed,
+    /// The stored bytes are damaged; it does not know what it held.
+    Damaged,
 }
 
 /// A replica's answer to a scan.

@@ -159,13 +159,14 @@ pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome
         Purpose::AnswerRead { to, op } => {
             let answer = match outcome {
                 StoreOutcome::Held(record) => ReadAnswer::Held(record.filter(is_told)),
+                StoreOutcome::Failed(StoreFailure::Corrupt(_)) => ReadAnswer::Damaged,
                 _ => ReadAnswer::Failed,
             };
             core.send(to, Message::ReadReply { op, answer });
         }
         Purpose::AnswerScan { to, op } => {
             let answer = match outcome {
-                StoreOutcome::Page { items, more } => {
+                StoreOutcome::Page { items, more, .. } => {
                     let items = items.into_iter().filter(|(_, _, record)| is_told(record)).collect();
                     ScanAnswer::Held { items, more }
                 }

@@ -398,6 +398,8 @@ pub struct RepairStatus {
     pub left_in_pass: u32,
     /// Leaves being repaired.
     pub repairing: u32,
+    /// Records that the disk damaged and that the other replicas have not given back yet.
+    pub damaged: u32,
     /// Trees that are not identical, or were not compared with everybody; all trees if one partition was asked for. At
     /// most 1,000.
     pub listed: Vec<TreeStatus>,

@@ -139,12 +139,14 @@ impl Machine {
                 self.ops.answer(&mut self.core, &asker, history);
             }
             Admin::RepairStatus { partition } => {
-                let status = self.anti_entropy.status(&self.core, partition);
+                let mut status = self.anti_entropy.status(&self.core, partition);
+                status.damaged = self.healing.len() as u32;
                 self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
             }
             Admin::RepairRun => {
                 self.anti_entropy.run_now(&mut self.core);
-                let status = self.anti_entropy.status(&self.core, None);
+                let mut status = self.anti_entropy.status(&self.core, None);
+                status.damaged = self.healing.len() as u32;
                 self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
             }
             Admin::Plan(change) => {

@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     AnswerCompare { to: NodeId, session: SessionId, asked: Asked },
     /// Our own hashes for a comparison that this node drives.
     Compare(SessionId),
+    /// A damaged slot has been overwritten.
+    Healed(OpId),
     /// A page of a repair.
     RepairPage(SessionId),
     /// Trees have been computed.
@@ -134,6 +136,14 @@ pub enum StoreOp {
         record: Record,
         /// `Done` only when it is on disk.
         fsync: bool,
+    },
+    /// If the slot is damaged, put this in the place of what it held, or nothing; otherwise merge. Answers `Done` when
+    /// it is on disk.
+    Heal {
+        /// The place.
+        slot: Slot,
+        /// What the other replicas hold.
+        record: Option<Record>,
     },
     /// Merge many records as one durable batch. Answers `Done`.
     MergeAll {
@@ -233,6 +243,8 @@ pub enum StoreOutcome {
         items: Vec<(BucketId, ItemKey, Record)>,
         /// The range goes on behind the last one.
         more: bool,
+        /// Damaged records that the other replicas can be asked for were left out.
+        damaged: bool,
     },
     /// Positions of the offered items that are missing or differ.
     Wanted(Vec<u32>),

@@ -147,9 +147,14 @@ impl Streams {
     /// A page has been read.
     pub(crate) fn on_page(&mut self, core: &mut Core, session: SessionId, outcome: StoreOutcome) {
         let Some(mut stream) = self.active.remove(&session) else { return };
-        let StoreOutcome::Page { items, more } = outcome else {
+        let StoreOutcome::Page { items, more, damaged } = outcome else {
             return self.again(core, stream);
         };
+        if damaged && can_be_healed(core, stream.partition) {
+            // What is damaged here is handed over, too, as soon as the other replicas have given it back.
+            stdx::marks::hit("hand_over_waits_for_healing");
+            return self.again(core, stream);
+        }
         stream.more = more;
         stream.after = items.last().map(|(bucket, key, _)| (*bucket, key.clone())).or(stream.after);
         let (partition, to) = (stream.partition, stream.to);
@@ -265,6 +270,13 @@ impl Streams {
         }
         self.fill(core);
     }
+}
+
+/// True if somebody else holds what this node holds of a partition.
+fn can_be_healed(core: &Core, partition: PartitionId) -> bool {
+    let buckets = core.history.current().buckets.keys();
+    let mut sets = buckets.flat_map(|bucket| core.write_sets(partition, *bucket));
+    sets.any(|set| set.len() > 1 && set.contains(&core.node))
 }
 
 /// Partitions that this node holds by the oldest view in use (for a bucket that is younger: by the oldest that has it),

@@ -66,9 +66,11 @@ pub const PROBES: &[&str] = &[
     "stream.nothing_was_lacking",
     "stream.something_was_lacking",
     "stream.several_items_at_once",
+    "hand_over_waits_for_healing",
     "stream.push_was_refused",
     "entropy.compared",
     "anti_entropy_found_a_difference",
+    "damaged_record_healed",
     "entropy.leaves_differed_twice",
     "entropy.several_places_differ",
     // Reachability and clocks.

@@ -72,6 +72,13 @@ fn what_replicas_that_miss_writes_find() {
 }
 
 #[test]
+fn what_a_disk_that_rots_finds() {
+    assert_found(plans::recounted, &[bug("hash trees miss changes", 5)]);
+    assert_found(plans::rotten, &[bug("a damaged record is healed from one replica", 10)]);
+    assert_eq!(found_by(Mutant::None, 5, plans::rotten), None, "no bug was planted");
+}
+
+#[test]
 fn what_lossy_links_between_five_copies_find() {
     assert_found(plans::echoes, &[bug("a quorum is one less", 10), bug("read repair after the answer", 40)]);
 }

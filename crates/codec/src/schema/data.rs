@@ -139,7 +139,7 @@ impl TryFrom<WireRead> for Message {
 pub(crate) struct WireReadReply {
     #[prost(uint64, tag = "1")]
     op: u64,
-    #[prost(oneof = "WireReadAnswer", tags = "2, 3, 4")]
+    #[prost(oneof = "WireReadAnswer", tags = "2, 3, 4, 5")]
     answer: Option<WireReadAnswer>,
 }
 
@@ -151,6 +151,8 @@ enum WireReadAnswer {
     Stale(WireFences),
     #[prost(message, tag = "4")]
     Failed(()),
+    #[prost(message, tag = "5")]
+    Damaged(()),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -167,6 +169,7 @@ impl WireReadReply {
             }
             ReadAnswer::Stale(fences) => WireReadAnswer::Stale((*fences).into()),
             ReadAnswer::Failed => WireReadAnswer::Failed(()),
+            ReadAnswer::Damaged => WireReadAnswer::Damaged(()),
         };
         WireReadReply { op: op.0, answer: Some(answer) }
     }
@@ -180,6 +183,7 @@ impl TryFrom<WireReadReply> for Message {
             WireReadAnswer::Held(held) => ReadAnswer::Held(may(held.record)?),
             WireReadAnswer::Stale(fences) => ReadAnswer::Stale(fences.into()),
             WireReadAnswer::Failed(()) => ReadAnswer::Failed,
+            WireReadAnswer::Damaged(()) => ReadAnswer::Damaged,
         };
         Ok(Message::ReadReply { op: OpId(wire.op), answer })
     }

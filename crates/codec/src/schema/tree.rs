@@ -256,6 +256,8 @@ pub(crate) struct WireRepairStatus {
     left_in_pass: u32,
     #[prost(uint32, tag = "9")]
     repairing: u32,
+    #[prost(uint32, tag = "11")]
+    damaged: u32,
     #[prost(message, repeated, tag = "10")]
     listed: Vec<WireTreeStatus>,
 }
@@ -292,6 +294,7 @@ impl From<&RepairStatus> for WireRepairStatus {
             comparing: status.comparing,
             left_in_pass: status.left_in_pass,
             repairing: status.repairing,
+            damaged: status.damaged,
             listed: list(&status.listed),
         }
     }
@@ -311,6 +314,7 @@ impl TryFrom<WireRepairStatus> for RepairStatus {
             comparing: wire.comparing,
             left_in_pass: wire.left_in_pass,
             repairing: wire.repairing,
+            damaged: wire.damaged,
             listed: all(wire.listed)?,
         })
     }

@@ -49,6 +49,7 @@ fn items_message() -> BoxedStrategy<Message> {
         option::of(record()).prop_map(ReadAnswer::Held),
         fences().prop_map(ReadAnswer::Stale),
         Just(ReadAnswer::Failed),
+        Just(ReadAnswer::Damaged),
     ];
     let scan_answer = prop_oneof![
         (vec(item(), 0..3), any::<bool>()).prop_map(|(items, more)| ScanAnswer::Held { items, more }),

@@ -113,7 +113,7 @@ fn repair_status() -> BoxedStrategy<RepairStatus> {
     let tree_status = (tree(), option::of(any::<u64>().prop_map(Wall)), since, vec(node(), 0..3)).prop_map(
         |(tree, identical_at, differing, not_compared)| TreeStatus { tree, identical_at, differing, not_compared },
     );
-    (option::of(node()), any::<[u32; 7]>(), option::of(any::<u64>().prop_map(Wall)), vec(tree_status, 0..3))
+    (option::of(node()), any::<[u32; 8]>(), option::of(any::<u64>().prop_map(Wall)), vec(tree_status, 0..3))
         .prop_map(|(node, numbers, oldest, listed)| RepairStatus {
             node,
             trees: numbers[0],
@@ -124,6 +124,7 @@ fn repair_status() -> BoxedStrategy<RepairStatus> {
             comparing: numbers[4],
             left_in_pass: numbers[5],
             repairing: numbers[6],
+            damaged: numbers[7],
             listed,
         })
         .boxed()

@@ -5,24 +5,25 @@
 //!
 //! # Damaged records
 //! A record whose checksum does not fit is *unknown*, not empty: a read of it fails, so a coordinator counts this replica
-//! as one that did not answer, and nothing overwrites it. Its hash is in no tree.
+//! as one that did not answer, and nothing is merged into it. Its hash is in no tree. The machine is told of it, reads a
+//! quorum of the other replicas and has it overwritten by what they hold ([`Executor::heal`]).
 //!
-//! What a disk loses without any damage to see shows when trees are computed again. Other replicas give it back, and that
-//! alone would lose writes: an actor may make a dot only on top of its own latest state of the key, for whoever
+//! That alone would lose writes: an actor may make a dot only on top of its own latest state of the key, for whoever
 //! has seen the dot takes all earlier ones of that actor for overwritten (`causal::DvvSet`); and what the others gave back
-//! may lack a version that this node made and that was lost here before it reached all of them. That counters of this life
-//! go on does not help. So this node takes a new incarnation, and until that is durable it makes no version at
-//! all ([`Executor::may_write`]). (riak_kv 1643 is this bug.)
+//! may lack a version that this node made and that was lost here before it reached a quorum. That counters of this life
+//! go on does not help. So, when a damaged record is overwritten, this node takes a new incarnation, and until that is
+//! durable it makes no version at all ([`Executor::may_write`]). (riak_kv 1643 is this bug.) It does the same when a tree
+//! that is computed again shows that the disk lost something without any damage to see.
 
 use super::{Answer, Executor, failure};
 use crate::fence::key_hash;
 use crate::trees::Built;
 use proto::hash::version_hash;
 use proto::tree::{Patch, Place, TreePart};
-use proto::{Bookmark, ItemKey, Slot, StoreFailure, StoreOutcome, Update};
+use proto::{Bookmark, ItemKey, Record, Slot, StoreFailure, StoreOutcome, Update};
 use ring::PartitionId;
 use std::ops::ControlFlow;
-use storage::{Engine, Seq, Space};
+use storage::{Batch, Engine, Seq, Space};
 
 /// Keys that one page of a repair looks at, wanted or not.
 const VISITS_MAX: usize = 5_000;
@@ -82,6 +83,7 @@ impl<E: Engine> Executor<E> {
         });
         visited.map_err(failure)?;
         for (key, what) in damaged {
+            self.tell(&key, None);
             self.remember_damage(&key, what);
         }
         Ok(at_end)
@@ -133,17 +135,65 @@ impl<E: Engine> Executor<E> {
             }
             rest.pop_front();
         }
-        damaged.into_iter().for_each(|(key, what)| self.found_damage(&key, what));
+        for (key, what) in damaged {
+            self.found_damage(&key, what, None);
+        }
         // What is offered must be durable: the other side may take it for a reason to let its own copy go.
         Ok((self.engine.applied(), StoreOutcome::Patches { items, rest: rest.into(), after }))
     }
 
-    /// A stored record is damaged. The trees of its partition may still count it.
-    pub(super) fn found_damage(&mut self, key: &[u8], what: String) {
+    /// A stored record is damaged. The trees of its partition may still count it. True if the machine can be told which.
+    pub(super) fn found_damage(&mut self, key: &[u8], what: String, slot: Option<&Slot>) -> bool {
         if self.remember_damage(key, what)
             && let Ok(parsed) = codec::parse_slot_key(key)
         {
             self.trees.forget(parsed.partition);
+        }
+        self.tell(key, slot)
+    }
+
+    /// Has the machine told which slot is damaged. The storage key of a long key does not say; then the slot is told of
+    /// when somebody asks for it by name.
+    fn tell(&mut self, key: &[u8], slot: Option<&Slot>) -> bool {
+        let parsed = || {
+            let parsed = codec::parse_slot_key(key).ok()?;
+            Some(Slot::new(self.grid, parsed.bucket, parsed.key?))
+        };
+        let slot = slot.cloned().or_else(parsed);
+        let is_known = slot.is_some();
+        self.found.extend(slot.filter(|_| self.found.len() < DAMAGED_MAX));
+        is_known
+    }
+
+    /// Slots that were found damaged since this was last asked.
+    pub(crate) fn take_found(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// What enough of the other replicas hold takes the place of a damaged record.
+    pub(super) fn heal(&mut self, slot: Slot, record: Option<Record>) -> Answer {
+        let key = codec::slot_key(&slot);
+        match (self.look(&key), record) {
+            (Err(StoreFailure::Corrupt(_)), record) => {
+                if !self.damaged_slots.remove(&key_hash(&key)) {
+                    self.trees.forget(slot.partition);
+                }
+                self.distrust_own_dots();
+                let seq = match record {
+                    Some(record) => self.put(&key, &slot, 0, &record, true)?,
+                    None => {
+                        let mut batch = Batch::new();
+                        batch.delete(Space::Items, key.as_slice());
+                        let seq = self.apply(batch)?;
+                        self.fence.written(key_hash(&key), seq, true);
+                        seq
+                    }
+                };
+                Ok((seq, StoreOutcome::Done))
+            }
+            (Err(failure), _) => Err(failure),
+            (Ok(_), Some(record)) => self.merge(slot, record, true),
+            (Ok(_), None) => Ok((Seq(0), StoreOutcome::Done)),
         }
     }
 

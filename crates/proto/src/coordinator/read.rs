@@ -130,7 +130,7 @@ impl Reading {
                 self.behind.push(from);
                 self.behind_at = core.now.mono + BEHIND_AGAIN;
             }
-            ReadAnswer::Failed => self.lost.push(from),
+            ReadAnswer::Failed | ReadAnswer::Damaged => self.lost.push(from),
         }
         if matches!(self.phase, Phase::Gathering) && self.answers.len() >= self.needed {
             self.conclude(ops, core, id);

@@ -121,7 +121,7 @@ impl Scanning {
     /// The local replica has answered.
     pub(crate) fn on_stored(self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
         let answer = match outcome {
-            StoreOutcome::Page { items, more } => ScanAnswer::Held { items, more },
+            StoreOutcome::Page { items, more, .. } => ScanAnswer::Held { items, more },
             _ => ScanAnswer::Failed,
         };
         let own = core.node;

@@ -109,6 +109,11 @@ impl Writing {
         Writing::new(core, Asker::Nobody, slot, quorum, within, Context::default()).begin_with(ops, core, record);
     }
 
+    /// True if this is a write of `slot` for which `node` counts.
+    pub(crate) fn counts(&self, slot: &Slot, node: NodeId) -> bool {
+        self.slot == *slot && self.quorum.has(node)
+    }
+
     fn begin_with(mut self, ops: &mut Operations, core: &mut Core, record: Record) {
         self.record = Some(record);
         let id = core.next_op();

@@ -115,6 +115,15 @@ fn destroy(plan: &mut Plan, everything: bool) {
             plan.faults.push(TimedFault { at, fault: Fault::Rot { host, part: Part::Hints, pick } });
         }
     }
+    let mut prng = Prng::keyed(plan.seed, "bit rot of items", &[]);
+    for _ in 0..prng.between(1, 12) {
+        let (at, pick) = (Span(prng.below(plan.storm.0)), prng.next_u64());
+        if let Some(host) = prng.pick(&victims).copied() {
+            plan.faults.push(TimedFault { at, fault: Fault::Rot { host, part: Part::Items, pick } });
+        }
+    }
+    // What nobody reads is found when trees are computed again; by itself that would be after days.
+    plan.config.tree_rebuild_every = Span::millis(prng.between(1_500, 6_000));
     plan.faults.sort_by_key(|timed| timed.at);
 }
 

@@ -1,6 +1,6 @@
 //! Plans that aim at one kind of bug each: what they let go wrong is what such a bug needs to show.
 
-use sim::{ClockError, Fault, HostId, Loss, Plan};
+use sim::{ClockError, Fault, HostId, Loss, Part, Plan};
 use stdx::Span;
 
 fn host(number: u64, of: usize) -> HostId {
@@ -44,6 +44,36 @@ pub(crate) fn forgetful(seed: u64) -> Plan {
     plan.workload.hot_keys = 12;
     plan.workload.level_percent = 0;
     plan
+}
+
+/// Hash trees are computed again all the time.
+pub(crate) fn recounted(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(8));
+    plan.config.tree_rebuild_every = Span::secs(1);
+    plan.config.tree_records_per_step = 5;
+    plan
+}
+
+/// One disk rots, all the time, while another replica hears late what the third one wrote.
+pub(crate) fn rotten(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(20));
+    plan.network.delay_spread = Span::millis(20);
+    plan.config.compare_every = Span::secs(9);
+    plan.workload.think = Span::millis(10);
+    plan.workload.clients = 8;
+    plan.workload.write_percent = 40;
+    plan.workload.hot_keys = 6;
+    plan.workload.cold_keys = 1;
+    plan.workload.rows = 1;
+    plan.workload.level_percent = 0;
+    for n in 0..9u64 {
+        let clog = Fault::Clog { from: HostId(2), to: HostId(1), span: Span::millis(1_500) };
+        plan = plan.with(Span::millis(1_000 + 2_000 * n), clog);
+    }
+    (0..400).fold(plan, |plan, n| {
+        let rot = Fault::Rot { host: HostId(0), part: Part::Items, pick: n * 7_919 + seed };
+        plan.with(Span::millis(1_000 + 45 * n), rot)
+    })
 }
 
 /// Five copies on five nodes, over links that lose and repeat much.
