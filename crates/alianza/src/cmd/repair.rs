@@ -82,8 +82,12 @@ fn node(of: &Value) -> Vec<String> {
 }
 
 fn work(of: &Value) -> String {
-    let parts =
-        [("building", "partitions to read"), ("leftInPass", "trees to compare"), ("repairing", "repairs under way"), ("damaged", "damaged records to fetch")];
+    let parts = [
+        ("building", "partitions to read"),
+        ("leftInPass", "trees to compare"),
+        ("repairing", "repairs under way"),
+        ("damaged", "damaged records to fetch"),
+    ];
     let parts = parts.iter().filter(|(name, _)| number(of, name) > 0);
     parts.map(|(name, words)| format!("{} {words}", number(of, name))).collect::<Vec<_>>().join(", ")
 }
