@@ -177,15 +177,17 @@ fn hints(of: &Explanation) -> Value {
 fn repair(of: &Explanation, merged: Option<&Record>) -> Value {
     let replicas = || of.readers().iter().filter_map(|node| of.account(*node));
     let roots: Vec<Option<u64>> = replicas().map(|account| account.seen.root).collect();
-    let complete = roots.len() == of.readers().len() && roots.iter().all(Option::is_some);
+    let all_answered = roots.len() == of.readers().len();
+    let all_known = roots.iter().all(Option::is_some);
     let same = roots.windows(2).all(|pair| pair[0] == pair[1]);
     let behind = replicas().any(|account| account.seen.held.record() != merged);
     json!({
         "item": if behind { "differs" } else { "same on all that answered" },
-        "partition": match (same, complete) {
-            (true, true) => "same on all replicas",
-            (false, true) => "differs",
-            _ => "not known yet",
+        "partition": match (all_answered, all_known, same) {
+            (true, true, true) => "same on all replicas",
+            (_, true, false) => "differs",
+            (false, ..) => "not all replicas answered",
+            (true, false, _) => "not known yet",
         },
     })
 }
