@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::manifest::{Manifest, Part};
 use proto::Digest;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const MARK: &str = "alianza-backup";
@@ -74,7 +75,10 @@ impl Directory {
     /// The backup of this name.
     pub fn manifest(&self, name: &str) -> Result<(Manifest, Digest), Error> {
         let path = self.manifests().join(name);
-        let bytes = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(format!("there is no backup {name}; `alianza backup list` shows all")),
+            _ => Error::io("read", &path, &error),
+        })?;
         let text = String::from_utf8(bytes).map_err(|_| Error::damaged(&path, "it is not text"))?;
         Manifest::read(&text).map_err(|what| Error::damaged(&path, what))
     }

@@ -10,7 +10,7 @@ use crate::ids::{BucketId, Digest, Epoch};
 use crate::item::{ItemKey, Range};
 use crate::message::Progress;
 use crate::record::{Record, Value, Version};
-use causal::{Context, Dot};
+use causal::{Context, Dot, Stamp};
 use ring::{Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
 
@@ -276,6 +276,8 @@ pub struct Found {
     pub siblings: Vec<Sibling>,
     /// To be given back with the write that follows. Covers tombstones too.
     pub context: Context,
+    /// Newest stamp of all versions, tombstones and expired ones among them; none if nothing is known of the item.
+    pub newest: Option<Stamp>,
     /// Replicas that answered before this did.
     pub answered: u8,
 }

@@ -130,7 +130,7 @@ pub(crate) fn request(request: &Request) -> String {
 /// An answer in words.
 pub(crate) fn response(response: &Response) -> String {
     match response {
-        Response::Found(Found { siblings, context: seen, answered }) => {
+        Response::Found(Found { siblings, context: seen, answered, .. }) => {
             let values: Vec<String> = siblings
                 .iter()
                 .map(|s| {

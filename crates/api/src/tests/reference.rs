@@ -27,7 +27,9 @@ fn seen(counter: u64) -> Context {
 /// A cluster with the buckets `default` and `cart`, the latter keeping siblings.
 fn cluster(values: Vec<Sibling>) -> Arc<Fake> {
     Arc::new(Fake::new(move |request| match request {
-        Request::Get(_) => Response::Found(Found { siblings: values.clone(), context: seen(5), answered: 2 }),
+        Request::Get(_) => {
+            Response::Found(Found { siblings: values.clone(), context: seen(5), newest: None, answered: 2 })
+        }
         Request::Put(_) => Response::Written(Written { context: seen(6), acknowledged: 2 }),
         _ => {
             let mut status = fake::status(&["Ted"]);

@@ -3,7 +3,7 @@
 //! Invariant: the same item of the same restore always becomes the same record, dots and all, so doing it twice is doing
 //! it once. A record is never made of deleted or expired versions alone.
 
-use causal::{Actor, Context, Dot, DvvSet};
+use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use proto::{Digest, Epoch, Record, Restored, Rule, Version};
 use stdx::Wall;
 
@@ -13,6 +13,17 @@ pub(super) struct Restoring {
     pub(super) epoch: Epoch,
     /// What the event says.
     pub(super) event: Restored,
+}
+
+/// What a quorum knows of an item.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct There {
+    /// Every version it has ever had, as far as they are known.
+    pub(super) context: Context,
+    /// Of the newest of them, be it a deletion.
+    pub(super) newest: Option<Stamp>,
+    /// There is a value that a reader sees.
+    pub(super) live: bool,
 }
 
 /// What is to be done with one item.
@@ -54,22 +65,15 @@ impl Restoring {
         Dot { actor: Actor { node, incarnation: 0 }, counter: 1 }
     }
 
-    /// What to do with an item of which a quorum holds this.
-    pub(super) fn verdict(
-        &self,
-        rule: Rule,
-        versions: Vec<(Dot, Version)>,
-        held: Option<&Record>,
-        now: Wall,
-    ) -> Verdict {
-        let context = held.map(Record::context).unwrap_or_default();
+    /// What to do with an item of which a quorum knows this.
+    pub(super) fn verdict(&self, rule: Rule, versions: Vec<(Dot, Version)>, there: &There) -> Verdict {
+        let There { context, newest, live } = there;
         if versions.iter().all(|(dot, _)| context.covers(dot)) {
             return Verdict::Done;
         }
-        let live = held.is_some_and(|held| !held.visible(now).is_empty());
         // Last writers win by themselves; siblings would be superseded, or come back beside their tombstone.
-        let newer = held.and_then(Record::highest_stamp).is_some_and(|stamp| stamp > self.event.stamp);
-        if newer || live && !self.event.overwrite {
+        let newer = newest.is_some_and(|stamp| stamp > self.event.stamp);
+        if newer || *live && !self.event.overwrite {
             return Verdict::Kept;
         }
         match rule {
@@ -79,7 +83,7 @@ impl Restoring {
             }
             Rule::Siblings => {
                 let mut set = DvvSet::new();
-                set.discard(&context);
+                set.discard(context);
                 for (dot, version) in versions {
                     if !set.covers(&dot) {
                         set.update(&Context::default(), dot, version);
@@ -93,7 +97,7 @@ impl Restoring {
 
 #[cfg(test)]
 mod tests {
-    use super::{Restoring, Verdict};
+    use super::{Restoring, There, Verdict};
     use causal::{Actor, Context, Dot, DvvSet, Stamp};
     use proto::{Digest, Epoch, Record, Restored, Rule, Value, Version};
     use stdx::Wall;
@@ -114,6 +118,13 @@ mod tests {
         Version { stamp: Stamp::new(millis, 0), expires: None, value: value.map(Value::plain) }
     }
 
+    fn there(record: Option<&Record>) -> There {
+        record.map_or_else(There::default, |record| {
+            let live = !record.visible(NOW).is_empty();
+            There { context: record.context(), newest: record.highest_stamp(), live }
+        })
+    }
+
     fn siblings() -> Record {
         let mut set = DvvSet::new();
         set.update(&Context::default(), dot(1, 4), version(10, Some("a")));
@@ -131,50 +142,50 @@ mod tests {
         let mut set = DvvSet::new();
         set.update(&Context::default(), deleted, version(5, None));
         let mut held = Record::Siblings(set);
-        let verdict = restoring.verdict(Rule::Siblings, versions.clone(), Some(&held), NOW);
+        let verdict = restoring.verdict(Rule::Siblings, versions.clone(), &there(Some(&held)));
         let Verdict::Write(record) = verdict else { panic!("{verdict:?}") };
         assert_eq!(record.visible(NOW).len(), 2);
         assert!(held.merge(&record) && !held.merge(&record));
         assert_eq!(held.versions().len(), 2, "the tombstone that was read is superseded");
         let again = restoring.versions(b"key", &siblings(), NOW);
         assert_eq!(again, versions);
-        assert_eq!(restoring.verdict(Rule::Siblings, again, Some(&held), NOW), Verdict::Done);
+        assert_eq!(restoring.verdict(Rule::Siblings, again, &there(Some(&held))), Verdict::Done);
         assert_ne!(restoring.versions(b"other", &siblings(), NOW), versions);
     }
 
     #[test]
     fn siblings_that_came_or_went_after_the_restore_began_stay_as_they_are() {
-        let there = |millis, value| {
+        let known = |millis, value| {
             let mut set = DvvSet::new();
             set.update(&Context::default(), dot(9, 3), version(millis, value));
             Record::Siblings(set)
         };
         let verdict = |overwrite, held: &Record| {
             let restoring = restoring(overwrite);
-            restoring.verdict(Rule::Siblings, restoring.versions(b"key", &siblings(), NOW), Some(held), NOW)
+            restoring.verdict(Rule::Siblings, restoring.versions(b"key", &siblings(), NOW), &there(Some(held)))
         };
-        assert_eq!(verdict(false, &there(950, None)), Verdict::Kept);
-        assert_eq!(verdict(true, &there(950, None)), Verdict::Kept);
-        assert_eq!(verdict(true, &there(950, Some("new"))), Verdict::Kept);
-        assert!(matches!(verdict(false, &there(500, None)), Verdict::Write(_)));
-        assert!(matches!(verdict(true, &there(500, Some("old"))), Verdict::Write(_)));
+        assert_eq!(verdict(false, &known(950, None)), Verdict::Kept);
+        assert_eq!(verdict(true, &known(950, None)), Verdict::Kept);
+        assert_eq!(verdict(true, &known(950, Some("new"))), Verdict::Kept);
+        assert!(matches!(verdict(false, &known(500, None)), Verdict::Write(_)));
+        assert!(matches!(verdict(true, &known(500, Some("old"))), Verdict::Write(_)));
     }
 
     #[test]
     fn what_is_there_is_kept_unless_told_otherwise_and_what_is_newer_always_is() {
         let old = Record::Latest { dot: dot(1, 1), version: version(10, Some("old")) };
-        let there = |millis, value| Record::Latest { dot: dot(2, 2), version: version(millis, value) };
+        let known = |millis, value| Record::Latest { dot: dot(2, 2), version: version(millis, value) };
         let verdict = |overwrite, held: Option<&Record>| {
             let restoring = restoring(overwrite);
             let versions = restoring.versions(b"key", &old, NOW);
-            restoring.verdict(Rule::LastWriterWins, versions, held, NOW)
+            restoring.verdict(Rule::LastWriterWins, versions, &there(held))
         };
         assert!(matches!(verdict(false, None), Verdict::Write(_)));
-        assert_eq!(verdict(false, Some(&there(500, Some("there")))), Verdict::Kept);
-        assert_eq!(verdict(true, Some(&there(950, Some("there")))), Verdict::Kept);
-        assert_eq!(verdict(false, Some(&there(950, None))), Verdict::Kept, "it was deleted after the restore began");
-        assert!(matches!(verdict(false, Some(&there(500, None))), Verdict::Write(_)));
-        let Verdict::Write(Record::Latest { version: restored, .. }) = verdict(true, Some(&there(500, Some("there"))))
+        assert_eq!(verdict(false, Some(&known(500, Some("there")))), Verdict::Kept);
+        assert_eq!(verdict(true, Some(&known(950, Some("there")))), Verdict::Kept);
+        assert_eq!(verdict(false, Some(&known(950, None))), Verdict::Kept, "it was deleted after the restore began");
+        assert!(matches!(verdict(false, Some(&known(500, None))), Verdict::Write(_)));
+        let Verdict::Write(Record::Latest { version: restored, .. }) = verdict(true, Some(&known(500, Some("there"))))
         else {
             panic!()
         };

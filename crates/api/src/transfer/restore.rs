@@ -4,7 +4,7 @@
 //! Invariant: what was written after the event is never overwritten; see `records`.
 
 use super::ask;
-use super::records::{Restoring, Verdict};
+use super::records::{Restoring, There, Verdict};
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -15,7 +15,7 @@ use axum::extract::{self, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
-use proto::{Admin, Change, Digest, Event, ItemKey, Level, Record, Request, Restore, Restored, Rule, Scan, Scope};
+use proto::{Admin, Change, Digest, Event, Found, Get, ItemKey, Level, Request, Restore, Restored, Rule};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -160,16 +160,16 @@ impl Job {
         let stored = codec::decode_stored(&entry.key, &entry.value);
         let (_, key, record) =
             stored.map_err(|error| Problem::new(Kind::InvalidField, format!("A record is damaged: {error}.")))?;
-        let now = wall();
-        let versions = self.restoring.versions(&entry.key, &record, now);
+        let versions = self.restoring.versions(&entry.key, &record, wall());
         if versions.is_empty() {
             return Ok(Counts { dead: 1, ..Counts::default() });
         }
-        let held = self.held(&key).await?;
+        let found = self.found(&key).await?;
         if check {
-            return Ok(compare(&versions, held.as_ref(), now));
+            return Ok(compare(&versions, &found));
         }
-        match self.restoring.verdict(self.rule, versions, held.as_ref(), now) {
+        let there = There { live: !found.siblings.is_empty(), context: found.context, newest: found.newest };
+        match self.restoring.verdict(self.rule, versions, &there) {
             Verdict::Kept => Ok(Counts { kept: 1, ..Counts::default() }),
             Verdict::Done => Ok(Counts { done: 1, ..Counts::default() }),
             Verdict::Write(record) => {
@@ -183,31 +183,25 @@ impl Job {
         }
     }
 
-    /// What a quorum holds of the item, tombstones and all.
-    async fn held(&self, key: &ItemKey) -> Result<Option<Record>, Problem> {
-        let ItemKey { partition_key, sort_key } = key.clone();
-        // The first item from this one on is this one, if there is such an item.
-        let scope = Scope::SortKeys { partition_key, from: sort_key, to: None, after: None };
-        let scan = Scan { bucket: self.bucket.clone(), scope, limit: 1, level: Some(Level::Quorum) };
-        match ask(self.api.database(), Request::Dump(scan)).await {
-            proto::Response::Records(records) => {
-                let first = records.items.into_iter().next();
-                Ok(first.filter(|(first, _)| first == key).map(|(_, record)| record))
-            }
+    /// What a quorum knows of the item. Not by a scan, which would read whatever lies beside it on disk.
+    async fn found(&self, key: &ItemKey) -> Result<Found, Problem> {
+        let get = Get { bucket: self.bucket.clone(), key: key.clone(), level: Some(Level::Quorum) };
+        match ask(self.api.database(), Request::Get(get)).await {
+            proto::Response::Found(found) => Ok(found),
             other => Err(about(key, refusal::unexpected(other))),
         }
     }
 }
 
-fn compare(versions: &[(causal::Dot, proto::Version)], held: Option<&Record>, now: Wall) -> Counts {
+fn compare(versions: &[(causal::Dot, proto::Version)], found: &Found) -> Counts {
     let mut counts = Counts::default();
-    let visible = held.map(|held| held.visible(now)).unwrap_or_default();
     let known = |wanted: &proto::Version| {
-        visible.iter().any(|(_, version)| (&version.value, version.expires) == (&wanted.value, wanted.expires))
+        let is = |is: &proto::Version| (&is.value, is.expires) == (&wanted.value, wanted.expires);
+        found.siblings.iter().any(|sibling| is(&sibling.version))
     };
-    if visible.len() == versions.len() && versions.iter().all(|(_, version)| known(version)) {
+    if found.siblings.len() == versions.len() && versions.iter().all(|(_, version)| known(version)) {
         counts.equal = 1;
-    } else if held.is_none() {
+    } else if found.newest.is_none() {
         counts.missing = 1;
     } else {
         counts.different = 1;

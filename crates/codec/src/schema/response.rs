@@ -13,7 +13,7 @@ use super::tree::WireRepairStatus;
 use super::{all, list, may, narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
-use causal::Context;
+use causal::{Context, Stamp};
 use proto::{Epoch, Found, ItemKey, Page, Plan, Record, Records, Response, Risk, Sibling, Written};
 use ring::NodeId;
 
@@ -142,6 +142,8 @@ struct WireFound {
     context: WireContext,
     #[prost(uint32, tag = "3")]
     answered: u32,
+    #[prost(fixed64, optional, tag = "4")]
+    newest: Option<u64>,
 }
 
 impl From<&Found> for WireFound {
@@ -150,6 +152,7 @@ impl From<&Found> for WireFound {
             siblings: list(&found.siblings),
             context: WireContext::from(&found.context),
             answered: u32::from(found.answered),
+            newest: found.newest.map(Stamp::as_u64),
         }
     }
 }
@@ -162,6 +165,7 @@ impl TryFrom<WireFound> for Found {
             siblings: all(wire.siblings)?,
             context: Context::from(wire.context),
             answered: narrow(wire.answered, "the number of answers")?,
+            newest: wire.newest.map(Stamp::from_u64),
         })
     }
 }

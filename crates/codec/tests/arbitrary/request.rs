@@ -6,6 +6,7 @@ use super::{
     all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, record,
     span, text, token, tree, value, version,
 };
+use causal::Stamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -168,11 +169,14 @@ fn refusal() -> BoxedStrategy<Refusal> {
 }
 
 pub(crate) fn response() -> BoxedStrategy<Response> {
-    let found = (siblings(), context(), any::<u8>()).prop_map(|(siblings, context, answered)| Found {
-        siblings,
-        context,
-        answered,
-    });
+    let found = (siblings(), context(), option::of(any::<u64>()), any::<u8>()).prop_map(
+        |(siblings, context, newest, answered)| Found {
+            siblings,
+            context,
+            newest: newest.map(Stamp::from_u64),
+            answered,
+        },
+    );
     let written = (context(), any::<u8>()).prop_map(|(context, acknowledged)| Written { context, acknowledged });
     let page =
         (vec((item_key(), siblings()), 0..3), option::of(item_key())).prop_map(|(items, next)| Page { items, next });

@@ -256,7 +256,8 @@ impl Reading {
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {
         let siblings = record.map(|record| siblings(record, core.now.wall)).unwrap_or_default();
         let context = record.map(Record::context).unwrap_or_default();
-        let found = Found { siblings, context, answered: small(self.answers.len()) };
+        let newest = record.and_then(Record::highest_stamp);
+        let found = Found { siblings, context, newest, answered: small(self.answers.len()) };
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);

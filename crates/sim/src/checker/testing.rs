@@ -132,7 +132,8 @@ impl Story {
             dot: dot(*counter),
             version: self.dots.fact(&dot(*counter)).expect("known").version.clone(),
         };
-        let found = Found { siblings: dots.iter().map(sibling).collect(), context: context(seen), answered: 2 };
+        let found =
+            Found { siblings: dots.iter().map(sibling).collect(), context: context(seen), newest: None, answered: 2 };
         let get = Get { bucket, key, level: Some(level) };
         operation(Request::Get(get), Seen::default(), at, at, Response::Found(found))
     }
