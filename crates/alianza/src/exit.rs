@@ -65,6 +65,11 @@ impl Failure {
         self.code == Code::Unavailable
     }
 
+    /// The same failure, with more of what to do.
+    pub(crate) fn adding(self, more: &str) -> Failure {
+        Failure { sentence: format!("{}; {more}", self.sentence.trim_end_matches('.')), ..self }
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code

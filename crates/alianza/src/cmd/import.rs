@@ -2,6 +2,7 @@
 //! begun anew.
 
 use super::cluster::{elements, text};
+use super::patience::patiently;
 use super::progress::Progress;
 use crate::args::Import;
 use crate::client::Client;
@@ -67,7 +68,7 @@ impl Importing {
     }
 
     fn send(&mut self, client: &Client, batch: &[u8]) -> Result<(), Failure> {
-        let answer = client.post_bytes("/v1/import", batch)?;
+        let answer = patiently(|| client.post_bytes("/v1/import", batch))?;
         let number = |name: &str| answer[name].as_u64().unwrap_or(0);
         self.written += number("written");
         self.same += number("same");

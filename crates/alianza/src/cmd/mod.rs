@@ -18,6 +18,7 @@ pub(crate) mod ring;
 pub(crate) mod ring_report;
 pub(crate) mod scan;
 
+mod patience;
 mod progress;
 mod request;
 mod value;

@@ -5,6 +5,7 @@
 
 use super::backup::failed;
 use super::cluster::{elements, text};
+use super::patience::patiently;
 use super::progress::Progress;
 use crate::args::Restore;
 use crate::client::Client;
@@ -46,8 +47,9 @@ pub(crate) fn run(args: &Restore) -> Result<(), Failure> {
     };
     output::remark(&format!("event {restore} of the history; if this is broken off, go on with --resume {restore}"));
     let mut sending = Sending { client: &client, directory: &directory, manifest: &manifest, buckets, restore };
-    let written = sending.all("write")?;
-    let checked = sending.all("check")?;
+    let broken_off = |failure: Failure| failure.adding(&format!("not all is restored, go on with --resume {restore}"));
+    let written = sending.all("write").map_err(broken_off)?;
+    let checked = sending.all("check").map_err(broken_off)?;
     let report = Report { name: &name, restore, written, checked };
     report.show(args.target.json)
 }
@@ -176,8 +178,9 @@ impl Sending<'_> {
         let mut counts = Counts::new();
         let mut progress = Progress::default();
         let (parts, mut records) = (self.manifest.parts.len(), 0);
+        // Over all parts, which are small: requests would be many and nearly empty otherwise.
+        let mut batches: BTreeMap<BucketId, Batch> = BTreeMap::new();
         for (at, part) in self.manifest.parts.iter().enumerate() {
-            let mut batches: BTreeMap<BucketId, Batch> = BTreeMap::new();
             let mut refused = None;
             let read = read_all(&self.directory.part(part), part.hash, part.partition, &mut |entry| {
                 records += 1;
@@ -192,10 +195,10 @@ impl Sending<'_> {
                 return Err(failure);
             }
             read.map_err(failed)?;
-            for (bucket, batch) in batches {
-                self.send(bucket, batch, act, &mut counts)?;
-            }
             progress.say(|| format!("{act}: {} of {parts} partitions, {records} records", at + 1));
+        }
+        for (bucket, batch) in batches {
+            self.send(bucket, batch, act, &mut counts)?;
         }
         Ok(counts)
     }
@@ -224,7 +227,7 @@ impl Sending<'_> {
     fn send(&self, bucket: BucketId, batch: Batch, act: &str, counts: &mut Counts) -> Result<(), Failure> {
         let Some(bucket) = self.buckets.get(&bucket).filter(|_| batch.records > 0) else { return Ok(()) };
         let path = format!("/v1/restore/items?restore={}&bucket={}&act={act}", self.restore, bucket.name);
-        let answer = self.client.post_bytes(&path, &batch.body)?;
+        let answer = patiently(|| self.client.post_bytes(&path, &batch.body))?;
         let numbers = answer.as_object().cloned().unwrap_or_default();
         for (name, number) in numbers {
             *counts.entry(name).or_insert(0) += number.as_u64().unwrap_or(0);

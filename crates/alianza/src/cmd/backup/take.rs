@@ -5,6 +5,7 @@ use super::failed;
 use crate::args;
 use crate::client::Client;
 use crate::cmd::cluster::{elements, human_bytes, text};
+use crate::cmd::patience::patiently;
 use crate::cmd::progress::{Progress, now};
 use crate::exit::Failure;
 use crate::output;
@@ -16,11 +17,7 @@ use ring::PartitionId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
-/// Times that a page is asked for before giving up, and the pause between.
-const TRIES: usize = 5;
-const PAUSE: Duration = Duration::from_secs(1);
 /// Partitions that a sentence names.
 const NAMED: usize = 8;
 
@@ -223,17 +220,7 @@ impl Taking {
 
 /// One page, whole.
 fn page(client: &Client, request: &Value) -> Result<Vec<Frame>, Failure> {
-    for left in (0..TRIES).rev() {
-        match client.post_for_bytes("/v1/backup/page", request).and_then(|answer| frames(answer.body)) {
-            Ok(frames) => return Ok(frames),
-            Err(failure) if left == 0 || !failure.is_passing() => return Err(failure),
-            Err(failure) => {
-                output::remark(&format!("trying again: {failure}"));
-                std::thread::park_timeout(PAUSE);
-            }
-        }
-    }
-    unreachable!("the last try returns")
+    patiently(|| client.post_for_bytes("/v1/backup/page", request).and_then(|answer| frames(answer.body)))
 }
 
 fn frames(body: Vec<u8>) -> Result<Vec<Frame>, Failure> {
