@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Put(Put),
     /// Delete an item
     Delete(Delete),
+    /// Add to a counter in a linearizable bucket
+    Incr(Incr),
     /// List items, of one key or of a whole bucket
     Scan(Scan),
     /// Show everything that is known of one key: where it lives, who holds what, what reads would answer
@@ -142,6 +144,33 @@ pub(crate) struct Get {
     pub(crate) target: Target,
 }
 
+/// A client's name for a change in a linearizable bucket.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct ChangeName {
+    /// 16 random hexadecimal digits that name the change, so that it can be asked for again (linearizable buckets)
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The id of a change that was asked for before and may have been made; it is not made twice (linearizable buckets)
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    pub(crate) again: Option<String>,
+}
+
+/// What must hold, in a linearizable bucket.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Condition {
+    /// Only if there is no such item (linearizable buckets)
+    #[arg(long, conflicts_with_all = ["if_version", "if_value"])]
+    pub(crate) if_absent: bool,
+    /// Only if the item has this version, as a get shows it; 0: there is none (linearizable buckets)
+    #[arg(long, value_name = "VERSION", conflicts_with = "if_value")]
+    pub(crate) if_version: Option<u64>,
+    /// Only if the item has this value (linearizable buckets)
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) if_value: Option<String>,
+    #[command(flatten)]
+    pub(crate) name: ChangeName,
+}
+
 /// What both kinds of writes take.
 #[derive(ClapArgs, Clone, Debug)]
 pub(crate) struct Writing {
@@ -164,6 +193,8 @@ pub(crate) struct Put {
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) condition: Condition,
+    #[command(flatten)]
     pub(crate) writing: Writing,
     /// How long it lives, like 30s or 7d
     #[arg(long, value_name = "TIME")]
@@ -177,7 +208,22 @@ pub(crate) struct Delete {
     #[command(flatten)]
     pub(crate) item: Item,
     #[command(flatten)]
+    pub(crate) condition: Condition,
+    #[command(flatten)]
     pub(crate) writing: Writing,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Incr {
+    #[command(flatten)]
+    pub(crate) item: Item,
+    /// How much to add
+    #[arg(default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) by: i64,
+    #[command(flatten)]
+    pub(crate) name: ChangeName,
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -346,6 +392,9 @@ pub(crate) struct BucketSet {
     /// Level of writes if a request names none
     #[arg(long, value_name = "LEVEL")]
     pub(crate) w: Option<String>,
+    /// Which promise, fixed when the bucket is made: eventual or linearizable
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
     /// How concurrent writes are settled, fixed when the bucket is made: lww or siblings
     #[arg(long, value_name = "RULE")]
     pub(crate) rule: Option<String>,

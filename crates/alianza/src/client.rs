@@ -151,7 +151,7 @@ impl Refused {
     pub(crate) fn failure(&self) -> Failure {
         let code = match self.status {
             404 => Code::NotFound,
-            409 => Code::Conflict,
+            409 | 412 => Code::Conflict,
             429 | 503 | 507 => Code::Unavailable,
             400..500 => Code::Usage,
             _ => Code::Error,
@@ -174,6 +174,7 @@ mod tests {
             (400, Code::Usage),
             (404, Code::NotFound),
             (409, Code::Conflict),
+            (412, Code::Conflict),
             (413, Code::Usage),
             (429, Code::Unavailable),
             (500, Code::Error),

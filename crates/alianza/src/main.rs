@@ -41,6 +41,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Get(args) => cmd::get::run(&args),
         Command::Put(args) => cmd::put::run(&args),
         Command::Delete(args) => cmd::delete::run(&args),
+        Command::Incr(args) => cmd::incr::run(&args),
         Command::Scan(args) => cmd::scan::run(&args),
         Command::Explain(args) => cmd::explain::run(&args),
         Command::Cluster(args) => cmd::cluster::run(&args),

@@ -17,7 +17,7 @@ use proto::{Admin, Bucket, BucketId, Change, Event, Mode, Request, Rule, Status}
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const FIELDS: &[&str] = &["n", "r", "w", "rule", "ttl"];
+const FIELDS: &[&str] = &["n", "r", "w", "mode", "rule", "ttl"];
 
 /// `GET /v1/buckets`.
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
@@ -83,6 +83,9 @@ fn changed(mut bucket: Bucket, mut fields: Fields<'_>) -> Result<Bucket, Problem
     if let Some(text) = fields.text_or_whole("w")? {
         bucket.w = read_level("w", &text)?;
     }
+    if let Some(text) = fields.text("mode")? {
+        bucket.mode = read_mode(&text)?;
+    }
     if let Some(text) = fields.text("rule")? {
         bucket.rule = read_rule(&text)?;
     }
@@ -91,6 +94,14 @@ fn changed(mut bucket: Bucket, mut fields: Fields<'_>) -> Result<Bucket, Problem
     }
     fields.finish("a bucket", FIELDS)?;
     Ok(bucket)
+}
+
+fn read_mode(text: &str) -> Result<Mode, Problem> {
+    match text {
+        "eventual" => Ok(Mode::Eventual),
+        "linearizable" => Ok(Mode::Linearizable),
+        _ => Err(invalid("mode", "must be \"eventual\" or \"linearizable\"")),
+    }
 }
 
 fn read_rule(text: &str) -> Result<Rule, Problem> {

@@ -96,6 +96,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number of 64 bits that may be negative, if the field is there.
+    pub(crate) fn integer(&mut self, name: &str) -> Result<Option<i64>, Problem> {
+        // Beyond this, not every whole number is one that JSON numbers can show.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self.take(name) {
+            None => Ok(None),
+            Some(Scalar::Whole(number)) if i64::try_from(number).is_ok() => Ok(Some(number as i64)),
+            Some(Scalar::Number(number)) if number.fract() == 0.0 && number.abs() < EXACT => Ok(Some(number as i64)),
+            Some(_) => Err(invalid(name, "must be a whole number")),
+        }
+    }
+
     /// A span of time greater than none, if the field is there: `"30s"`, or a number of seconds.
     pub(crate) fn span(&mut self, name: &str) -> Result<Option<Span>, Problem> {
         let span = match self.take(name) {

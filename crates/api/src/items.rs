@@ -3,7 +3,7 @@
 use crate::context;
 use crate::fields::excerpt;
 use crate::json;
-use crate::operation::{Action, Operation, Write};
+use crate::operation::{Action, Change, Operation, Write};
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::render;
@@ -12,7 +12,7 @@ use crate::scan;
 use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::{BucketId, Get, ItemKey, Put, Request, Rule};
+use proto::{BucketId, Cas, Edit, Get, ItemKey, Put, Request, Rule};
 use std::sync::Arc;
 
 /// Carries out one operation.
@@ -24,6 +24,7 @@ pub(crate) async fn operate(State(api): State<Arc<Api>>, request: extract::Reque
     match &operation.action {
         Action::Get(key) => get(&api, &scope, key).await,
         Action::Put(write) => put(&api, &scope, write).await,
+        Action::Change(wanted) => change(&api, &scope, wanted).await,
         Action::Scan(run) => scan::scan(&api, &operation, rule, run).await,
     }
 }
@@ -46,6 +47,10 @@ async fn get(api: &Api, scope: &Scope<'_>, key: &ItemKey) -> Result<Response, Pr
     let get = Get { bucket: scope.operation.bucket.clone(), key: key.clone(), level: scope.operation.level };
     let found = match api.database().call(Request::Get(get), scope.operation.within).await {
         proto::Response::Found(found) => found,
+        proto::Response::Current(current) if current.value.is_some() => {
+            return Ok(json::answer(StatusCode::OK, render::current(key, &current)));
+        }
+        proto::Response::Current(_) => return Err(not_found(&scope.operation.bucket, key, None)),
         other => return Err(refusal::unexpected(other)),
     };
     let context = scope.seal(api, key, &found.context);
@@ -87,6 +92,23 @@ async fn put(api: &Api, scope: &Scope<'_>, write: &Write) -> Result<Response, Pr
             let context = scope.seal(api, key, &written.context);
             Ok(json::answer(StatusCode::OK, render::written(key, written.acknowledged, context.as_deref())))
         }
+        // The bucket is linearizable.
+        proto::Response::Swapped(current) => Ok(json::answer(StatusCode::OK, render::changed(key, current.version))),
+        other => Err(refusal::unexpected(other)),
+    }
+}
+
+/// A change of an item of a linearizable bucket.
+async fn change(api: &Api, scope: &Scope<'_>, wanted: &Change) -> Result<Response, Problem> {
+    let Change { key, expect, edit, name } = wanted.clone();
+    let is_sum = matches!(edit, Edit::Add(_));
+    let bucket = scope.operation.bucket.clone();
+    let cas = Cas { bucket, key: key.clone(), expect, edit, id: name.id, tried: name.again };
+    match api.database().call(Request::Cas(cas), scope.operation.within).await {
+        proto::Response::Swapped(current) if is_sum => {
+            Ok(json::answer(StatusCode::OK, render::current(&key, &current)))
+        }
+        proto::Response::Swapped(current) => Ok(json::answer(StatusCode::OK, render::changed(&key, current.version))),
         other => Err(refusal::unexpected(other)),
     }
 }

@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::problem::{Kind, Problem};
 use bytes::Bytes;
-use proto::{Durability, ItemKey, Level, Value};
+use proto::{ChangeId, Durability, Edit, Expect, ItemKey, Level, Value};
 use stdx::Span;
 
 /// Items in a page of a scan if the client does not say.
@@ -17,9 +17,40 @@ const LIMIT_DEFAULT: u64 = 100;
 const LIMIT_MAX: u64 = 10_000;
 
 const GET_FIELDS: &[&str] = &["type", "key", "sort", "bucket", "level", "r", "timeout"];
-const PUT_FIELDS: &[&str] =
-    &["type", "key", "value", "sort", "bucket", "context", "level", "w", "durability", "ttl", "timeout"];
-const DELETE_FIELDS: &[&str] = &["type", "key", "sort", "bucket", "context", "level", "w", "durability", "timeout"];
+const PUT_FIELDS: &[&str] = &[
+    "type",
+    "key",
+    "value",
+    "sort",
+    "bucket",
+    "context",
+    "level",
+    "w",
+    "durability",
+    "ttl",
+    "timeout",
+    "ifVersion",
+    "ifValue",
+    "id",
+    "again",
+];
+const DELETE_FIELDS: &[&str] = &[
+    "type",
+    "key",
+    "sort",
+    "bucket",
+    "context",
+    "level",
+    "w",
+    "durability",
+    "timeout",
+    "ifVersion",
+    "ifValue",
+    "id",
+    "again",
+];
+const ADD_FIELDS: &[&str] =
+    &["type", "key", "by", "sort", "bucket", "level", "w", "timeout", "ifVersion", "id", "again"];
 const SCAN_FIELDS: &[&str] =
     &["type", "key", "from", "to", "after", "limit", "cursor", "bucket", "level", "r", "timeout"];
 
@@ -43,6 +74,8 @@ pub(crate) enum Action {
     Get(ItemKey),
     /// Write one item, or delete it if there is no value.
     Put(Write),
+    /// Change one item of a linearizable bucket.
+    Change(Change),
     /// Read a run of items.
     Scan(Run),
 }
@@ -60,6 +93,28 @@ pub(crate) struct Write {
     pub(crate) durability: Durability,
     /// How long it lives.
     pub(crate) ttl: Option<Span>,
+}
+
+/// One change of an item of a linearizable bucket.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Change {
+    /// The item.
+    pub(crate) key: ItemKey,
+    /// What must hold.
+    pub(crate) expect: Expect,
+    /// What to do.
+    pub(crate) edit: Edit,
+    /// The client's name for it.
+    pub(crate) name: Name,
+}
+
+/// A client's name for a change.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Name {
+    /// None: the change cannot be asked for again.
+    pub(crate) id: Option<ChangeId>,
+    /// It was asked for before.
+    pub(crate) again: bool,
 }
 
 /// The run of items that a scan reads.
@@ -95,6 +150,7 @@ impl Operation {
             "GET" => Operation::get(fields, options),
             "PUT" => Operation::put(fields, options),
             "DELETE" => Operation::delete(fields, options),
+            "ADD" => Operation::add(fields, options),
             "SCAN" => Operation::scan(fields, options),
             other => Err(unknown_type(&format!("not \"{}\"", excerpt(other.as_bytes())))),
         }
@@ -111,6 +167,10 @@ impl Operation {
         if bytes.len() > options.value_bytes_max {
             return Err(too_large("value", bytes.len(), options.value_bytes_max));
         }
+        if let Some((expect, name)) = condition(&mut fields)? {
+            let change = Change { key, expect, edit: Edit::Put(Value::plain(bytes)), name };
+            return Operation::change(fields, change, "PUT", PUT_FIELDS);
+        }
         let write = Write {
             key,
             value: Some(Value::plain(bytes)),
@@ -122,14 +182,42 @@ impl Operation {
     }
 
     fn delete(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let key = item_key(&mut fields, options)?;
+        if let Some((expect, name)) = condition(&mut fields)? {
+            let change = Change { key, expect, edit: Edit::Delete, name };
+            return Operation::change(fields, change, "DELETE", DELETE_FIELDS);
+        }
         let write = Write {
-            key: item_key(&mut fields, options)?,
+            key,
             value: None,
             context: fields.text("context")?.map(String::from),
             durability: durability(&mut fields)?,
             ttl: None,
         };
         Operation::with(fields, "w", Action::Put(write), "DELETE", DELETE_FIELDS)
+    }
+
+    fn add(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        let key = item_key(&mut fields, options)?;
+        let by = fields.integer("by")?.unwrap_or(1);
+        let (expect, name) = condition(&mut fields)?.unwrap_or((Expect::Any, Name::default()));
+        Operation::change(fields, Change { key, expect, edit: Edit::Add(by), name }, "ADD", ADD_FIELDS)
+    }
+
+    /// A change on a condition: what only eventual buckets have does not go with it.
+    fn change(fields: Fields<'_>, change: Change, what: &str, known: &[&str]) -> Result<Operation, Problem> {
+        let stray = ["context", "durability", "ttl"].into_iter().find(|name| fields.has(name));
+        if let Some(name) = stray {
+            return Err(invalid(
+                name,
+                "belongs to eventual buckets, conditions to linearizable ones; leave one of them out",
+            ));
+        }
+        let operation = Operation::with(fields, "w", Action::Change(change), what, known)?;
+        match operation.level {
+            None | Some(Level::Quorum) => Ok(operation),
+            Some(_) => Err(invalid("level", "must be \"quorum\" for changes in linearizable buckets; leave it out")),
+        }
     }
 
     fn scan(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
@@ -174,6 +262,36 @@ fn bounds(fields: &mut Fields<'_>, options: &Options) -> Result<Option<Bounds>, 
     Ok(Some(Bounds { partition_key, from, to, after }))
 }
 
+/// The condition of a change, and the client's name for it; none if there is neither.
+fn condition(fields: &mut Fields<'_>) -> Result<Option<(Expect, Name)>, Problem> {
+    let version = fields.whole("ifVersion", 0..=u64::MAX)?;
+    let value = fields.bytes("ifValue")?;
+    let name = name(fields)?;
+    let expect = match (version, value) {
+        (Some(_), Some(_)) => return Err(invalid("ifValue", "cannot be given beside \"ifVersion\"")),
+        (Some(version), None) => Expect::Version(version),
+        (None, Some(bytes)) => Expect::Value(bytes),
+        (None, None) if name.id.is_none() => return Ok(None),
+        (None, None) => Expect::Any,
+    };
+    Ok(Some((expect, name)))
+}
+
+fn name(fields: &mut Fields<'_>) -> Result<Name, Problem> {
+    match (change_id(fields, "id")?, change_id(fields, "again")?) {
+        (Some(_), Some(_)) => Err(invalid("again", "takes the place of \"id\"; give one of them")),
+        (id, None) => Ok(Name { id, again: false }),
+        (None, id) => Ok(Name { id, again: true }),
+    }
+}
+
+fn change_id(fields: &mut Fields<'_>, field: &str) -> Result<Option<ChangeId>, Problem> {
+    let Some(text) = fields.text(field)? else { return Ok(None) };
+    let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = if digits { u64::from_str_radix(&text, 16).ok() } else { None };
+    id.map(|id| Some(ChangeId(id))).ok_or_else(|| invalid(field, "must be 16 hexadecimal digits, chosen at random"))
+}
+
 fn fits(name: &str, bytes: usize, options: &Options) -> Result<(), Problem> {
     if bytes > options.key_bytes_max { Err(too_large(name, bytes, options.key_bytes_max)) } else { Ok(()) }
 }
@@ -207,17 +325,17 @@ fn too_large(name: &str, bytes: usize, bytes_max: usize) -> Problem {
 }
 
 fn unknown_type(what: &str) -> Problem {
-    let detail = format!("\"type\" must be \"GET\", \"PUT\", \"DELETE\" or \"SCAN\"; {what}.");
+    let detail = format!("\"type\" must be \"GET\", \"PUT\", \"DELETE\", \"ADD\" or \"SCAN\"; {what}.");
     Problem::new(Kind::UnknownType, detail).with("field", "type")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Operation};
+    use super::{Action, Name, Operation};
     use crate::Options;
     use crate::problem::{Kind, Problem};
     use bytes::Bytes;
-    use proto::{Durability, ItemKey, Level, Value};
+    use proto::{ChangeId, Durability, Edit, Expect, ItemKey, Level, Value};
     use stdx::Span;
 
     fn read(body: &str) -> Result<Operation, Problem> {
@@ -257,6 +375,33 @@ mod tests {
         assert_eq!(level(r#""level":"all""#), Some(Level::All));
         assert_eq!(level(r#""r":"one""#), Some(Level::One));
         assert_eq!(level(r#""level":"2""#), Some(Level::Count(2)));
+    }
+
+    #[test]
+    fn a_condition_makes_a_change() {
+        let change = |body: &str| match read(body).unwrap().action {
+            Action::Change(change) => change,
+            other => panic!("{other:?}"),
+        };
+        let put = change(r#"{"type":"PUT","key":"k","value":"v","bucket":"b","ifVersion":0}"#);
+        assert_eq!((put.expect, put.edit), (Expect::Version(0), Edit::Put(Value::plain("v"))));
+        let delete = change(r#"{"type":"DELETE","key":"k","ifValue":"v","id":"00000000000000ff"}"#);
+        assert_eq!((delete.expect, delete.edit), (Expect::Value("v".into()), Edit::Delete));
+        assert_eq!(delete.name, Name { id: Some(ChangeId(255)), again: false });
+        let again = change(r#"{"type":"ADD","key":"k","again":"00000000000000ff"}"#);
+        assert_eq!(again.name, Name { id: Some(ChangeId(255)), again: true });
+        assert_eq!(change(r#"{"type":"ADD","key":"k"}"#).edit, Edit::Add(1));
+        assert_eq!(change(r#"{"type":"ADD","key":"k","by":-3}"#).edit, Edit::Add(-3));
+        for body in [
+            r#"{"type":"ADD","key":"k","by":0.5}"#,
+            r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"ttl":"1s"}"#,
+            r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"level":"one"}"#,
+            r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"ifValue":"x"}"#,
+            r#"{"type":"PUT","key":"k","value":"v","id":"12"}"#,
+            r#"{"type":"PUT","key":"k","value":"v","id":"00000000000000ff","again":"00000000000000ff"}"#,
+        ] {
+            assert_eq!(refused(body).0, Kind::InvalidField, "{body}");
+        }
     }
 
     #[test]

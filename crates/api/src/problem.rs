@@ -78,6 +78,8 @@ kinds! {
     ChangeRefused = "change-refused", 409, "The change is not possible";
     /// The plan is not the one that would be carried out now.
     PlanChanged = "plan-changed", 409, "The plan has changed";
+    /// The condition of a change does not hold.
+    ConditionFailed = "condition-failed", 412, "The condition does not hold";
     /// Body, key or value are larger than allowed.
     TooLarge = "too-large", 413, "The request is too large";
     /// Too many requests are being worked on.
@@ -87,9 +89,11 @@ kinds! {
     /// The node's storage failed.
     StorageFailed = "storage-failed", 500, "The storage of the node failed";
     /// The bucket promises something that is not served yet.
-    ModeUnsupported = "mode-unsupported", 501, "The mode of the bucket is not served yet";
+    ModeUnsupported = "mode-unsupported", 501, "This is not served for buckets of this mode";
     /// Too few replicas answered.
     QuorumUnmet = "quorum-unmet", 503, "Too few replicas answered";
+    /// It cannot be told any more whether an earlier attempt was carried out.
+    OutcomeUnknown = "outcome-unknown", 503, "It is not known whether the change was made";
     /// The node in charge did not answer.
     NoAnswer = "no-answer", 503, "The node in charge did not answer";
     /// The node is not a member yet, or no longer.

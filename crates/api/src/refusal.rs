@@ -32,8 +32,14 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         .with("field", "context"),
         Refusal::ModeUnsupported(name) => Problem::new(
             Kind::ModeUnsupported,
-            format!("Bucket \"{name}\" is linearizable, which is not served yet; use an eventual bucket."),
+            format!("Bucket \"{name}\" is linearizable, and its items cannot be listed yet; read them by key."),
         ),
+        Refusal::ConditionFailed(current) => condition_failed(current.version),
+        Refusal::OutcomeUnknown => Problem::new(
+            Kind::OutcomeUnknown,
+            "The change was tried before, and too much has changed since to tell whether it was made; read the item.",
+        )
+        .with("mayHaveBeenApplied", true),
         Refusal::DiskFull => Problem::new(
             Kind::DiskFull,
             "The disk of this node is full, so it takes no writes, while reads go on; free space or add nodes.",
@@ -85,6 +91,14 @@ fn level_impossible(level: &str, replicas: u8) -> Problem {
     Problem::new(Kind::LevelImpossible, detail).with("replicas", replicas)
 }
 
+fn condition_failed(version: u64) -> Problem {
+    let detail = match version {
+        0 => "The condition does not hold, because there is no such item; nothing was changed.".to_owned(),
+        _ => format!("The condition does not hold, because the item has version {version}; nothing was changed."),
+    };
+    Problem::new(Kind::ConditionFailed, detail).with("version", version)
+}
+
 fn quorum_unmet(needed: u8, got: u8, write: bool) -> Problem {
     let detail = if write {
         format!(
@@ -134,6 +148,8 @@ mod tests {
             (Refusal::TooManySiblings { count: 100 }, Kind::TooManySiblings),
             (Refusal::ContextUnknown, Kind::InvalidContext),
             (Refusal::ModeUnsupported("b".into()), Kind::ModeUnsupported),
+            (Refusal::ConditionFailed(Box::default()), Kind::ConditionFailed),
+            (Refusal::OutcomeUnknown, Kind::OutcomeUnknown),
             (Refusal::DiskFull, Kind::DiskFull),
             (Refusal::StorageFailed("fsync failed.".into()), Kind::StorageFailed),
             (Refusal::ChangeRefused("the node holds tokens".into()), Kind::ChangeRefused),

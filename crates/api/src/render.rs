@@ -4,7 +4,7 @@
 //! in a bucket that keeps siblings.
 
 use crate::json::{Object, write_object};
-use proto::{ItemKey, Sibling};
+use proto::{Current, ItemKey, Sibling};
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
 pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
@@ -14,6 +14,23 @@ pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) 
         object.text("context", context);
     }
     object.end()
+}
+
+/// The answer to a GET or a change in a linearizable bucket. `value` is there if it is known.
+pub(crate) fn current(key: &ItemKey, current: &Current) -> Vec<u8> {
+    let bytes = current.value.as_ref().map_or(0, |value| value.bytes.len());
+    let mut object = Object::sized(key.len() + bytes + 64);
+    write_key(&mut object, key);
+    if let Some(value) = &current.value {
+        object.bytes("value", &value.bytes);
+    }
+    object.number("version", current.version);
+    object.end()
+}
+
+/// The answer to a change in a linearizable bucket.
+pub(crate) fn changed(key: &ItemKey, version: u64) -> Vec<u8> {
+    current(key, &Current { version, value: None, stamp: None })
 }
 
 /// The answer to a write.

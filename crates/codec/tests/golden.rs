@@ -194,7 +194,7 @@ fn messages() {
         ),
         ("read", Message::Read { op, epoch, bucket, key }),
         ("scan", Message::Scan { op, epoch, range, limit: 100 }),
-        ("join", Message::Forward { op, request: Request::Admin(Admin::Join(join)), within: Span::secs(5) }),
+        ("join", Message::Forward { op, request: Request::Admin(Admin::Join(join)), within: Span::secs(5), life: 0 }),
         ("changed", Message::Forwarded { op, response: Box::new(changed) }),
         ("gossip", Message::Gossip { epoch, head: Digest([5; 32]), progress: vec![], answer: true }),
         ("prepare", Message::Prepare { epoch, ballot }),

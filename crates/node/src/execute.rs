@@ -12,10 +12,11 @@ use bytes::Bytes;
 use codec::MetaRecord;
 use proto::explain::{Held, HintSeen, Inspected};
 use proto::hash::version_hash;
+use proto::paxos::register::{Ask, Register};
 use proto::tree::{Place, Tree, TreePart};
 use proto::{
     BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
-    Update,
+    Update, Version,
 };
 use ring::{Grid, NodeId, PartitionId};
 use std::collections::BTreeSet;
@@ -97,6 +98,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::MergeAll { items } => self.merge_all(items),
             StoreOp::Read { slot } => self.read(&slot),
             StoreOp::Inspect { slot } => self.inspect(&slot),
+            StoreOp::Register { slot, ask } => self.register(&slot, ask),
             StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
             StoreOp::Lacking { items } => self.lacking(items),
             StoreOp::Hashes { of } => Ok(self.hashes(&of)),
@@ -163,7 +165,7 @@ impl<E: Engine> Executor<E> {
         let before = self.get(&key, &slot)?;
         let before_hash = Self::hash_of(&slot, before.as_ref());
         let seq = match before {
-            None => self.put(&key, &slot, before_hash, &record, fsync)?,
+            None => self.put(&key, &slot, before_hash, &record.received(), fsync)?,
             Some(mut held) => {
                 if held.merge(&record) {
                     self.put(&key, &slot, before_hash, &held, fsync)?
@@ -217,6 +219,33 @@ impl<E: Engine> Executor<E> {
         let root = self.trees.hashes(TreePart::Root(tree)).and_then(|root| root.first().copied());
         let seen = Inspected { held, hints, hints_cut: cut, root };
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Inspected(Box::new(seen))))
+    }
+
+    fn register(&mut self, slot: &Slot, ask: Ask<Version>) -> Answer {
+        let key = codec::slot_key(slot);
+        let before = self.get(&key, slot)?;
+        let before_hash = before.as_ref().map_or(0, |record| version_hash(slot.bucket, &slot.key, record));
+        let mut register = match before {
+            None => Register::default(),
+            Some(Record::Register(register)) => register,
+            Some(_) => {
+                let what = "an item of a linearizable bucket is stored as one of another kind";
+                return Err(StoreFailure::Corrupt(what.to_owned()));
+            }
+        };
+        if ask == Ask::Read {
+            return Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Register(register.on_ask(ask))));
+        }
+        let state =
+            |register: &Register<Version>| (register.state.promised, register.accepted_under(), register.learned);
+        let was = state(&register);
+        let answer = register.on_ask(ask);
+        let seq = if state(&register) == was {
+            self.fence.of_write(key_hash(&key))
+        } else {
+            self.put(&key, slot, before_hash, &Record::Register(register), true)?
+        };
+        Ok((seq, StoreOutcome::Register(answer)))
     }
 
     fn scan(&mut self, range: &Range, items_max: usize, bytes_max: usize) -> Answer {

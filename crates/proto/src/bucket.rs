@@ -77,7 +77,7 @@ pub enum Mode {
     /// Always writable, causal versions, tunable quorums.
     #[default]
     Eventual,
-    /// One order for all operations of a key. Not served yet.
+    /// One order for all operations of a key, and changes on a condition; needs a majority of the replicas.
     Linearizable,
 }
 

@@ -7,14 +7,20 @@
 
 mod explain;
 mod forward;
+mod handed;
 mod read;
+mod register;
 mod route;
 mod scan;
+mod swap;
+mod turns;
 mod write;
 
 pub(crate) use explain::{Explaining, on_explain, on_inspected};
 pub(crate) use forward::Forwarding;
+pub(crate) use handed::Handed;
 pub(crate) use read::Reading;
+pub(crate) use register::Deciding;
 pub(crate) use route::Routes;
 pub(crate) use scan::{PAGE_BYTES, Scanning};
 pub(crate) use write::{Writing, check_key};
@@ -51,6 +57,7 @@ pub(crate) enum Operation {
     Scan(Scanning),
     Forward(Forwarding),
     Explain(Explaining),
+    Register(Box<Deciding>),
 }
 
 /// What came of an operation that somebody inside the machine waits for.
@@ -72,6 +79,8 @@ pub(crate) struct Operations {
     writes: BTreeMap<Epoch, usize>,
     /// Unanswered reads by the epoch they read by.
     reads: BTreeMap<Epoch, usize>,
+    /// Who may change which item of a linearizable bucket.
+    pub(crate) turns: turns::Turns,
     /// Results for parts of the machine, to be handed out before `handle` returns.
     pub(crate) inner: Vec<Inner>,
 }

@@ -11,6 +11,7 @@ use crate::history::History;
 use crate::ids::{BucketId, ClientId, Epoch, HintId, OpId, SessionId};
 use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
+use crate::paxos::Ballot;
 use crate::quorum::{Group, Need};
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
@@ -52,6 +53,11 @@ pub(crate) struct Core {
     dots: u64,
     ids: u64,
     hints: u64,
+    ballots: u64,
+    /// Names this life of the node for peers that hand it changes. Random, never 0.
+    pub(crate) life: u64,
+    /// The lives of peers, as they have introduced themselves.
+    pub(crate) lives: BTreeMap<NodeId, u64>,
 }
 
 impl Core {
@@ -80,6 +86,9 @@ impl Core {
             dots: 0,
             ids,
             hints: 0,
+            ballots: 0,
+            life: Prng::keyed(seed, "life", &[]).next_u64() | 1,
+            lives: BTreeMap::new(),
         }
     }
 
@@ -178,6 +187,14 @@ impl Core {
             return self.next_dot();
         }
         Some(Dot { actor: Actor { node: self.prng.next_u128(), incarnation: 0 }, counter: 1 })
+    }
+
+    /// A ballot for a register, above `above` and above every one given before in this life: no two attempts of this node,
+    /// on whichever key, share one. `None` while no incarnation is durable.
+    pub(crate) fn next_ballot(&mut self, above: Ballot) -> Option<Ballot> {
+        let incarnation = self.incarnation()?;
+        self.ballots = self.ballots.max(above.counter) + 1;
+        Some(Ballot { counter: self.ballots, node: self.node, incarnation })
     }
 
     /// A stamp later than all before.

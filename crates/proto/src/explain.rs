@@ -79,6 +79,12 @@ fn preview(record: &Record) -> Record {
     match record.clone() {
         Record::Latest { dot, version } => Record::Latest { dot, version: cut(version) },
         Record::Siblings(set) => Record::Siblings(set.map(|_, version| cut(version))),
+        Record::Register(mut register) => {
+            if let Some((_, cell)) = &mut register.state.accepted {
+                cell.value = cell.value.take().map(cut);
+            }
+            Record::Register(register)
+        }
     }
 }
 

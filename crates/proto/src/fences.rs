@@ -8,7 +8,7 @@
 //!
 //! Invariant: a fence is durable before it is told, and never goes back.
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Mode};
 use crate::core::Core;
 use crate::ids::{BucketId, Epoch};
 use crate::message::Progress;
@@ -129,9 +129,13 @@ impl Absent {
     }
 }
 
-/// The fewest replicas that a write or a read of the bucket asks for, if its client does not say.
+/// The fewest replicas that a write or a read of the bucket asks for, if its client does not say. In a linearizable bucket
+/// a hand-over must meet whatever keeps a quorum from accepting an old ballot, which may be fewer than a quorum.
 fn weakest(bucket: &Bucket, replicas: usize) -> usize {
     let quorum = replicas / 2 + 1;
+    if bucket.mode == Mode::Linearizable {
+        return replicas - quorum + 1;
+    }
     let of = |level: crate::bucket::Level| level.needed(replicas).unwrap_or(quorum);
     quorum.min(of(bucket.w)).min(of(bucket.r))
 }

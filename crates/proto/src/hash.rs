@@ -5,6 +5,7 @@
 
 use crate::ids::BucketId;
 use crate::item::ItemKey;
+use crate::paxos::Ballot;
 use crate::record::Record;
 use causal::Actor;
 use stdx::hash::Mixer;
@@ -36,8 +37,19 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
                 values.iter().for_each(|(counter, _)| mixer.number(*counter));
             }
         }
+        // The promise, too: a hand-over must not pass over a replica that lacks nothing but a promise.
+        Record::Register(register) => {
+            mixer.number(3);
+            ballot(&mut mixer, register.state.promised);
+            ballot(&mut mixer, register.accepted_under());
+        }
     }
     mixer.finish().max(1)
+}
+
+fn ballot(mixer: &mut Mixer, ballot: Ballot) {
+    mixer.number(ballot.counter);
+    actor(mixer, Actor { node: ballot.node.0, incarnation: ballot.incarnation });
 }
 
 fn actor(mixer: &mut Mixer, actor: Actor) {

@@ -13,6 +13,7 @@
 //! Invariant: a slot is overwritten only by the merge of answers that were asked for after the damage was found, and only
 //! if it is still damaged.
 
+use crate::bucket::Mode;
 use crate::coordinator::Operations;
 use crate::core::Core;
 use crate::ids::{BucketId, OpId};
@@ -90,6 +91,8 @@ impl Healing {
             if !core.is_replica(core.node, damaged.slot.partition, damaged.slot.bucket) {
                 // It goes with the partition.
                 self.slots.remove(&name);
+            } else if is_register(core, &damaged.slot) {
+                stdx::marks::hit("damaged_register_is_left");
             } else if room > 0 && !others.is_empty() && !ops.counts_us(&damaged.slot, core.node) {
                 room -= 1;
                 let op = core.next_op();
@@ -140,6 +143,12 @@ impl Healing {
             damaged.at = core.now.mono + AGAIN;
         }
     }
+}
+
+/// What the others hold of a register does not say what this replica had promised, so it is not healed: whatever it said
+/// now could help an old ballot. It stays damaged until its node is replaced.
+fn is_register(core: &Core, slot: &Slot) -> bool {
+    core.history.current().buckets.get(&slot.bucket).is_some_and(|bucket| bucket.mode == Mode::Linearizable)
 }
 
 /// All other replicas of a slot, by any view in use; a banned one's word counts for nothing.

@@ -47,11 +47,12 @@ pub use ids::{BucketId, ClientId, Digest, DigestError, Epoch, HintId, OpId, Sess
 pub use input::{Effect, Input, Note};
 pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
-pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, ScanAnswer, Spot};
+pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, RegisterAnswer, ScanAnswer, Spot};
+pub use paxos::register::ChangeId;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, RepairStatus, Request, Response, Restore,
-    Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
+    Admin, Cas, Current, Edit, Expect, Found, Get, Join, MemberStatus, Page, Plan, Put, Records, Refusal, RepairStatus,
+    Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
 };
 pub use sizes::Sizes;
 pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

@@ -6,7 +6,7 @@
 
 use crate::anti_entropy::AntiEntropy;
 use crate::config::Config;
-use crate::coordinator::{self, Asker, Inner, Operation, Operations};
+use crate::coordinator::{self, Asker, Handed, Inner, Operation, Operations};
 use crate::core::Core;
 use crate::event::{Change, Event, Genesis};
 use crate::fences::Fences;
@@ -60,6 +60,7 @@ pub struct Machine {
     acceptors: Acceptors,
     gossip: Gossip,
     pub(crate) anti_entropy: AntiEntropy,
+    handed: Handed,
     /// The oldest epoch in use, the one reads use, and the newest, as operations know them.
     views: (Epoch, Epoch, Epoch),
 }
@@ -83,6 +84,7 @@ impl Machine {
             acceptors: Acceptors::new(boot.acceptors),
             gossip: Gossip::default(),
             anti_entropy: AntiEntropy::default(),
+            handed: Handed::default(),
             views: Default::default(),
         };
         machine.core.renew_incarnation();
@@ -254,6 +256,18 @@ impl Machine {
                     reading.on_answer(&mut self.ops, &mut self.core, op, from, answer);
                 }
             }
+            Message::Register { op, epoch, bucket, key, ask } => {
+                replica::on_register(core, from, op, epoch, bucket, key, ask);
+            }
+            Message::RegisterReply { op, answer } => {
+                if let crate::message::RegisterAnswer::Stale(fences) = answer {
+                    self.catch_up(from, fences);
+                }
+                if let Some(Operation::Register(deciding)) = self.take_if(op, |op| matches!(op, Operation::Register(_)))
+                {
+                    deciding.on_answer(&mut self.ops, &mut self.core, op, from, answer);
+                }
+            }
             Message::Scan { op, epoch, range, limit } => replica::on_scan(core, from, op, epoch, range, limit),
             Message::ScanReply { op, answer } => {
                 if let crate::message::ScanAnswer::Stale(fences) = answer {
@@ -270,10 +284,20 @@ impl Machine {
                     explaining.on_account(&mut self.ops, &mut self.core, op, from, *account);
                 }
             }
-            Message::Forward { op, request, within } => {
+            Message::Forward { op, request, within, life } => {
+                if matches!(request, Request::Cas(_)) && !self.handed.takes(core, from, op, life) {
+                    return;
+                }
                 let asker = Asker::Peer { node: from, op };
                 let within = within.min(WITHIN_MAX);
                 self.on_request(asker, request, within);
+            }
+            Message::Introduce { op, life } => {
+                core.lives.insert(from, life);
+                if let Some(Operation::Forward(forwarding)) = self.take_if(op, |op| matches!(op, Operation::Forward(_)))
+                {
+                    forwarding.on_introduced(&mut self.ops, &mut self.core, op, from);
+                }
             }
             Message::Forwarded { op, response } => {
                 if let Some(Operation::Forward(forwarding)) = self.take_if(op, |op| matches!(op, Operation::Forward(_)))
@@ -387,6 +411,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_connected(ops, core, id, peer),
                 Some(Operation::Read(reading)) => reading.on_connected(ops, core, id, peer),
                 Some(Operation::Scan(scanning)) => scanning.on_connected(ops, core, id, peer),
+                Some(Operation::Register(deciding)) => deciding.on_connected(ops, core, id, peer),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.on_connected(ops, core, id, peer),
                 None => {}
@@ -415,6 +440,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_stored(ops, core, id, outcome),
                 Some(Operation::Read(reading)) => reading.on_stored(ops, core, id, outcome),
                 Some(Operation::Scan(scanning)) => scanning.on_stored(ops, core, id, outcome),
+                Some(Operation::Register(deciding)) => deciding.on_stored(ops, core, id, outcome),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.on_stored(ops, core, id, outcome),
                 None => {}
@@ -514,6 +540,7 @@ impl Machine {
             Some(Operation::Write(writing)) => writing.on_time(ops, core, id),
             Some(Operation::Read(reading)) => reading.on_time(ops, core, id),
             Some(Operation::Scan(scanning)) => scanning.on_time(ops, core, id),
+            Some(Operation::Register(deciding)) => deciding.on_time(ops, core, id),
             Some(Operation::Forward(forwarding)) => forwarding.on_time(ops, core, id),
             Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
             None => {}
@@ -556,6 +583,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_views(ops, core, id),
                 Some(Operation::Read(reading)) => reading.on_views(ops, core, id),
                 Some(Operation::Scan(scanning)) => scanning.on_views(ops, core, id),
+                Some(Operation::Register(deciding)) => deciding.on_views(ops, core, id),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
                 None => {}
@@ -569,7 +597,7 @@ impl Machine {
             Inner::WriteBack { parent, done } => match ops.take(parent) {
                 Some(Operation::Read(reading)) => reading.on_write_back(ops, core, parent, done),
                 Some(Operation::Scan(scanning)) => scanning.on_write_back(ops, core, parent, done),
-                Some(Operation::Write(_) | Operation::Forward(_) | Operation::Explain(_)) => {
+                Some(Operation::Write(_) | Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_)) => {
                     unreachable!("only reads write back")
                 }
                 None => {}

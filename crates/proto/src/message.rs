@@ -9,7 +9,8 @@ use crate::fences::Fences;
 use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
-use crate::record::Record;
+use crate::paxos::register::{Answer, Ask};
+use crate::record::{Record, Version};
 use crate::request::{Request, Response};
 use crate::tree::{Patch, Tree};
 use ring::{NodeId, PartitionId};
@@ -86,6 +87,17 @@ pub enum ScanAnswer {
         more: bool,
     },
     /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
+    Stale(Fences),
+    /// Storage failed, or the stored bytes are damaged.
+    Failed,
+}
+
+/// A replica's answer about an item of a linearizable bucket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RegisterAnswer {
+    /// What the register says; durable as far as it must be.
+    Said(Answer<Version>),
+    /// The message's epoch is not mine; so far am I.
     Stale(Fences),
     /// Storage failed, or the stored bytes are damaged.
     Failed,
@@ -205,6 +217,26 @@ pub enum Message {
         /// The answer.
         answer: ScanAnswer,
     },
+    /// A proposer's question about an item of a linearizable bucket. Answered by replicas of the same epoch only.
+    Register {
+        /// Carried back in the answer; another one for each attempt.
+        op: OpId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key.
+        key: ItemKey,
+        /// The question.
+        ask: Ask<Version>,
+    },
+    /// Answer to `Register`.
+    RegisterReply {
+        /// As asked.
+        op: OpId,
+        /// The answer.
+        answer: RegisterAnswer,
+    },
     /// What do you hold of this slot, and which hints do you keep for it? For people; any epoch may ask.
     Explain {
         /// Carried back in the answer.
@@ -229,6 +261,15 @@ pub enum Message {
         request: Request,
         /// Time left for it.
         within: Span,
+        /// The life of the receiver that it is for, 0 if not known. Changes of linearizable buckets are taken by no other.
+        life: u64,
+    },
+    /// That change was not taken; this is the life of mine to hand it to.
+    Introduce {
+        /// As asked.
+        op: OpId,
+        /// Random for each start.
+        life: u64,
     },
     /// Answer to `Forward`.
     Forwarded {

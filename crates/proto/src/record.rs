@@ -1,5 +1,5 @@
 //! What a replica holds for one slot, and the only two ways it changes: an [`Update`] by a coordinator, and a merge
-//! with another replica's record. Replication, read repair, hand-off and hints all end in [`Record::merge`].
+//! with another replica's record (and, for registers, the asks of proposers). Replication, read repair, hand-off and hints all end in [`Record::merge`].
 //!
 //! Invariant: merging is idempotent, commutative and associative; an update's version wins over everything the
 //! updating replica held and, in sibling buckets, everything its context covers.
@@ -7,8 +7,9 @@
 //! Sources: dotted version vector sets (Preguiça et al. 2012; Almeida et al. 2014), last writer wins by hybrid logical
 //! clock (Kulkarni et al. 2014).
 
+use crate::paxos::register::Register;
 use bytes::Bytes;
-use causal::{Context, Dot, DvvSet, Stamp};
+use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use std::mem;
 use stdx::Wall;
 use stdx::bugs::planted;
@@ -83,6 +84,9 @@ pub enum Record {
     },
     /// Of a sibling bucket: every version that no other has superseded, and what has been seen.
     Siblings(DvvSet<Version>),
+    /// Of a linearizable bucket: what this replica has promised and accepted. Changes by the asks of proposers
+    /// ([`Register::on_ask`]), never by an [`Update`].
+    Register(Register<Version>),
 }
 
 impl Record {
@@ -90,7 +94,7 @@ impl Record {
     /// this node's data was, or is, at work.
     pub fn has_seen(&self, dot: &Dot) -> bool {
         match self {
-            Record::Latest { .. } => false,
+            Record::Latest { .. } | Record::Register(_) => false,
             Record::Siblings(set) => set.covers(dot),
         }
     }
@@ -134,8 +138,10 @@ impl Record {
                 }
                 set.sync(other_set)
             }
-            // A bucket's rule is fixed when it is made and ids are not reused, so this is a damaged or hostile peer.
-            (Record::Siblings(_), Record::Latest { .. }) | (Record::Latest { .. }, Record::Siblings(_)) => false,
+            (Record::Register(register), Record::Register(other)) => register.merge(other),
+            // A bucket's rule and mode are fixed when it is made and ids are not reused, so this is a damaged or hostile
+            // peer.
+            (Record::Siblings(_) | Record::Latest { .. } | Record::Register(_), _) => false,
         }
     }
 
@@ -147,7 +153,20 @@ impl Record {
                 Some(record)
             }
             (Some(record), None) => Some(record),
-            (None, other) => other.cloned(),
+            (None, other) => other.map(Record::received),
+        }
+    }
+
+    /// What a replica that holds nothing holds after a merge with this.
+    pub fn received(&self) -> Record {
+        match self {
+            Record::Latest { .. } | Record::Siblings(_) => self.clone(),
+            // Which votes are its own is a replica's own affair.
+            Record::Register(theirs) => {
+                let mut own = Register::default();
+                own.merge(theirs);
+                Record::Register(own)
+            }
         }
     }
 
@@ -161,6 +180,7 @@ impl Record {
         match self {
             Record::Latest { dot, .. } => [(dot.actor, dot.counter)].into_iter().collect(),
             Record::Siblings(set) => set.context(),
+            Record::Register(_) => Context::default(),
         }
     }
 
@@ -169,6 +189,7 @@ impl Record {
         match self {
             Record::Latest { dot, version } => vec![(*dot, version)],
             Record::Siblings(set) => set.values().collect(),
+            Record::Register(register) => accepted(register).into_iter().collect(),
         }
     }
 
@@ -189,6 +210,17 @@ impl Record {
             .into_iter()
             .map(|(_, v)| mem::size_of::<Version>() + v.value.as_ref().map_or(0, |value| value.bytes.len()))
             .sum();
-        versions + 32
+        let recent = match self {
+            Record::Register(register) => register.cell().map_or(0, |cell| cell.recent.len()),
+            Record::Latest { .. } | Record::Siblings(_) => 0,
+        };
+        versions + recent * mem::size_of::<u64>() + 32
     }
+}
+
+/// The value a register holds, under the name of the ballot that brought it.
+fn accepted(register: &Register<Version>) -> Option<(Dot, &Version)> {
+    let (ballot, cell) = register.state.accepted.as_ref()?;
+    let actor = Actor { node: ballot.node.0, incarnation: ballot.incarnation };
+    Some((Dot { actor, counter: ballot.counter }, cell.value.as_ref()?))
 }

@@ -3,12 +3,15 @@
 //! Invariant: an acknowledgement is sent only on the storage outcome it reports. A request under an epoch that is no
 //! longer in use, or for a key this node holds in no epoch, is refused with our epoch.
 
+use crate::bucket::Mode;
 use crate::coordinator::PAGE_BYTES;
 use crate::core::Core;
 use crate::ids::{BucketId, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
-use crate::message::{Ack, Message, Offered, ReadAnswer, ScanAnswer};
-use crate::record::{Record, Rule};
+use crate::message::{Ack, Message, Offered, ReadAnswer, RegisterAnswer, ScanAnswer};
+use crate::paxos::Ballot;
+use crate::paxos::register::Ask;
+use crate::record::{Record, Rule, Version};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId, Token};
 use stdx::bugs::planted;
@@ -32,10 +35,12 @@ fn catch_up(core: &mut Core, from: NodeId, epoch: Epoch) {
 
 /// Whether a record is of the kind that its bucket's rule makes; another one could never be merged.
 fn is_of_kind(core: &Core, bucket: BucketId, record: &Record) -> bool {
-    let rule = core.history.current().buckets.get(&bucket).map(|bucket| bucket.rule);
+    let Some(bucket) = core.history.current().buckets.get(&bucket) else { return true };
     match record {
-        Record::Latest { .. } => rule != Some(Rule::Siblings),
-        Record::Siblings(_) => rule != Some(Rule::LastWriterWins),
+        Record::Register(_) => bucket.mode == Mode::Linearizable,
+        _ if bucket.mode == Mode::Linearizable => false,
+        Record::Latest { .. } => bucket.rule == Rule::LastWriterWins,
+        Record::Siblings(_) => bucket.rule == Rule::Siblings,
     }
 }
 
@@ -87,6 +92,36 @@ pub(crate) fn on_read(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, buc
         return catch_up(core, from, epoch);
     }
     core.store(Purpose::AnswerRead { to: from, op }, StoreOp::Read { slot });
+}
+
+/// A proposer asks. It is answered under our own epoch only, which is durable: whoever has heard of a change of the ring
+/// helps no proposer that has not, and the other way round, so no quorum mixes epochs.
+pub(crate) fn on_register(
+    core: &mut Core,
+    from: NodeId,
+    op: OpId,
+    epoch: Epoch,
+    bucket: BucketId,
+    key: ItemKey,
+    ask: Ask<Version>,
+) {
+    let slot = slot(core, bucket, key);
+    if epoch != core.epoch() || !is_served(core, epoch, slot.partition, bucket) {
+        let answer = RegisterAnswer::Stale(core.fences());
+        core.send(from, Message::RegisterReply { op, answer });
+        return catch_up(core, from, epoch);
+    }
+    let known = core.history.current().buckets.get(&bucket);
+    let is_absurd = |ballot: &Ballot| ballot.counter > Ballot::COUNTER_MAX;
+    let absurd = match &ask {
+        Ask::Read => false,
+        Ask::Prepare(ballot) => is_absurd(ballot),
+        Ask::Accept { ballot, next, .. } => is_absurd(ballot) || is_absurd(next),
+    };
+    if absurd || known.is_none_or(|bucket| bucket.mode != Mode::Linearizable) {
+        return core.send(from, Message::RegisterReply { op, answer: RegisterAnswer::Failed });
+    }
+    core.store(Purpose::AnswerRegister { to: from, op }, StoreOp::Register { slot, ask });
 }
 
 pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, range: Range, limit: u32) {
@@ -163,6 +198,13 @@ pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome
                 _ => ReadAnswer::Failed,
             };
             core.send(to, Message::ReadReply { op, answer });
+        }
+        Purpose::AnswerRegister { to, op } => {
+            let answer = match outcome {
+                StoreOutcome::Register(answer) => RegisterAnswer::Said(answer),
+                _ => RegisterAnswer::Failed,
+            };
+            core.send(to, Message::RegisterReply { op, answer });
         }
         Purpose::AnswerScan { to, op } => {
             let answer = match outcome {

@@ -9,6 +9,7 @@ use crate::explain::{Explain, Explanation};
 use crate::ids::{BucketId, Digest, Epoch};
 use crate::item::{ItemKey, Range};
 use crate::message::Progress;
+use crate::paxos::register::ChangeId;
 use crate::record::{Record, Value, Version};
 use causal::{Context, Dot, Stamp};
 use ring::{Member, NodeId, PartitionId, Token};
@@ -21,6 +22,8 @@ pub enum Request {
     Get(Get),
     /// Write or delete one item.
     Put(Put),
+    /// Change one item of a linearizable bucket if a condition holds.
+    Cas(Cas),
     /// Read a run of items.
     Scan(Scan),
     /// Read records as they are stored, tombstones and all, for a backup. Nothing is repaired.
@@ -61,6 +64,48 @@ pub struct Put {
     pub durability: Durability,
     /// How long the value lives; the bucket's `ttl` if none.
     pub ttl: Option<Span>,
+}
+
+/// Change one item of a linearizable bucket if a condition holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cas {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key of the item.
+    pub key: ItemKey,
+    /// What must hold.
+    pub expect: Expect,
+    /// What to do.
+    pub edit: Edit,
+    /// Names this change, so that asking again does not do it again while it is among the key's last few. Made up if
+    /// none is given.
+    pub id: Option<ChangeId>,
+    /// It may have been asked for before, and that attempt may still be under way.
+    pub tried: bool,
+}
+
+/// What must hold of an item for a change to be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// Nothing.
+    Any,
+    /// There is no such item.
+    Absent,
+    /// It has this version; 0: there is no such item.
+    Version(u64),
+    /// It has this value.
+    Value(bytes::Bytes),
+}
+
+/// What to do to an item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Edit {
+    /// Give it this value.
+    Put(Value),
+    /// Delete it.
+    Delete,
+    /// Add to the whole number that it is, in decimal digits; one that is not there is 0.
+    Add(i64),
 }
 
 /// Read a run of items, in storage order.
@@ -233,6 +278,11 @@ pub enum Response {
     Found(Found),
     /// To a put: it is written as asked.
     Written(Written),
+    /// To a get in a linearizable bucket: what is decided.
+    Current(Current),
+    /// To a change in a linearizable bucket: it is decided. The value is left out if it is not known any more what exactly
+    /// the change made, because others have changed the item since.
+    Swapped(Current),
     /// To a scan.
     Page(Page),
     /// To a dump.
@@ -289,6 +339,17 @@ pub struct Written {
     pub context: Context,
     /// Replicas that acknowledged before this answer.
     pub acknowledged: u8,
+}
+
+/// An item of a linearizable bucket.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Current {
+    /// How many changes led to it; 0 if there is no such item. Never goes back, also over a deletion.
+    pub version: u64,
+    /// The value; none if there is no such item.
+    pub value: Option<Value>,
+    /// When the change was asked for, by the clock of the node that carried it out.
+    pub stamp: Option<causal::Stamp>,
 }
 
 /// One page of a scan.
@@ -480,8 +541,12 @@ pub enum Refusal {
     },
     /// The context claims versions that this cluster never made.
     ContextUnknown,
-    /// The bucket is linearizable, which is not served yet.
+    /// The bucket is linearizable, and this is not served for such buckets.
     ModeUnsupported(String),
+    /// The condition of a change does not hold; this is what is there. The change is not made and never will be.
+    ConditionFailed(Box<Current>),
+    /// A change that was tried before may have been made; too many others have been made since to tell.
+    OutcomeUnknown,
     /// This node's disk is full; reads go on.
     DiskFull,
     /// This node's storage failed.

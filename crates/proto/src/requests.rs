@@ -1,12 +1,16 @@
 //! Clients' requests, before any of them becomes an operation: bounds, buckets, and who coordinates.
 
-use crate::coordinator::{Asker, Explaining, Forwarding, Reading, Scanning, Writing, check_key};
+use crate::coordinator::{Asker, Deciding, Explaining, Forwarding, Reading, Scanning, Writing, check_key};
 use crate::core::Core;
 use crate::machine::Machine;
 use crate::membership::{blocked, estimated_bytes, estimated_seconds, plan_for, steps};
 use crate::message::Progress;
-use crate::request::{Admin, Get, MemberStatus, Put, Refusal, Request, Response, Restore, Scan, Status};
-use crate::{Bucket, BucketId, ItemKey, Level, Slot};
+use crate::paxos::register::ChangeId;
+use crate::record::Value;
+use crate::request::{
+    Admin, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, Request, Response, Restore, Scan, Status,
+};
+use crate::{Bucket, BucketId, Durability, ItemKey, Level, Mode, Slot};
 use ring::{Member, NodeId, PartitionId};
 use stdx::Span;
 
@@ -27,6 +31,7 @@ impl Machine {
         match request {
             Request::Get(get) => self.on_get(asker, get, within),
             Request::Put(put) => self.on_put(asker, put, within),
+            Request::Cas(cas) => self.on_cas(asker, cas, within),
             Request::Scan(scan) => self.on_scan(asker, scan, false, within),
             Request::Dump(scan) => self.on_scan(asker, scan, true, within),
             Request::Restore(restore) => self.on_restore(asker, restore, within),
@@ -45,8 +50,26 @@ impl Machine {
                 let (partition, key) = (slot.partition, get.key.clone());
                 self.hand_on(asker, "get", key, (partition, bucket.id), Request::Get(get), within);
             }
+            Ok(bucket) if bucket.mode == Mode::Linearizable => self.on_current(asker, get, &bucket, within),
             Ok(bucket) => Reading::start(&mut self.ops, &mut self.core, asker, get, &bucket, within),
             Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+        }
+    }
+
+    /// A read of an item of a linearizable bucket.
+    fn on_current(&mut self, asker: Asker, get: Get, bucket: &Bucket, within: Span) {
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        match get.level {
+            None | Some(Level::Quorum) => Deciding::read(ops, core, asker, bucket, get.key, within),
+            Some(Level::Any | Level::One) => Reading::start(ops, core, asker, get, bucket, within),
+            Some(level) => {
+                let sentence = format!(
+                    "bucket {} is linearizable: it is read at level quorum (the newest value) or one (one replica's, \
+                     which may be old), not {level}",
+                    bucket.name
+                );
+                ops.refuse(core, &asker, Refusal::Invalid(sentence));
+            }
         }
     }
 
@@ -93,6 +116,12 @@ impl Machine {
             Ok(bucket) => bucket,
             Err(refusal) => return self.ops.refuse(&mut self.core, &asker, refusal),
         };
+        if bucket.mode == Mode::Linearizable {
+            return match swap_of(put, &bucket) {
+                Ok(cas) => self.on_checked_cas(asker, cas, &bucket, within),
+                Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+            };
+        }
         let (ops, core) = (&mut self.ops, &mut self.core);
         let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key.clone());
         let replicas = core.read_set(slot.partition, bucket.id);
@@ -120,12 +149,55 @@ impl Machine {
 
     fn check_put(&self, put: &Put) -> Result<Bucket, Refusal> {
         check_key(&self.core, &put.key)?;
+        self.check_value(put.value.as_ref())?;
+        find_bucket(&self.core, &put.bucket)
+    }
+
+    fn check_value(&self, value: Option<&Value>) -> Result<(), Refusal> {
         let max = self.core.config.value_bytes_max;
-        let bytes = put.value.as_ref().map_or(0, |value| value.bytes.len());
+        let bytes = value.map_or(0, |value| value.bytes.len());
         if bytes > max {
             return Err(Refusal::Invalid(format!("the value has {bytes} bytes; at most {max} are taken")));
         }
-        find_bucket(&self.core, &put.bucket)
+        Ok(())
+    }
+
+    fn on_cas(&mut self, asker: Asker, cas: Cas, within: Span) {
+        match self.check_cas(&cas) {
+            Ok(bucket) => self.on_checked_cas(asker, cas, &bucket, within),
+            Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+        }
+    }
+
+    fn check_cas(&self, cas: &Cas) -> Result<Bucket, Refusal> {
+        check_key(&self.core, &cas.key)?;
+        if let Edit::Put(value) = &cas.edit {
+            self.check_value(Some(value))?;
+        }
+        let bucket = find_bucket(&self.core, &cas.bucket)?;
+        if bucket.mode != Mode::Linearizable {
+            let sentence =
+                format!("bucket {} is eventual; conditions and counters need a linearizable bucket", bucket.name);
+            return Err(Refusal::Invalid(sentence));
+        }
+        Ok(bucket)
+    }
+
+    /// The first usable replica carries out the changes of a key, so that proposers seldom meet and its next change takes
+    /// one round trip. Any other node could.
+    fn on_checked_cas(&mut self, asker: Asker, mut cas: Cas, bucket: &Bucket, within: Span) {
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, cas.key.clone());
+        let replicas = core.history.current().replicas(slot.partition, bucket.id).to_vec();
+        let preferred = replicas.iter().copied().find(|node| core.is_usable(*node));
+        let forwarded = matches!(asker, Asker::Peer { .. });
+        if forwarded || preferred.is_none_or(|node| node == core.node) {
+            return Deciding::change(ops, core, asker, bucket, cas, within);
+        }
+        // Whoever it is handed to, it is the same change.
+        cas.id = cas.id.or_else(|| Some(ChangeId(core.prng.next_u64())));
+        let key = cas.key.clone();
+        Forwarding::start(ops, core, asker, "change", key, Request::Cas(cas), replicas, within);
     }
 
     fn on_admin(&mut self, asker: Asker, admin: Admin, within: Span) {
@@ -252,6 +324,25 @@ fn leaver(admin: &Admin) -> Option<NodeId> {
         Admin::Apply { change, .. } => leaver(change),
         _ => None,
     }
+}
+
+/// A write in a linearizable bucket: a change without a condition.
+fn swap_of(put: Put, bucket: &Bucket) -> Result<Cas, Refusal> {
+    let refused = |what: &str| Err(Refusal::Invalid(format!("bucket {} is linearizable: {what}", bucket.name)));
+    if put.ttl.is_some() {
+        return refused("its items have no time to live");
+    }
+    if !matches!(put.level, None | Some(Level::Quorum)) {
+        return refused("it is written at level quorum only");
+    }
+    if put.durability == Durability::Memory {
+        return refused("whatever is written is on disk");
+    }
+    if put.context.is_some() {
+        return refused("its items have versions, not contexts; use a condition on the version");
+    }
+    let edit = put.value.map_or(Edit::Delete, Edit::Put);
+    Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, id: None, tried: false })
 }
 
 fn find_bucket(core: &Core, name: &str) -> Result<Bucket, Refusal> {

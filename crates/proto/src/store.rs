@@ -11,8 +11,9 @@ use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Offered, Progress};
+use crate::paxos::register::{Answer, Ask};
 use crate::paxos::{AcceptorState, Ballot};
-use crate::record::{Record, Rule, Update};
+use crate::record::{Record, Rule, Update, Version};
 use crate::tree::{Patch, TreePart};
 use ring::{NodeId, PartitionId};
 
@@ -33,6 +34,8 @@ pub(crate) enum Purpose {
     KeptFor { to: NodeId, op: OpId, target: NodeId },
     /// Answer a peer's `Read`.
     AnswerRead { to: NodeId, op: OpId },
+    /// Answer a peer's `Register`.
+    AnswerRegister { to: NodeId, op: OpId },
     /// Answer a peer's `Scan`.
     AnswerScan { to: NodeId, op: OpId },
     /// Answer a peer's `Explain`.
@@ -127,6 +130,14 @@ pub enum StoreOp {
         sibling_limit: u32,
         /// `Done` only when it is on disk.
         fsync: bool,
+    },
+    /// Put a question to a register: read, [`crate::paxos::register::Register::on_ask`], write if it changed. Answers
+    /// `Register`, after everything the answer rests on is on disk.
+    Register {
+        /// The place.
+        slot: Slot,
+        /// The question.
+        ask: Ask<Version>,
     },
     /// Merge a record: read, [`Record::merge`], write. Answers `Done`.
     Merge {
@@ -237,6 +248,8 @@ pub enum StoreOutcome {
     Held(Option<Record>),
     /// What there is of a slot.
     Inspected(Box<Inspected>),
+    /// What the register answers.
+    Register(Answer<Version>),
     /// Records in storage order.
     Page {
         /// The records.

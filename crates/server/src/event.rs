@@ -20,7 +20,7 @@ pub(crate) enum Event {
     /// A client asks for something.
     Client {
         /// What.
-        request: Request,
+        request: Box<Request>,
         /// How long it may take, from when it was asked.
         within: Span,
         /// When it was asked.

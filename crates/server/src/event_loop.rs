@@ -119,7 +119,7 @@ impl<E: Engine> EventLoop<E> {
                 match patience::left(within, Span::micros(queued.as_micros() as u64)) {
                     Some(left) => {
                         let client = self.replies.insert(reply);
-                        self.input(now, NodeInput::Client { client, request, within: Some(left) });
+                        self.input(now, NodeInput::Client { client, request: *request, within: Some(left) });
                     }
                     None => {
                         self.counters.shed.add(1);

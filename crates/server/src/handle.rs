@@ -52,6 +52,7 @@ impl Handle {
         let write = is_write(&request);
         let (reply, answer) = oneshot::channel();
         let within = within.unwrap_or(self.shared.limits.request_time);
+        let request = Box::new(request);
         match self.events.try_send(Event::Client { request, within, asked: Instant::now(), reply }) {
             Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
             Err(TrySendError::Full(_)) => {
@@ -147,7 +148,7 @@ fn not_ready() -> Response {
 fn is_write(request: &Request) -> bool {
     match request {
         Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) => false,
-        Request::Put(_) | Request::Restore(_) | Request::Admin(_) => true,
+        Request::Put(_) | Request::Cas(_) | Request::Restore(_) | Request::Admin(_) => true,
     }
 }
 

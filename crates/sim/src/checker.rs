@@ -6,6 +6,7 @@ pub(crate) mod convergence;
 pub(crate) mod dots;
 pub(crate) mod durability;
 pub(crate) mod epochs;
+pub(crate) mod linearizable;
 pub(crate) mod past;
 pub(crate) mod placement;
 mod ranges;

@@ -3,6 +3,7 @@
 //! Invariant: every request ends exactly once, and no later than its deadline and a little more, as long as its node
 //! runs. A client keeps the contexts that it was given, to write with fresh ones and with stale ones.
 
+use crate::checker::linearizable::may_be_done;
 use crate::checker::visible::Evidence;
 use crate::describe;
 use crate::fault::HostId;
@@ -252,7 +253,8 @@ fn late(patience: Span) -> Span {
 fn kind_of(operation: &Operation) -> usize {
     match &operation.outcome {
         Outcome::Answered(response) => match response.as_ref() {
-            Response::Refused(Refusal::QuorumUnmet { write: true, .. } | Refusal::NoAnswer { write: true }) => 2,
+            Response::Refused(refusal) if may_be_done(refusal) => 2,
+            Response::Refused(Refusal::ConditionFailed(_)) => 0,
             Response::Refused(_) => 1,
             _ => 0,
         },
@@ -264,7 +266,11 @@ fn kind_of(operation: &Operation) -> usize {
 /// A refusal that a client has deserved.
 fn is_fair(operation: &Operation) -> bool {
     let Outcome::Answered(response) = &operation.outcome else { return false };
-    matches!(response.as_ref(), Response::Refused(Refusal::TooManySiblings { .. }))
+    match (&operation.request, response.as_ref()) {
+        (_, Response::Refused(Refusal::TooManySiblings { .. })) => true,
+        (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => cas.tried,
+        _ => false,
+    }
 }
 
 /// What a client keeps of an answer: the context, and what it was shown with it.

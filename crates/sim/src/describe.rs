@@ -14,12 +14,15 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::KeepHint { op, .. } => ("KeepHint", op.0),
         Message::Read { op, .. } => ("Read", op.0),
         Message::ReadReply { op, .. } => ("ReadReply", op.0),
+        Message::Register { op, .. } => ("Register", op.0),
+        Message::RegisterReply { op, .. } => ("RegisterReply", op.0),
         Message::Scan { op, .. } => ("Scan", op.0),
         Message::Explain { op, .. } => ("Explain", op.0),
         Message::Explained { op, .. } => ("Explained", op.0),
         Message::ScanReply { op, .. } => ("ScanReply", op.0),
         Message::Forward { op, .. } => ("Forward", op.0),
         Message::Forwarded { op, .. } => ("Forwarded", op.0),
+        Message::Introduce { op, .. } => ("Introduce", op.0),
         Message::Offer { session, .. } => ("Offer", session.0),
         Message::Want { session, .. } => ("Want", session.0),
         Message::Push { session, .. } => ("Push", session.0),
@@ -73,6 +76,7 @@ pub(crate) fn message(message: &Message) -> String {
         Message::Read { epoch, bucket, key, .. } => format!("e{epoch} {}", item(bucket.0, key)),
         Message::ReadReply { answer: ReadAnswer::Held(held), .. } => held.as_ref().map(record).unwrap_or_default(),
         Message::ReadReply { answer, .. } => format!("{answer:?}"),
+        Message::Register { epoch, bucket, key, ask, .. } => format!("e{epoch} {} {ask:?}", item(bucket.0, key)),
         Message::Scan { epoch, range, .. } => format!("e{epoch} {range:?}"),
         Message::ScanReply { answer: ScanAnswer::Held { items, more }, .. } => {
             format!("{} items more={more}", items.len())
@@ -106,6 +110,15 @@ pub(crate) fn message(message: &Message) -> String {
 pub(crate) fn request(request: &Request) -> String {
     match request {
         Request::Get(get) => format!("get {}/{} {:?}", get.bucket, key(&get.key), get.level),
+        Request::Cas(cas) => format!(
+            "change {}/{}: {:?} if {:?} as {:?} tried={}",
+            cas.bucket,
+            key(&cas.key),
+            cas.edit,
+            cas.expect,
+            cas.id,
+            cas.tried
+        ),
         Request::Put(put) => {
             let value = put.value.as_ref().map_or("(delete)".to_owned(), |value| text(&value.bytes));
             let context = put.context.as_ref().map(context).unwrap_or_default();
@@ -181,7 +194,17 @@ pub(crate) fn record(record: &Record) -> String {
             format!("{}={value}@{}", dot(*of), version.stamp.as_u64())
         })
         .collect();
+    if let Record::Register(register) = record {
+        let (state, cell) = (&register.state, register.cell());
+        let number = cell.map_or(0, |cell| cell.number);
+        let (promised, accepted) = (ballot(state.promised), ballot(register.accepted_under()));
+        return format!("{{{} #{number} under {accepted}, promised {promised}}}", versions.join(" "));
+    }
     format!("{{{} | {}}}", versions.join(" "), context(&record.context()))
+}
+
+fn ballot(ballot: proto::paxos::Ballot) -> String {
+    format!("{}.{}.{}", ballot.counter, ballot.node.0, ballot.incarnation)
 }
 
 /// A dot: node, incarnation, counter.

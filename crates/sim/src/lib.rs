@@ -30,6 +30,7 @@ pub mod outside;
 mod plan;
 mod probes;
 mod queue;
+mod registers;
 mod run;
 mod shrink;
 mod sweep;

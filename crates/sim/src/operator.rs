@@ -119,7 +119,7 @@ impl World {
 
     /// The first bucket must be made, or there is no workload.
     fn must(&self, task: usize) -> bool {
-        matches!(self.tasks[task].work, Work::SetBucket(_)) && !self.buckets.contains_key(SIBLINGS)
+        matches!(&self.tasks[task].work, Work::SetBucket(bucket) if !self.buckets.contains_key(&bucket.name))
     }
 
     fn try_later(&mut self, task: usize) {

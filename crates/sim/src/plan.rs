@@ -114,6 +114,8 @@ pub struct WorkloadPlan {
     pub rows: u64,
     /// Operations on the sibling bucket, in a hundred.
     pub sibling_percent: u64,
+    /// Operations on the linearizable bucket, in a hundred.
+    pub register_percent: u64,
     /// Writes, in a hundred.
     pub write_percent: u64,
     /// Writes that delete, in a hundred.
@@ -177,6 +179,7 @@ impl Plan {
                 cold_keys: 60,
                 rows: 8,
                 sibling_percent: 40,
+                register_percent: 0,
                 write_percent: 55,
                 delete_percent: 8,
                 ttl_percent: 3,

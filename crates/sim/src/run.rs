@@ -5,12 +5,14 @@
 
 use crate::checker::convergence::{Resident, Stores, differences, stores, unrest};
 use crate::checker::durability::{Evidence, Finally};
+use crate::checker::linearizable::{Verdict, by_item, check};
 use crate::checker::{Failure, placement};
 use crate::fault::{Fault, HostId};
 use crate::history::{Operation, Outcome};
 use crate::host::{Host, Stage};
 use crate::operator::{SIBLINGS, Work};
 use crate::plan::Plan;
+use crate::registers;
 use crate::time::Time;
 use crate::trace::Sink;
 use crate::world::{Counts, Event, World};
@@ -97,6 +99,9 @@ impl World {
     fn form(&mut self) {
         self.found();
         self.employ(Work::SetBucket(self.sibling_bucket(self.plan.sibling_copies)), HostId(0));
+        if self.plan.workload.register_percent > 0 {
+            self.employ(Work::SetBucket(registers::bucket(self.plan.n)), HostId(0));
+        }
         for host in (1..self.plan.founders).map(HostId) {
             self.employ(Work::Join(host), HostId(0));
         }
@@ -184,8 +189,23 @@ impl World {
         self.history.iter().map(owed).collect()
     }
 
+    /// Whether the linearizable bucket was.
+    fn judge_registers(&mut self) {
+        for (key, events) in by_item(&self.history, registers::REGISTERS) {
+            match check(&events) {
+                Verdict::Linearizable => self.counts.registers[0] += 1,
+                Verdict::Undecided => self.counts.registers[1] += 1,
+                Verdict::Not => {
+                    let key = crate::describe::key(&key);
+                    self.fail("linearizability", format!("no order explains what {key} was: {events:?}"));
+                }
+            }
+        }
+    }
+
     /// The verdict on what the cluster holds at the end.
     fn judge(&mut self) {
+        self.judge_registers();
         if !self.failures.is_empty() {
             return;
         }

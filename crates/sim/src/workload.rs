@@ -11,6 +11,7 @@ use crate::client::seen_in;
 use crate::history::{Operation, Outcome, Seen};
 use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
+use crate::registers::RegisterChooser;
 use causal::Dot;
 use node::proto::{Durability, Get, ItemKey, Level, Page, Put, Request, Response, Scan, Scope, Value};
 use ring::PartitionId;
@@ -34,6 +35,7 @@ pub(crate) struct Chooser {
     partitions: u64,
     client: usize,
     prng: Prng,
+    registers: RegisterChooser,
     /// Contexts by bucket and key, oldest first.
     seen: BTreeMap<(String, ItemKey), Vec<Seen>>,
     /// Elements of sets that this client has ever seen or added.
@@ -49,6 +51,7 @@ impl Chooser {
             partitions: 1 << plan.grid_bits,
             client,
             prng: Prng::keyed(plan.seed, "workload", &[client as u64]),
+            registers: RegisterChooser::new(plan, client),
             seen: BTreeMap::new(),
             sets: BTreeMap::new(),
             next: None,
@@ -59,6 +62,9 @@ impl Chooser {
     pub(crate) fn next(&mut self, number: usize) -> (Request, Seen) {
         if let Some(next) = self.next.take() {
             return next;
+        }
+        if let Some(request) = self.registers.next(number) {
+            return (request, Seen::default());
         }
         if self.percent(self.plan.set_percent) {
             return self.set(number);
@@ -76,6 +82,7 @@ impl Chooser {
 
     /// An answer has come, or will not; if it is to a write, with the write's own dot.
     pub(crate) fn learn(&mut self, operation: &Operation, own: Option<Dot>) {
+        self.registers.learn(operation);
         let item = match &operation.request {
             Request::Get(get) => (get.bucket.clone(), get.key.clone()),
             Request::Put(put) => {

@@ -91,6 +91,8 @@ pub struct Counts {
     pub fsyncs: u64,
     /// Clients' requests that were done, refused, and whose outcome nobody knows.
     pub requests: [u64; 3],
+    /// Items of the linearizable bucket whose operations had an order, and those whose search was given up.
+    pub registers: [u64; 2],
 }
 
 /// The simulated cluster.

@@ -39,6 +39,7 @@ fn change(set: &BucketSet) -> Result<(), Failure> {
     add("n", set.n.map(Value::from));
     add("r", set.r.clone().map(Value::from));
     add("w", set.w.clone().map(Value::from));
+    add("mode", set.mode.clone().map(Value::from));
     add("rule", set.rule.clone().map(Value::from));
     add("ttl", set.ttl.clone().map(|ttl| if ttl == "none" { Value::Null } else { ttl.into() }));
     let path = format!("/v1/buckets/{}", escaped(&set.name));

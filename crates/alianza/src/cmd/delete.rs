@@ -8,7 +8,7 @@ use crate::exit::Failure;
 
 /// Deletes an item.
 pub(crate) fn run(args: &Delete) -> Result<(), Failure> {
-    let request = Request::new("DELETE").of(&args.item).writing(&args.writing);
+    let request = Request::new("DELETE").of(&args.item).on(&args.condition).writing(&args.writing);
     let answer = Client::to(&args.target)?.post("/", &request.json())?;
     put::done(&answer, args.target.json, "deleted")
 }

@@ -16,6 +16,9 @@ pub(crate) fn run(args: &Get) -> Result<(), Failure> {
         output::print_json(&answer)?;
     } else {
         print(&answer, args.raw)?;
+        if let Some(version) = answer["version"].as_u64().filter(|_| !args.raw) {
+            output::remark(&format!("version {version}"));
+        }
     }
     if !several {
         return Ok(());

@@ -12,7 +12,11 @@ use std::io::Read as _;
 
 /// Writes an item.
 pub(crate) fn run(args: &Put) -> Result<(), Failure> {
-    let request = Request::new("PUT").of(&args.item).writing(&args.writing).with_some("ttl", args.ttl.as_deref());
+    let request = Request::new("PUT")
+        .of(&args.item)
+        .on(&args.condition)
+        .writing(&args.writing)
+        .with_some("ttl", args.ttl.as_deref());
     let request = match String::from_utf8(value(args)?) {
         Ok(text) => request.with("value", text),
         Err(error) => request.with("value_base64", STANDARD.encode(error.as_bytes())),
@@ -25,6 +29,10 @@ pub(crate) fn run(args: &Put) -> Result<(), Failure> {
 pub(super) fn done(answer: &Value, as_json: bool, what: &str) -> Result<(), Failure> {
     if as_json {
         return output::print_json(answer);
+    }
+    if let Some(version) = answer["version"].as_u64() {
+        output::remark(&format!("{what}; version {version}"));
+        return Ok(());
     }
     let replicas = answer["acknowledged"].as_u64().unwrap_or(0);
     output::remark(&format!("{what}; {replicas} {} so", if replicas == 1 { "replica says" } else { "replicas say" }));

@@ -1,6 +1,6 @@
 //! The JSON of requests, from what the command line says.
 
-use crate::args::{Item, Place, Writing};
+use crate::args::{ChangeName, Condition, Item, Place, Writing};
 use serde_json::{Map, Value};
 
 /// The fields of a request in the making.
@@ -36,6 +36,17 @@ impl Request {
         self.with("bucket", place.bucket.as_str())
             .with_some("level", place.level.as_deref())
             .with_some("timeout", place.timeout.as_deref())
+    }
+
+    /// Adds what must hold.
+    pub(super) fn on(self, condition: &Condition) -> Request {
+        let version = if condition.if_absent { Some(0) } else { condition.if_version };
+        self.with_some("ifVersion", version).with_some("ifValue", condition.if_value.as_deref()).named(&condition.name)
+    }
+
+    /// Adds the name of a change.
+    pub(super) fn named(self, name: &ChangeName) -> Request {
+        self.with_some("id", name.id.as_deref()).with_some("again", name.again.as_deref())
     }
 
     /// Adds what writes have.

@@ -229,10 +229,10 @@ async fn buckets_are_made_and_changed() {
 async fn wrong_bucket_settings_are_refused() {
     let fake = cluster(&["Ted"]);
     assert_eq!(ask(&fake, Method::PUT, "/v1/buckets/Cart", "{}").await.problem(), "invalid-field");
-    for body in [r#"{"n":0}"#, r#"{"r":"most"}"#, r#"{"rule":"first"}"#, r#"{"ttl":"soon"}"#] {
+    for body in [r#"{"n":0}"#, r#"{"r":"most"}"#, r#"{"rule":"first"}"#, r#"{"ttl":"soon"}"#, r#"{"mode":"x"}"#] {
         assert_eq!(ask(&fake, Method::PUT, "/v1/buckets/cart", body).await.problem(), "invalid-field", "{body}");
     }
-    assert_eq!(ask(&fake, Method::PUT, "/v1/buckets/cart", r#"{"mode":"x"}"#).await.problem(), "unknown-field");
+    assert_eq!(ask(&fake, Method::PUT, "/v1/buckets/cart", r#"{"color":"x"}"#).await.problem(), "unknown-field");
 }
 
 #[tokio::test]

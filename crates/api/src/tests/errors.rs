@@ -104,6 +104,8 @@ async fn refusals_of_the_node_have_their_status() {
         (Refusal::TooManySiblings { count: 100 }, 409, "too-many-siblings"),
         (Refusal::ContextUnknown, 400, "invalid-context"),
         (Refusal::ModeUnsupported("b".into()), 501, "mode-unsupported"),
+        (Refusal::ConditionFailed(Box::default()), 412, "condition-failed"),
+        (Refusal::OutcomeUnknown, 503, "outcome-unknown"),
         (Refusal::DiskFull, 507, "disk-full"),
         (Refusal::StorageFailed("fsync".into()), 500, "storage-failed"),
         (Refusal::Invalid("the key is empty".into()), 400, "invalid-field"),

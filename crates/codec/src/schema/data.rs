@@ -278,11 +278,13 @@ pub(crate) struct WireForward {
     request: Option<WireRequest>,
     #[prost(uint64, tag = "3")]
     within_micros: u64,
+    #[prost(fixed64, tag = "4")]
+    life: u64,
 }
 
 impl WireForward {
-    pub(crate) fn new(op: OpId, request: &Request, within: Span) -> WireForward {
-        WireForward { op: op.0, request: Some(request.into()), within_micros: within.as_micros() }
+    pub(crate) fn new(op: OpId, request: &Request, within: Span, life: u64) -> WireForward {
+        WireForward { op: op.0, request: Some(request.into()), within_micros: within.as_micros(), life }
     }
 }
 
@@ -294,8 +296,18 @@ impl TryFrom<WireForward> for Message {
             op: OpId(wire.op),
             request: need(wire.request, "a request")?,
             within: Span::micros(wire.within_micros),
+            life: wire.life,
         })
     }
+}
+
+/// The life of a node that changes are to be handed to.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireIntroduce {
+    #[prost(uint64, tag = "1")]
+    pub(crate) op: u64,
+    #[prost(fixed64, tag = "2")]
+    pub(crate) life: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

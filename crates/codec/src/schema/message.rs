@@ -1,26 +1,27 @@
 //! The envelope of a message: which kind it is. The number of a kind is never reused.
 
 use super::data::{
-    WireForward, WireForwarded, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated, WireScan,
-    WireScanReply,
+    WireForward, WireForwarded, WireIntroduce, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated,
+    WireScan, WireScanReply,
 };
 use super::explain::{WireExplainAsk, WireExplained};
 use super::gossip::{WireEvents, WireGossip, WirePullEvents};
-use super::item::WireItem;
+use super::item::{WireItem, WirePlace};
 use super::list;
 use super::node::WireId;
 use super::paxos::{WireAccept, WireNack, WireOnBallot, WirePromise};
+use super::register::{WireRegisterAsk, WireRegisterReply};
 use super::stream::{WireOffer, WirePush, WirePushed, WireWant};
 use super::tree::{WireCompare, WireDiffer, WireFetch};
 use crate::error::DecodeError;
-use proto::Message;
+use proto::{Message, OpId};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 40, 60, 61"
+                26, 27, 28, 29, 30, 40, 60, 61"
     )]
     kind: Option<WireKind>,
 }
@@ -88,6 +89,12 @@ enum WireKind {
     ProbeFor(WireProbeFor),
     #[prost(message, tag = "61")]
     ProbedFor(WireProbeFor),
+    #[prost(message, tag = "28")]
+    Register(WireRegisterAsk),
+    #[prost(message, tag = "29")]
+    RegisterReply(WireRegisterReply),
+    #[prost(message, tag = "30")]
+    Introduce(WireIntroduce),
 }
 
 impl From<&Message> for WireMessage {
@@ -112,7 +119,10 @@ impl From<&Message> for WireKind {
             Message::ScanReply { op, answer } => WireKind::ScanReply(WireScanReply::new(*op, answer)),
             Message::Explain { op, bucket, key } => WireKind::Explain(WireExplainAsk::new(*op, *bucket, key)),
             Message::Explained { op, account } => WireKind::Explained(Box::new(WireExplained::new(*op, account))),
-            Message::Forward { op, request, within } => WireKind::Forward(WireForward::new(*op, request, *within)),
+            Message::Forward { op, request, within, life } => {
+                WireKind::Forward(WireForward::new(*op, request, *within, *life))
+            }
+            Message::Introduce { op, life } => WireKind::Introduce(WireIntroduce { op: op.0, life: *life }),
             Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
             Message::Offer { session, epoch, partition, items } => {
                 WireKind::Offer(WireOffer::new(*session, *epoch, *partition, items))
@@ -135,6 +145,10 @@ impl From<&Message> for WireKind {
             Message::Accept { epoch, ballot, event } => WireKind::Accept(WireAccept::new(*epoch, ballot, event)),
             Message::Accepted { epoch, ballot } => WireKind::Accepted(WireOnBallot::new(*epoch, ballot)),
             Message::Nack { epoch, ballot, promised } => WireKind::Nack(WireNack::new(*epoch, ballot, promised)),
+            Message::Register { op, epoch, bucket, key, ask } => {
+                WireKind::Register(WireRegisterAsk::new(*op, *epoch, WirePlace::new(*bucket, key), ask))
+            }
+            Message::RegisterReply { op, answer } => WireKind::RegisterReply(WireRegisterReply::new(*op, answer)),
             Message::Ping { nonce } => WireKind::Ping(WireNonce { nonce: *nonce }),
             Message::Pong { nonce } => WireKind::Pong(WireNonce { nonce: *nonce }),
             Message::ProbeFor { about, nonce } => {
@@ -186,6 +200,9 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Accept(body) => body.try_into(),
             WireKind::Accepted(body) => body.parts().map(|(epoch, ballot)| Message::Accepted { epoch, ballot }),
             WireKind::Nack(body) => body.try_into(),
+            WireKind::Introduce(WireIntroduce { op, life }) => Ok(Message::Introduce { op: OpId(op), life }),
+            WireKind::Register(body) => body.try_into(),
+            WireKind::RegisterReply(body) => body.try_into(),
         }
     }
 }

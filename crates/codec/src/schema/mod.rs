@@ -22,6 +22,7 @@ pub(crate) mod node;
 pub(crate) mod paxos;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod register;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod status;

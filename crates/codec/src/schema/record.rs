@@ -1,6 +1,7 @@
 //! What a replica holds of a slot.
 
 use super::causal::WireDot;
+use super::register::WireRegister;
 use super::{all, may, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
@@ -61,7 +62,7 @@ impl TryFrom<WireVersion> for Version {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRecord {
-    #[prost(oneof = "WireRule", tags = "1, 2")]
+    #[prost(oneof = "WireRule", tags = "1, 2, 3")]
     rule: Option<WireRule>,
 }
 
@@ -71,6 +72,8 @@ enum WireRule {
     Latest(WireLatest),
     #[prost(message, tag = "2")]
     Siblings(WireSiblings),
+    #[prost(message, tag = "3")]
+    Register(WireRegister),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -119,6 +122,7 @@ impl From<&Record> for WireRecord {
             Record::Latest { dot, version } => {
                 WireRule::Latest(WireLatest { dot: Some(dot.into()), version: Some(version.into()) })
             }
+            Record::Register(register) => WireRule::Register(register.into()),
             Record::Siblings(set) => WireRule::Siblings(WireSiblings { entries: set.entries().map(entry).collect() }),
         };
         WireRecord { rule: Some(rule) }
@@ -140,6 +144,7 @@ impl TryFrom<WireRecord> for Record {
                 Ok(Record::Latest { dot: need(latest.dot, "a dot")?, version: need(latest.version, "a version")? })
             }
             WireRule::Siblings(siblings) => set(siblings).map(Record::Siblings),
+            WireRule::Register(register) => register.try_into().map(Record::Register),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Why a request was not done.
 
 use super::bucket::{level, wire_level};
-use super::narrow;
+use super::register::WireCurrent;
+use super::{narrow, need};
 use crate::error::DecodeError;
 use proto::Refusal;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRefusal {
-    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
+    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17")]
     reason: Option<WireReason>,
 }
 
@@ -43,6 +44,10 @@ enum WireReason {
     PlanChanged(()),
     #[prost(string, tag = "15")]
     Invalid(String),
+    #[prost(message, tag = "16")]
+    ConditionFailed(WireCurrent),
+    #[prost(message, tag = "17")]
+    OutcomeUnknown(()),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -90,6 +95,8 @@ impl From<&Refusal> for WireRefusal {
             Refusal::TooManySiblings { count } => WireReason::TooManySiblings(*count),
             Refusal::ContextUnknown => WireReason::ContextUnknown(()),
             Refusal::ModeUnsupported(name) => WireReason::ModeUnsupported(name.clone()),
+            Refusal::ConditionFailed(current) => WireReason::ConditionFailed(current.as_ref().into()),
+            Refusal::OutcomeUnknown => WireReason::OutcomeUnknown(()),
             Refusal::DiskFull => WireReason::DiskFull(()),
             Refusal::StorageFailed(why) => WireReason::StorageFailed(why.clone()),
             Refusal::ChangeRefused(why) => WireReason::ChangeRefused(why.clone()),
@@ -121,6 +128,8 @@ impl TryFrom<WireRefusal> for Refusal {
             WireReason::TooManySiblings(count) => Refusal::TooManySiblings { count },
             WireReason::ContextUnknown(()) => Refusal::ContextUnknown,
             WireReason::ModeUnsupported(name) => Refusal::ModeUnsupported(name),
+            WireReason::ConditionFailed(current) => Refusal::ConditionFailed(Box::new(need(Some(current), "an item")?)),
+            WireReason::OutcomeUnknown(()) => Refusal::OutcomeUnknown,
             WireReason::DiskFull(()) => Refusal::DiskFull,
             WireReason::StorageFailed(why) => Refusal::StorageFailed(why),
             WireReason::ChangeRefused(why) => Refusal::ChangeRefused(why),

@@ -5,6 +5,7 @@ use super::bucket::{durability, level, wire_durability, wire_level};
 use super::causal::WireContext;
 use super::item::{WireKey, WireSortKeys, partition};
 use super::record::{WireRecord, WireValue};
+use super::register::WireCas;
 use super::{may, need};
 use crate::error::DecodeError;
 use causal::Context;
@@ -14,7 +15,7 @@ use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRequest {
-    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     ask: Option<WireAsk>,
 }
 
@@ -34,6 +35,8 @@ enum WireAsk {
     Restore(WireRestore),
     #[prost(message, tag = "7")]
     Explain(WireExplain),
+    #[prost(message, tag = "8")]
+    Cas(WireCas),
 }
 
 impl From<&Request> for WireRequest {
@@ -41,6 +44,7 @@ impl From<&Request> for WireRequest {
         let ask = match request {
             Request::Get(get) => WireAsk::Get(get.into()),
             Request::Put(put) => WireAsk::Put(put.into()),
+            Request::Cas(cas) => WireAsk::Cas(cas.into()),
             Request::Scan(scan) => WireAsk::Scan(scan.into()),
             Request::Dump(scan) => WireAsk::Dump(scan.into()),
             Request::Restore(restore) => WireAsk::Restore(restore.into()),
@@ -58,6 +62,7 @@ impl TryFrom<WireRequest> for Request {
         match wire.ask.ok_or(DecodeError::newer("a request"))? {
             WireAsk::Get(get) => get.try_into().map(Request::Get),
             WireAsk::Put(put) => put.try_into().map(Request::Put),
+            WireAsk::Cas(cas) => cas.try_into().map(Request::Cas),
             WireAsk::Scan(scan) => scan.try_into().map(Request::Scan),
             WireAsk::Dump(scan) => scan.try_into().map(Request::Dump),
             WireAsk::Restore(restore) => restore.try_into().map(Request::Restore),

@@ -8,6 +8,7 @@ use super::item::WireKey;
 use super::node::{WireId, digest, wire_digest};
 use super::record::{WireRecord, WireVersion};
 use super::refusal::WireRefusal;
+use super::register::WireCurrent;
 use super::status::WireStatus;
 use super::tree::WireRepairStatus;
 use super::{all, list, may, narrow, need};
@@ -19,7 +20,7 @@ use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireResponse {
-    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40")]
+    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 40")]
     answer: Option<WireAnswer>,
 }
 
@@ -47,6 +48,10 @@ enum WireAnswer {
     Records(WireRecords),
     #[prost(message, boxed, tag = "10")]
     Explained(Box<WireExplanation>),
+    #[prost(message, tag = "11")]
+    Current(WireCurrent),
+    #[prost(message, tag = "12")]
+    Swapped(WireCurrent),
 }
 
 impl From<&Response> for WireResponse {
@@ -54,6 +59,8 @@ impl From<&Response> for WireResponse {
         let answer = match response {
             Response::Found(found) => WireAnswer::Found(found.into()),
             Response::Written(written) => WireAnswer::Written(written.into()),
+            Response::Current(current) => WireAnswer::Current(current.into()),
+            Response::Swapped(current) => WireAnswer::Swapped(current.into()),
             Response::Page(page) => WireAnswer::Page(page.into()),
             Response::Records(records) => WireAnswer::Records(records.into()),
             Response::Explained(explained) => WireAnswer::Explained(Box::new(explained.as_ref().into())),
@@ -82,6 +89,8 @@ impl TryFrom<WireResponse> for Response {
             WireAnswer::Page(page) => page.try_into().map(Response::Page),
             WireAnswer::Records(records) => records.try_into().map(Response::Records),
             WireAnswer::Explained(explained) => Ok(Response::Explained(Box::new((*explained).try_into()?))),
+            WireAnswer::Current(current) => current.try_into().map(Response::Current),
+            WireAnswer::Swapped(current) => current.try_into().map(Response::Swapped),
             WireAnswer::Status(status) => Ok(Response::Status(Box::new((*status).try_into()?))),
             WireAnswer::History(history) => all(history.events).map(Response::History),
             WireAnswer::Changed(changed) => Ok(Response::Changed {

@@ -2,6 +2,7 @@
 
 use super::cluster::{accepted, ballot, event};
 use super::explain::account;
+use super::register::{answer, ask};
 use super::request::{request, response};
 use super::{
     all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span, tree,
@@ -20,7 +21,7 @@ fn session() -> impl Strategy<Value = SessionId> {
     number().prop_map(SessionId)
 }
 
-fn fences() -> impl Strategy<Value = Fences> {
+pub(crate) fn fences() -> impl Strategy<Value = Fences> {
     (epoch(), epoch(), epoch()).prop_map(|(epoch, switched, stable)| Fences { epoch, switched, stable })
 }
 
@@ -75,6 +76,9 @@ fn items_message() -> BoxedStrategy<Message> {
             key
         }),
         (op(), read_answer).prop_map(|(op, answer)| Message::ReadReply { op, answer }),
+        (op(), epoch(), bucket_id(), item_key(), ask())
+            .prop_map(|(op, epoch, bucket, key, ask)| { Message::Register { op, epoch, bucket, key, ask } }),
+        (op(), answer()).prop_map(|(op, answer)| Message::RegisterReply { op, answer }),
         (op(), epoch(), range(), any::<u32>()).prop_map(|(op, epoch, range, limit)| Message::Scan {
             op,
             epoch,
@@ -84,7 +88,13 @@ fn items_message() -> BoxedStrategy<Message> {
         (op(), bucket_id(), item_key()).prop_map(|(op, bucket, key)| Message::Explain { op, bucket, key }),
         (op(), account()).prop_map(|(op, account)| Message::Explained { op, account: Box::new(account) }),
         (op(), scan_answer).prop_map(|(op, answer)| Message::ScanReply { op, answer }),
-        (op(), request(), span()).prop_map(|(op, request, within)| Message::Forward { op, request, within }),
+        (op(), request(), span(), number()).prop_map(|(op, request, within, life)| Message::Forward {
+            op,
+            request,
+            within,
+            life
+        }),
+        (op(), number()).prop_map(|(op, life)| Message::Introduce { op, life }),
         (op(), response()).prop_map(|(op, response)| Message::Forwarded { op, response: Box::new(response) }),
     ]
     .boxed()
@@ -151,5 +161,5 @@ fn control_message() -> BoxedStrategy<Message> {
 }
 
 pub(crate) fn message() -> BoxedStrategy<Message> {
-    prop_oneof![9 => items_message(), 6 => stream_message(), 10 => control_message()].boxed()
+    prop_oneof![11 => items_message(), 6 => stream_message(), 10 => control_message()].boxed()
 }

@@ -15,6 +15,7 @@ use stdx::{Span, Wall};
 pub(crate) mod cluster;
 pub(crate) mod explain;
 pub(crate) mod message;
+pub(crate) mod register;
 pub(crate) mod request;
 
 pub(crate) fn number() -> impl Strategy<Value = u64> {
@@ -109,6 +110,7 @@ pub(crate) fn record() -> BoxedStrategy<Record> {
     prop_oneof![
         (dot(), version()).prop_map(|(dot, version)| Record::Latest { dot, version }),
         siblings().prop_map(Record::Siblings),
+        register::register().prop_map(Record::Register),
     ]
     .boxed()
 }

@@ -2,6 +2,7 @@
 
 use super::cluster::{event, status};
 use super::explain::explanation;
+use super::register::{cas, current};
 use super::{
     all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, record,
     span, text, token, tree, value, version,
@@ -96,6 +97,7 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
     prop_oneof![
         get.prop_map(Request::Get),
         put().prop_map(Request::Put),
+        cas().prop_map(Request::Cas),
         scan().prop_map(Request::Scan),
         scan().prop_map(Request::Dump),
         restore,
@@ -158,6 +160,8 @@ fn refusal() -> BoxedStrategy<Refusal> {
         any::<u32>().prop_map(|count| Refusal::TooManySiblings { count }),
         Just(Refusal::ContextUnknown),
         text().prop_map(Refusal::ModeUnsupported),
+        current().prop_map(|current| Refusal::ConditionFailed(Box::new(current))),
+        Just(Refusal::OutcomeUnknown),
         Just(Refusal::DiskFull),
         text().prop_map(Refusal::StorageFailed),
         text().prop_map(Refusal::ChangeRefused),
@@ -190,6 +194,8 @@ pub(crate) fn response() -> BoxedStrategy<Response> {
         page.prop_map(Response::Page),
         records.prop_map(Response::Records),
         explanation().prop_map(|explanation| Response::Explained(Box::new(explanation))),
+        current().prop_map(Response::Current),
+        current().prop_map(Response::Swapped),
         status().prop_map(|status| Response::Status(Box::new(status))),
         vec(event(), 0..3).prop_map(Response::History),
         changed,

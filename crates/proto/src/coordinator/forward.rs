@@ -2,8 +2,9 @@
 //!
 //! A write that was handed on and then not answered may have been applied; handing it to another replica makes a second
 //! version with the same value, which is why only an unreachable node is passed over later, never a slow one; who is slow is
-//! left out when the first node is chosen. (Reads are not handed on: whoever is asked asks all replicas at once and takes the
-//! first answers, so a slow replica does not slow them down.)
+//! left out when the first node is chosen. A change of an item of a linearizable bucket has an id and is made once. (Reads
+//! are not handed on: whoever is asked asks all replicas at once and takes the first answers, so a slow replica does not slow
+//! them down.)
 
 use super::{Asker, Operation, Operations};
 use crate::core::Core;
@@ -58,8 +59,13 @@ impl Forwarding {
     fn send(&mut self, core: &mut Core, id: OpId) {
         let (name, uri) = core.name_of(self.to);
         core.note(Note::Forwarded { what: self.what, key: self.key.clone(), name, uri });
+        self.hand(core, id);
+    }
+
+    fn hand(&mut self, core: &mut Core, id: OpId) {
         let within = self.deadline.since(core.now.mono);
-        core.send(self.to, Message::Forward { op: id, request: self.request.clone(), within });
+        let life = core.lives.get(&self.to).copied().unwrap_or(0);
+        core.send(self.to, Message::Forward { op: id, request: self.request.clone(), within, life });
         core.routes.on_sent(self.to);
         self.sent = core.now.mono;
     }
@@ -68,9 +74,33 @@ impl Forwarding {
     pub(crate) fn on_answer(self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, response: Response) {
         if from == self.to {
             core.routes.on_answer(core.now.mono, from, self.sent);
+            let response = self.with_earlier(response);
             ops.answer(core, &self.asker, response);
         } else {
             self.keep(ops, id);
+        }
+    }
+
+    /// The other node has not taken it and says which life of its to hand it to.
+    pub(crate) fn on_introduced(mut self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId) {
+        if from == self.to {
+            self.hand(core, id);
+        }
+        self.keep(ops, id);
+    }
+
+    /// The answer, in view of nodes that were asked before: one that did not even begin a change knows nothing of them.
+    fn with_earlier(&self, response: Response) -> Response {
+        let tried = matches!(&self.request, Request::Cas(cas) if cas.tried);
+        match &response {
+            Response::Refused(
+                Refusal::ConditionFailed(_)
+                | Refusal::Invalid(_)
+                | Refusal::QuorumUnmet { .. }
+                | Refusal::OutcomeUnknown,
+            ) => response,
+            Response::Refused(_) if tried => Response::Refused(Refusal::NoAnswer { write: true }),
+            _ => response,
         }
     }
 
@@ -82,6 +112,9 @@ impl Forwarding {
                 return self.give_up(ops, core);
             }
             self.to = self.others.remove(0);
+            if let Request::Cas(cas) = &mut self.request {
+                cas.tried = true;
+            }
             self.send(core, id);
         }
         self.keep(ops, id);
@@ -104,7 +137,7 @@ impl Forwarding {
     }
 
     fn give_up(self, ops: &mut Operations, core: &mut Core) {
-        let write = matches!(self.request, Request::Put(_) | Request::Restore(_) | Request::Admin(_));
+        let write = matches!(self.request, Request::Put(_) | Request::Cas(_) | Request::Restore(_) | Request::Admin(_));
         ops.refuse(core, &self.asker, Refusal::NoAnswer { write });
     }
 }

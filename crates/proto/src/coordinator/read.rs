@@ -5,6 +5,7 @@
 //! changes, that goes for every view that a later read may use. Replicas that answer late are repaired in the
 //! background.
 
+use super::swap::current;
 use super::write::{BEHIND_AGAIN, impossible, small};
 use super::{Asker, Operation, Operations, Writing};
 use crate::bucket::{Bucket, Level, Mode};
@@ -16,7 +17,7 @@ use crate::message::{Message, ReadAnswer};
 use crate::quorum::{Need, Quorum};
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
-use crate::request::{Found, Get, Refusal, Response, Sibling};
+use crate::request::{Current, Found, Get, Refusal, Response, Sibling};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub(crate) struct Reading {
     /// Replicas that knew more or less than we of a change of the ring, to be asked again at `behind_at`.
     behind: Vec<NodeId>,
     behind_at: Mono,
+    /// The bucket is linearizable, and the client is content with what one replica holds.
+    linearizable: bool,
     phase: Phase,
     deadline: Mono,
 }
@@ -58,9 +61,6 @@ enum Phase {
 impl Reading {
     /// Begins a read.
     pub(crate) fn start(ops: &mut Operations, core: &mut Core, asker: Asker, get: Get, bucket: &Bucket, within: Span) {
-        if bucket.mode == Mode::Linearizable {
-            return ops.refuse(core, &asker, Refusal::ModeUnsupported(bucket.name.clone()));
-        }
         let level = get.level.unwrap_or(bucket.r);
         let slot = Slot::new(core.history.genesis().grid, bucket.id, get.key);
         let replicas = core.read_set(slot.partition, slot.bucket);
@@ -78,6 +78,7 @@ impl Reading {
             lost: Vec::new(),
             behind: Vec::new(),
             behind_at: Mono::default(),
+            linearizable: bucket.mode == Mode::Linearizable,
             phase: Phase::Gathering,
             deadline: core.now.mono + within,
         };
@@ -254,15 +255,19 @@ impl Reading {
     }
 
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {
-        let siblings = record.map(|record| siblings(record, core.now.wall)).unwrap_or_default();
-        let context = record.map(Record::context).unwrap_or_default();
-        let newest = record.and_then(Record::highest_stamp);
-        let found = Found { siblings, context, newest, answered: small(self.answers.len()) };
+        let response = if self.linearizable { Response::Current(held(record)) } else { self.found(core, record) };
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
-        ops.answer(core, &self.asker, Response::Found(found));
+        ops.answer(core, &self.asker, response);
         ops.read_ends(self.epoch);
+    }
+
+    fn found(&self, core: &Core, record: Option<&Record>) -> Response {
+        let siblings = record.map(|record| siblings(record, core.now.wall)).unwrap_or_default();
+        let context = record.map(Record::context).unwrap_or_default();
+        let newest = record.and_then(Record::highest_stamp);
+        Response::Found(Found { siblings, context, newest, answered: small(self.answers.len()) })
     }
 
     fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
@@ -271,6 +276,14 @@ impl Reading {
         let refusal = Refusal::QuorumUnmet { needed: small(self.needed), got: small(self.answers.len()), write: false };
         ops.refuse(core, &self.asker, refusal);
         ops.read_ends(self.epoch);
+    }
+}
+
+/// What a client sees of what one replica of a linearizable bucket holds.
+fn held(record: Option<&Record>) -> Current {
+    match record {
+        Some(Record::Register(register)) => register.cell().map(current).unwrap_or_default(),
+        _ => Current::default(),
     }
 }
 

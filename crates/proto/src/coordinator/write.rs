@@ -185,9 +185,7 @@ impl Writing {
         bucket: &Bucket,
         within: Span,
     ) -> Result<(Writing, Update), Refusal> {
-        if bucket.mode == Mode::Linearizable {
-            return Err(Refusal::ModeUnsupported(bucket.name.clone()));
-        }
+        debug_assert_eq!(bucket.mode, Mode::Eventual, "linearizable buckets are not written this way");
         let level = put.level.unwrap_or(bucket.w);
         let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
         for replicas in core.write_sets(slot.partition, slot.bucket) {

@@ -4,11 +4,12 @@
 
 use super::plan::plan_of;
 use super::{abort, removals};
-use crate::bucket::{Bucket, Mode};
+use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
 use crate::event::{Change, Event, Restored};
 use crate::history::View;
 use crate::ids::{BucketId, Digest};
+use crate::record::Rule;
 use crate::request::{Admin, Join, Plan, Refusal, Risk};
 use ring::{Allocation, Member, Newcomer, NodeId, Ring, Token};
 use std::collections::BTreeSet;
@@ -223,11 +224,18 @@ fn bucket_change(view: &View, wanted: &Bucket) -> Result<Option<Change>, Refusal
         return refused(format!("n is {}; a bucket has 1 to 16 copies", wanted.n));
     }
     if wanted.mode == Mode::Linearizable {
-        return Err(Refusal::ModeUnsupported(wanted.name.clone()));
+        let plain = wanted.ttl.is_none() && wanted.rule == Rule::LastWriterWins;
+        if !plain || (wanted.r, wanted.w) != (Level::Quorum, Level::Quorum) {
+            let what = "a linearizable bucket has no time to live, no conflict rule, and no other level than quorum";
+            return refused(what.to_owned());
+        }
     }
     let bucket = match view.bucket(&wanted.name) {
         Some(old) if old.rule != wanted.rule => {
             return refused(format!("the conflict rule of bucket {} is fixed; make another bucket", old.name));
+        }
+        Some(old) if old.mode != wanted.mode => {
+            return refused(format!("the mode of bucket {} is fixed; make another bucket", old.name));
         }
         Some(old) => Bucket { id: old.id, ..wanted.clone() },
         None => {

@@ -24,6 +24,9 @@ impl Default for Ballot {
 }
 
 impl Ballot {
+    /// No honest proposer gets here; a promise of the highest number there is would end all deciding.
+    pub const COUNTER_MAX: u64 = 1 << 48;
+
     /// The lowest ballot of `node` that is above this one.
     pub fn above(self, node: NodeId, incarnation: u32) -> Ballot {
         Ballot { counter: self.counter + 1, node, incarnation }

@@ -69,7 +69,7 @@ pub(crate) async fn host(mut stream: TcpStream, buffer: BytesMut, handle: &Handl
 /// What a guest may ask.
 fn question(message: Message) -> Option<(OpId, Request, Span)> {
     match message {
-        Message::Forward { op, request, within } => {
+        Message::Forward { op, request, within, .. } => {
             let allowed = matches!(&request, Request::Admin(admin) if is_for_newcomers(admin));
             allowed.then_some((op, request, within))
         }
@@ -97,7 +97,7 @@ mod tests {
     use stdx::Span;
 
     fn forward(op: u64, request: Request) -> Message {
-        Message::Forward { op: OpId(op), request, within: Span::secs(1) }
+        Message::Forward { op: OpId(op), request, within: Span::secs(1), life: 0 }
     }
 
     #[tokio::test]

@@ -5,8 +5,9 @@
 //! Refuses to know the encoding: exact lengths would cost an encoding per message.
 
 use proto::explain::Account;
+use proto::paxos::register::{Answer, Ask, Cell};
 use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
-use proto::{Sibling, Spot, Version};
+use proto::{Edit, RegisterAnswer, Sibling, Spot, Version};
 
 /// What a message takes beside its parts that grow.
 const BASE: usize = 64;
@@ -22,6 +23,8 @@ pub(crate) fn of(message: &Message) -> usize {
         Message::ScanReply { answer: ScanAnswer::Held { items, .. }, .. } | Message::Push { items, .. } => {
             items.iter().map(|(_, key, record)| BASE + key.len() + record.weight()).sum()
         }
+        Message::Register { key, ask, .. } => key.len() + of_ask(ask),
+        Message::RegisterReply { answer: RegisterAnswer::Said(answer), .. } => of_answer(answer),
         Message::Forward { request, .. } => of_request(request),
         Message::Forwarded { response, .. } => of_response(response),
         Message::Offer { items, .. } => items.iter().map(|item| BASE + item.key.len()).sum(),
@@ -36,6 +39,8 @@ pub(crate) fn of(message: &Message) -> usize {
         Message::Accept { event, .. } | Message::Promise { accepted: Some((_, event)), .. } => of_event(event),
         Message::Replicated { .. }
         | Message::ReadReply { .. }
+        | Message::RegisterReply { .. }
+        | Message::Introduce { .. }
         | Message::ScanReply { .. }
         | Message::Pushed { .. }
         | Message::PullEvents { .. }
@@ -55,6 +60,25 @@ fn of_spot((spot, hashes): &(Spot, Vec<u64>)) -> usize {
     8 * (trees + hashes.len())
 }
 
+fn of_ask(ask: &Ask<Version>) -> usize {
+    match ask {
+        Ask::Read | Ask::Prepare(_) => 0,
+        Ask::Accept { cell, .. } => of_cell(cell),
+    }
+}
+
+fn of_answer(answer: &Answer<Version>) -> usize {
+    match answer {
+        Answer::Held(held) | Answer::Promised(_, held) => held.accepted.as_ref().map_or(0, |(_, cell)| of_cell(cell)),
+        Answer::Accepted { .. } | Answer::Nack { .. } => 0,
+    }
+}
+
+fn of_cell(cell: &Cell<Version>) -> usize {
+    let value = cell.value.as_ref().and_then(|version| version.value.as_ref());
+    BASE + 8 * cell.recent.len() + value.map_or(0, |value| value.bytes.len())
+}
+
 fn of_range(range: &Range) -> usize {
     match range {
         Range::SortKeys { partition_key, from, to, after, .. } => {
@@ -72,6 +96,13 @@ fn of_request(request: &Request) -> usize {
             let context = put.context.as_ref().map_or(0, |context| 32 * context.len());
             put.key.len() + put.value.as_ref().map_or(0, |value| value.bytes.len()) + context
         }
+        Request::Cas(cas) => {
+            let value = match &cas.edit {
+                Edit::Put(value) => value.bytes.len(),
+                Edit::Delete | Edit::Add(_) => 0,
+            };
+            cas.key.len() + value
+        }
         Request::Restore(restore) => restore.key.len() + restore.record.weight(),
         Request::Explain(explain) => explain.key.len(),
         Request::Scan(scan) | Request::Dump(scan) => match &scan.scope {
@@ -86,6 +117,9 @@ fn of_response(response: &Response) -> usize {
     match response {
         Response::Found(found) => found.siblings.iter().map(of_sibling).sum::<usize>() + 32 * found.context.len(),
         Response::Written(written) => 32 * written.context.len(),
+        Response::Current(current) | Response::Swapped(current) => {
+            current.value.as_ref().map_or(0, |value| value.bytes.len())
+        }
         Response::Page(Page { items, .. }) => {
             items.iter().map(|(key, siblings)| key.len() + siblings.iter().map(of_sibling).sum::<usize>()).sum()
         }
@@ -150,7 +184,7 @@ mod tests {
             durability: Durability::Fsync,
             ttl: None,
         };
-        let message = Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1) };
+        let message = Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1), life: 0 };
         assert!((11_000..12_000).contains(&super::of(&message)));
         assert!(super::of(&Message::Ping { nonce: 1 }) < 100);
     }

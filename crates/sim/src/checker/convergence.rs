@@ -7,7 +7,7 @@ use crate::fault::HostId;
 use bytes::Bytes;
 use codec::{decode_stored, parse_slot_key};
 use liveness::Condition;
-use node::proto::{History, Status};
+use node::proto::{History, Record, Status};
 use node::storage::{Reader, Space};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -85,16 +85,25 @@ pub(crate) fn stores(residents: &[Resident<'_>]) -> Result<Stores, String> {
 
 /// Items whose copies differ, as far as they are where they should be.
 pub(crate) fn differences(stores: &Stores) -> Vec<String> {
-    let differ = |copies: &&BTreeMap<HostId, Bytes>| {
+    let differ = |key: &[u8], copies: &BTreeMap<HostId, Bytes>| {
         let mut copies = copies.values();
         let first = copies.next();
-        copies.any(|copy| Some(copy) != first)
+        copies.any(|copy| first.is_some_and(|first| !is_same(key, first, copy)))
     };
     let of = |(key, copies): (&Vec<u8>, &BTreeMap<HostId, Bytes>)| {
         let held: Vec<String> = copies.iter().map(|(host, copy)| format!("{host} {}", stored(key, copy))).collect();
         format!("copies of {} differ: {}", item(key), held.join(", "))
     };
-    stores.iter().filter(|(_, copies)| differ(copies)).map(of).collect()
+    stores.iter().filter(|(key, copies)| differ(key, copies)).map(of).collect()
+}
+
+/// The same record; which of its votes are its own is a replica's own affair.
+fn is_same(key: &[u8], one: &Bytes, other: &Bytes) -> bool {
+    let register = |bytes: &Bytes| match decode_stored(key, bytes) {
+        Ok((_, _, Record::Register(register))) => Some(register.state),
+        _ => None,
+    };
+    one == other || register(one).is_some_and(|state| register(other).is_some_and(|other| state == other))
 }
 
 /// An item's name, from its storage key.

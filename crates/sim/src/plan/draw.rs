@@ -81,6 +81,8 @@ fn workload(seed: u64) -> WorkloadPlan {
     let (delete_percent, ttl_percent, memory_percent) = (sometimes(40), sometimes(15), sometimes(20));
     let (sibling_percent, level_percent) = (sometimes(100), sometimes(80));
     let (set_percent, churn_percent, retry_percent) = (sometimes(30), sometimes(20), sometimes(60));
+    let mut registers = Prng::keyed(seed, "registers plan", &[]);
+    let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
     WorkloadPlan {
         clients: prng.between(2, 6) as usize,
         think: Span::millis(prng.between(20, 300)),
@@ -88,6 +90,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         cold_keys: prng.between(10, 150),
         rows: prng.between(2, 20),
         sibling_percent,
+        register_percent,
         write_percent: prng.between(30, 80),
         delete_percent,
         ttl_percent,
@@ -115,6 +118,8 @@ fn destroy(plan: &mut Plan, everything: bool) {
             plan.faults.push(TimedFault { at, fault: Fault::Rot { host, part: Part::Hints, pick } });
         }
     }
+    // A damaged register is not healed, and a hand-over waits for it: outside the promise.
+    plan.workload.register_percent = 0;
     let mut prng = Prng::keyed(plan.seed, "bit rot of items", &[]);
     for _ in 0..prng.between(1, 12) {
         let (at, pick) = (Span(prng.below(plan.storm.0)), prng.next_u64());

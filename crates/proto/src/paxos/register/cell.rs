@@ -73,6 +73,11 @@ pub trait Change {
 
     /// What becomes of `current`.
     fn apply(&self, current: &Cell<Self::Value>) -> Verdict<Self::Value>;
+
+    /// The lowest number that the change could make, whatever the cell.
+    fn number_at_least(&self) -> u64 {
+        1
+    }
 }
 
 #[cfg(test)]

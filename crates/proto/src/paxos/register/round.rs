@@ -86,7 +86,8 @@ pub struct Round<C: Change> {
     phase: Phase<C::Value>,
     /// Replicas that will not answer as wished in this attempt.
     lost: Vec<NodeId>,
-    /// The number our change makes if one of the accepts that went out is decided; the lowest of them.
+    /// The lowest number that our change makes if one of the accepts that went out, for this operation or for an earlier
+    /// one with the same change, is decided.
     sent: Option<u64>,
     cache: Option<Cache<C::Value>>,
 }
@@ -103,8 +104,12 @@ enum Phase<V> {
 impl<C: Change> Round<C> {
     /// An operation that has not begun.
     pub fn new(work: Work<C>) -> Round<C> {
+        let sent = match &work {
+            Work::Change { change, tried: true, .. } => Some(change.number_at_least()),
+            Work::Change { .. } | Work::Read => None,
+        };
         let highest = Ballot::default();
-        Round { work, groups: Vec::new(), highest, phase: Phase::Idle, lost: Vec::new(), sent: None, cache: None }
+        Round { work, groups: Vec::new(), highest, phase: Phase::Idle, lost: Vec::new(), sent, cache: None }
     }
 
     /// Begins with one round trip that changes nothing: for reads, and for changes that look refused.
@@ -120,10 +125,10 @@ impl<C: Change> Round<C> {
     }
 
     /// Begins with the accept, on the strength of an earlier one. Returns false, and does nothing, if the change is not
-    /// one that would write: then it is to be begun with a read.
+    /// one that would write, or may have been made before: then it is to be begun with a read.
     pub fn accept(&mut self, cache: Cache<C::Value>, next: Ballot) -> bool {
         let Work::Change { id, change, .. } = &self.work else { return false };
-        if cache.cell.number_of(*id).is_some() {
+        if cache.cell.number_of(*id).is_some() || self.may_be_forgotten(&cache.cell) {
             return false;
         }
         let Verdict::Write(value) = change.apply(&cache.cell) else { return false };
@@ -300,7 +305,7 @@ impl<C: Change> Round<C> {
         let outcome = match &self.work {
             Work::Read => Outcome::Read(cell),
             // Messages of an earlier attempt may still make it take effect, so what is decided now says nothing.
-            Work::Change { tried, .. } if *tried || self.sent.is_some() => return self.give_up_reading(),
+            Work::Change { .. } if self.sent.is_some() => return self.give_up_reading(),
             Work::Change { change, .. } => match change.apply(&cell) {
                 Verdict::Write(_) => return self.give_up_reading(),
                 Verdict::Keep => Outcome::Kept(cell),
@@ -350,13 +355,13 @@ impl<C: Change> Round<C> {
 
     /// What to do on the strength of the highest cell that a quorum has told with its promises.
     fn judge(&self, current: &Cell<C::Value>) -> Judgement<C::Value> {
-        let Work::Change { id, change, tried } = &self.work else {
+        let Work::Change { id, change, .. } = &self.work else {
             return Judgement::End(Outcome::Read(current.clone()));
         };
         if let Some(number) = current.number_of(*id) {
             return Judgement::End(Outcome::Changed { number, cell: current.clone() });
         }
-        if self.sent.is_some_and(|sent| current.number >= sent && !current.remembers(sent)) {
+        if self.may_be_forgotten(current) {
             return Judgement::Forgotten;
         }
         let end = match change.apply(current) {
@@ -366,7 +371,13 @@ impl<C: Change> Round<C> {
         };
         // An accept of an earlier attempt may be with a replica that has not promised our ballot. Once a round is decided
         // under it, no later one can take that up.
-        if *tried || self.sent.is_some() { Judgement::EndDecided(end) } else { Judgement::End(end) }
+        if self.sent.is_some() { Judgement::EndDecided(end) } else { Judgement::End(end) }
+    }
+
+    /// Whether our change, whose id is not in `current`, may have been made so long ago that its id is not remembered.
+    /// Then it is better not to know than to make it twice.
+    fn may_be_forgotten(&self, current: &Cell<C::Value>) -> bool {
+        self.sent.is_some_and(|sent| current.number >= sent && !current.remembers(sent))
     }
 
     /// Sends our change out.

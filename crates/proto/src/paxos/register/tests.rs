@@ -284,3 +284,38 @@ fn a_lone_proposer_needs_one_round_trip_from_its_second_change_on() {
     assert_eq!(world.seen.last().map(|seen| seen.list.clone()), Some(vec![1, 2, 3, 4, 5]));
     assert_eq!(world.proposers[0].attempt, 6, "two questions for the first change, one for each other");
 }
+
+#[test]
+fn what_may_have_been_made_and_forgotten_is_not_made_again() {
+    let mut cell = Cell::default();
+    for name in 1..=20u64 {
+        cell = cell.after(ChangeId(name), Some(vec![name]));
+    }
+    let outcome = |name: u64, tried: bool| {
+        let mut world = World::new(1);
+        let next = Ballot { counter: 2, node: NodeId(10), incarnation: 1 };
+        let ballot = Ballot { counter: 1, ..next };
+        for replica in &mut world.replicas {
+            replica.on_ask(Ask::Accept { ballot, cell: cell.clone(), next });
+        }
+        let mut round = Round::new(Work::Change { id: ChangeId(name), change: Append { name, longest: 9 }, tried });
+        let ballot = Ballot { counter: 9, ..next };
+        round.prepare(groups(), ballot, Ballot { counter: 10, ..next });
+        let ask = round.ask().expect("a question is open");
+        let mut step = Step::Wait;
+        for (at, replica) in (0..2).zip(&mut world.replicas) {
+            step = round.on_answer(NodeId(at), replica.on_ask(ask.clone()));
+        }
+        step
+    };
+    assert_eq!(outcome(1, true), Step::Done(Outcome::Unknown), "the first of twenty is forgotten");
+    assert!(matches!(outcome(20, true), Step::Done(Outcome::Changed { number: 20, .. })));
+    assert_eq!(outcome(21, false), Step::Ask, "nobody has tried this one");
+    let by_cache = |tried| {
+        let mut round = Round::new(Work::Change { id: ChangeId(1), change: Append { name: 1, longest: 99 }, tried });
+        let ballot = |counter| Ballot { counter, node: NodeId(10), incarnation: 1 };
+        round.accept(Cache { ballot: ballot(1), cell: cell.clone(), groups: groups() }, ballot(2))
+    };
+    assert!(by_cache(false));
+    assert!(!by_cache(true), "also not in one round trip");
+}

@@ -1,0 +1,118 @@
+//! What clients ask of the linearizable bucket: reads, writes, changes on conditions, and counters.
+//!
+//! Invariant: an item is asked for during a short part of the run, so that its history stays short enough to be checked.
+//! A client that does not know what became of a change may ask again, with the same id.
+
+use crate::checker::linearizable::may_be_done;
+use crate::history::{Operation, Outcome};
+use crate::plan::Plan;
+use bytes::Bytes;
+use node::proto::{
+    Bucket, BucketId, Cas, ChangeId, Edit, Expect, Get, ItemKey, Level, Mode, Refusal, Request, Response, Rule, Value,
+};
+use std::collections::BTreeMap;
+use stdx::Prng;
+
+/// The linearizable bucket.
+pub(crate) const REGISTERS: &str = "registers";
+/// Requests of the run while an item is asked for.
+const AGE: usize = 120;
+
+/// The linearizable bucket with so many copies.
+pub(crate) fn bucket(n: u8) -> Bucket {
+    Bucket {
+        id: BucketId(0),
+        name: REGISTERS.to_owned(),
+        n,
+        r: Level::Quorum,
+        w: Level::Quorum,
+        mode: Mode::Linearizable,
+        rule: Rule::LastWriterWins,
+        ttl: None,
+    }
+}
+
+/// Chooses what one client asks.
+pub(crate) struct RegisterChooser {
+    percent: u64,
+    prng: Prng,
+    /// The version and value that this client has seen last.
+    seen: BTreeMap<ItemKey, (u64, Option<Bytes>)>,
+    /// To be asked for again.
+    again: Option<Cas>,
+}
+
+impl RegisterChooser {
+    pub(crate) fn new(plan: &Plan, client: usize) -> RegisterChooser {
+        let prng = Prng::keyed(plan.seed, "registers", &[client as u64]);
+        RegisterChooser { percent: plan.workload.register_percent, prng, seen: BTreeMap::new(), again: None }
+    }
+
+    /// The next request, if it is to go to the linearizable bucket. `number` is unique in the run.
+    pub(crate) fn next(&mut self, number: usize) -> Option<Request> {
+        if self.prng.below(100) >= self.percent {
+            return None;
+        }
+        if let Some(cas) = self.again.take() {
+            stdx::marks::hit("client_asks_again");
+            return Some(Request::Cas(cas));
+        }
+        let (age, which) = (number / AGE, self.prng.below(3));
+        let is_counter = which == 2;
+        let key = ItemKey::plain(format!("{}-{age}-{which}", if is_counter { "counter" } else { "register" }));
+        let bucket = REGISTERS.to_owned();
+        if self.prng.below(100) < 35 {
+            return Some(Request::Get(Get { bucket, key, level: None }));
+        }
+        let (expect, edit) =
+            if is_counter { (Expect::Any, Edit::Add(self.prng.between(1, 3) as i64)) } else { self.edit(&key, number) };
+        let id = ChangeId(self.prng.next_u64());
+        Some(Request::Cas(Cas { bucket, key, expect, edit, id: Some(id), tried: self.prng.below(8) == 0 }))
+    }
+
+    fn edit(&mut self, key: &ItemKey, number: usize) -> (Expect, Edit) {
+        let (version, value) = self.seen.get(key).cloned().unwrap_or_default();
+        let expect = match self.prng.below(10) {
+            0..2 => Expect::Any,
+            2..3 => Expect::Absent,
+            3..8 => Expect::Version(version),
+            _ => value.map_or(Expect::Absent, Expect::Value),
+        };
+        let delete = self.prng.below(10) == 0;
+        let edit = if delete { Edit::Delete } else { Edit::Put(Value::plain(format!("w{number}").into_bytes())) };
+        (expect, edit)
+    }
+
+    /// An answer has come.
+    pub(crate) fn learn(&mut self, operation: &Operation) {
+        if let Request::Cas(cas) = &operation.request
+            && is_unknown(&operation.outcome)
+            && self.prng.below(2) == 0
+        {
+            self.again = Some(Cas { tried: true, ..cas.clone() });
+        }
+        let Outcome::Answered(response) = &operation.outcome else { return };
+        let (key, current) = match (&operation.request, response.as_ref()) {
+            (Request::Get(get), Response::Current(current)) => (&get.key, current.clone()),
+            (Request::Cas(cas), Response::Swapped(current)) => (&cas.key, current.clone()),
+            (Request::Cas(cas), Response::Refused(Refusal::ConditionFailed(current))) => {
+                (&cas.key, current.as_ref().clone())
+            }
+            _ => return,
+        };
+        self.seen.insert(key.clone(), (current.version, current.value.map(|value| value.bytes)));
+        if self.seen.len() > 16 {
+            self.seen.pop_first();
+        }
+    }
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(response) => {
+            matches!(response.as_ref(), Response::Refused(refusal) if may_be_done(refusal))
+        }
+        Outcome::Lost => true,
+        Outcome::NotTaken | Outcome::Pending => false,
+    }
+}
