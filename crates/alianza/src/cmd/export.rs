@@ -3,6 +3,7 @@
 //! Invariant: a file has its name only when it is whole; until then it is called `.unfinished`.
 
 use super::cluster::{elements, text};
+use super::patience::patiently;
 use super::progress::Progress;
 use crate::args::Export;
 use crate::client::Client;
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &Export) -> Result<(), Failure> {
     for bucket in buckets {
         let mut cursor: Option<String> = None;
         loop {
-            let answer = client.post_for_bytes("/v1/export", &json!({ "bucket": bucket, "cursor": cursor }))?;
+            let request = json!({ "bucket": bucket, "cursor": cursor });
+            let answer = patiently(|| client.post_for_bytes("/v1/export", &request))?;
             items += answer.body.iter().filter(|byte| **byte == b'\n').count();
             to.write(&answer.body)?;
             progress.say(|| format!("{items} items, in bucket {bucket}"));
