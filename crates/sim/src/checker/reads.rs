@@ -80,7 +80,7 @@ impl Reads {
             (Request::Scan(scan), Response::Page(page)) => match bucket(&scan.bucket) {
                 Some((id, rule)) => {
                     ranges::check(operation, scan, page, grid, (id, rule), evidence)?;
-                    self.check_page(operation, (id, rule), page)
+                    self.check_page(operation, (id, rule), page, evidence)
                 }
                 None => Ok(()),
             },
@@ -159,19 +159,24 @@ impl Reads {
         Ok(())
     }
 
-    /// Items of a last-writer-wins bucket on a page are not older than they may be.
+    /// Items of a last-writer-wins bucket on a page are not older than they may be; later reads see what the page shows.
     fn check_page(
         &mut self,
         operation: &Operation,
         (bucket, rule): (BucketId, Rule),
         page: &node::proto::Page,
+        evidence: &Evidence<'_>,
     ) -> Result<(), String> {
         let Request::Scan(scan) = &operation.request else { return Ok(()) };
-        if rule == Rule::Siblings {
-            return Ok(());
-        }
         for (key, siblings) in &page.items {
             let item = (bucket, key.clone());
+            let seen = siblings.iter().map(|sibling| (sibling.dot.actor, sibling.dot.counter)).collect();
+            for later in Reach::of_read(scan.level).after_read() {
+                self.raise((item.clone(), *later), operation.ended, rule, &seen, evidence);
+            }
+            if rule == Rule::Siblings {
+                continue;
+            }
             let floor = self.floor(&item, Reach::of_read(scan.level), operation.started);
             let Some(floor) = floor.and_then(|floor| floor.latest) else { continue };
             let found = siblings.iter().map(|sibling| (sibling.version.stamp, sibling.dot)).max();
