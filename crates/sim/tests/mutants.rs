@@ -6,6 +6,8 @@
 
 #[path = "mutants/plans.rs"]
 mod plans;
+#[path = "scenarios/plans.rs"]
+mod scenarios;
 
 use sim::{Mutant, Plan, run_safely};
 
@@ -44,6 +46,7 @@ fn what_the_swarm_finds() {
             bug("merging drops a sibling", 10),
             bug("tombstones filtered before merging", 20),
             bug("answers of an old session count", 15),
+            bug("hash trees miss changes", 40),
         ],
     );
 }
@@ -61,14 +64,13 @@ fn what_power_cuts_find() {
             bug("acknowledged before fsync", 10),
             bug("a known record is acknowledged at once", 20),
             bug("reads do not wait for fsync", 20),
-            bug("incarnation before fsync", 10),
         ],
     );
 }
 
 #[test]
 fn what_replicas_that_miss_writes_find() {
-    assert_found(plans::forgetful, &[(Mutant::ForgedAck, 60)]);
+    assert_found(plans::forgetful, &[(Mutant::ForgedAck, 100)]);
 }
 
 #[test]
@@ -80,17 +82,58 @@ fn what_a_disk_that_rots_finds() {
 
 #[test]
 fn what_lossy_links_between_five_copies_find() {
-    assert_found(plans::echoes, &[bug("a quorum is one less", 10), bug("read repair after the answer", 40)]);
+    assert_found(plans::echoes, &[bug("a quorum is one less", 10), bug("read repair after the answer", 60)]);
 }
 
 #[test]
 fn what_scans_of_replicas_with_gaps_find() {
-    assert_found(plans::gaps, &[bug("a page ends where the longest answer ends", 40)]);
+    assert_found(plans::gaps, &[bug("a page ends where the longest answer ends", 40), bug("scans repair nothing", 40)]);
 }
 
 #[test]
-fn what_rushes_of_operators_find() {
-    assert_found(plans::rushed, &[(Mutant::ForgottenPromises, 60), bug("accept without a look at the promise", 40)]);
+fn what_links_that_say_everything_twice_find() {
+    assert_found(plans::twice, &[bug("an answer counts twice", 60), bug("a missing copy is not behind", 30)]);
+}
+
+#[test]
+fn what_two_operators_find() {
+    assert_found(
+        scenarios::two_operators,
+        &[
+            (Mutant::ForgottenPromises, 20),
+            bug("accept without a look at the promise", 20),
+            bug("promise before fsync", 30),
+            bug("accept before fsync", 20),
+            bug("first value of the promises", 30),
+        ],
+    );
+}
+
+#[test]
+fn what_the_other_scenarios_find() {
+    assert_found(scenarios::lost_versions, &[bug("incarnation before fsync", 10)]);
+    assert_found(scenarios::joins, &[bug("joiner not seeded", 15)]);
+    assert_found(scenarios::leaves, &[bug("joiner not seeded", 15)]);
+    assert_found(scenarios::leaver_alone, &[bug("leavers give to gainers alone", 8)]);
+    assert_found(scenarios::fewer_copies, &[bug("leavers give to gainers alone", 5)]);
+    assert_found(scenarios::one_way, &[bug("a hint counts for the quorum", 12)]);
+    assert_found(scenarios::old_messages, &[bug("request ids come back after a restart", 8)]);
+    assert_found(scenarios::no_power, &[bug("acknowledged before fsync", 5)]);
+    assert_found(scenarios::stands_still, &[bug("no fence", 12)]);
+}
+
+#[test]
+fn what_lone_copies_find() {
+    assert_found(
+        plans::lone_copies,
+        &[bug("two hand-overs at once", 60), bug("a page counts before it is acknowledged", 30)],
+    );
+    assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 25)]);
+}
+
+#[test]
+fn what_two_that_leave_find() {
+    assert_found(plans::two_leave, &[bug("w plus one over the union", 30), bug("write-back to one set", 90)]);
 }
 
 #[test]
@@ -112,11 +155,15 @@ fn what_nodes_that_are_cut_off_find() {
         &[
             bug("hints forgotten at restart", 10),
             bug("a hint counts for the quorum", 20),
-            bug("hint ids come back after a restart", 30),
-            bug("a lone dot names its node", 20),
             bug("differing partitions are left", 10),
         ],
     );
+}
+
+#[test]
+fn what_bad_ways_of_hints_find() {
+    assert_found(plans::keepers_start_again, &[bug("a lone dot names its node", 20)]);
+    assert_found(plans::leaky, &[bug("a hint is dropped when it is sent", 30)]);
 }
 
 #[test]

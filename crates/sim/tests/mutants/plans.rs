@@ -7,6 +7,10 @@ fn host(number: u64, of: usize) -> HostId {
     HostId((number % of as u64) as usize)
 }
 
+fn all_but(one: HostId, of: usize) -> Vec<HostId> {
+    (0..of).map(HostId).filter(|host| *host != one).collect()
+}
+
 /// Processes die in the middle of their fsyncs, again and again, and lose what was not on disk.
 pub(crate) fn dying(seed: u64) -> Plan {
     let mut plan = Plan::calm(seed, 3, Span::secs(14));
@@ -88,30 +92,6 @@ pub(crate) fn echoes(seed: u64) -> Plan {
     plan.workload.think = Span::millis(15);
     plan.workload.clients = 8;
     plan.workload.level_percent = 0;
-    plan
-}
-
-/// Operators on all nodes at once, over links that lose and repeat much, while voters die and come back.
-pub(crate) fn rushed(seed: u64) -> Plan {
-    let mut plan = Plan::calm(seed, 3, Span::secs(24));
-    plan.network.loss_ppm = 150_000;
-    plan.network.duplicate_ppm = 200_000;
-    plan.network.delay_spread = Span::millis(40);
-    for n in 0..40u64 {
-        let at = Span::millis(1_000 + 550 * n);
-        for host in 0..3 {
-            let copies = 1 + ((n + host as u64) % 3) as u8;
-            plan = plan.with(at, Fault::SetCopies { n: copies, through: HostId(host) });
-            let (down, loss) = (Span::millis(1), if n % 2 == 0 { Loss::Nothing } else { Loss::All });
-            let host = HostId(host);
-            let crash = if n % 2 == 0 {
-                Fault::CrashInEffects { host, down, loss }
-            } else {
-                Fault::CrashInSync { host, down, loss }
-            };
-            plan = plan.with(Span(at.0 + 40_000 * (host.0 as u64 + 1)), crash);
-        }
-    }
     plan
 }
 
@@ -200,4 +180,107 @@ pub(crate) fn gaps(seed: u64) -> Plan {
 /// As drawn from the seed.
 pub(crate) fn swarm(seed: u64) -> Plan {
     Plan::of_seed(seed)
+}
+
+/// One copy of everything, over links that lose much; nodes join and leave.
+pub(crate) fn lone_copies(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(22));
+    plan.hosts = 5;
+    (plan.n, plan.sibling_copies) = (1, 1);
+    plan.network.needs_connection = false;
+    plan.network.loss_ppm = 200_000;
+    plan.network.duplicate_ppm = 100_000;
+    plan.config.stream_page_bytes = 300;
+    plan.config.hints_in_flight = 1;
+    plan.workload.clients = 8;
+    plan.workload.think = Span::millis(30);
+    plan.workload.level_percent = 60;
+    plan.with(Span::secs(3), Fault::Join { host: HostId(3), through: HostId(0) })
+        .with(Span::millis(8_000 + 100 * (seed % 10)), Fault::Join { host: HostId(4), through: HostId(1) })
+        .with(Span::secs(9), Fault::Leave { host: HostId(0), through: HostId(1) })
+        .with(Span::secs(15), Fault::Leave { host: HostId(3), through: HostId(1) })
+}
+
+/// One copy of everything. A node is cut off, others keep hints for it, and the ring changes just when it is back.
+pub(crate) fn back_in_a_change(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(24));
+    plan.hosts = 6;
+    (plan.n, plan.sibling_copies) = (1, 1);
+    plan.network.delay_spread = Span::millis(40);
+    plan.config.hints_in_flight = 1;
+    plan.config.stream_page_bytes = 300;
+    plan.workload.clients = 10;
+    plan.workload.think = Span::millis(30);
+    plan.workload.level_percent = 100;
+    plan.workload.cold_keys = 200;
+    for n in 0..2u64 {
+        let (at, out) = (1_000 + 10_000 * n, host(seed + n, 4));
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 6), both_ways: true, span: Span::secs(5) };
+        let join = Fault::Join { host: HostId(4 + n as usize), through: host(seed + n + 1, 4) };
+        plan = plan.with(Span::millis(at), cut).with(Span::millis(at + 3_000 + 500 * (seed / 4 % 6)), join);
+    }
+    plan.with(Span::secs(18), Fault::Leave { host: host(seed, 4), through: host(seed, 4) })
+}
+
+/// Two of five leave in the same moment; what the others are told by those that know more comes late.
+pub(crate) fn two_leave(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 5, Span::secs(14));
+    plan.network.needs_connection = false;
+    plan.config.compare_every = Span::secs(20);
+    plan.config.liveness.down_after = Span::secs(9);
+    plan.workload.clients = 16;
+    plan.workload.think = Span::millis(40);
+    plan.workload.level_percent = if seed.is_multiple_of(2) { 0 } else { 60 };
+    plan.workload.cold_keys = 100;
+    for from in (0..3).map(|n| host(n + seed, 5)) {
+        for to in (3..5).map(|n| host(n + seed, 5)) {
+            let span = plan.storm;
+            let slow = Fault::HalfDead { from, to, slower: Span::millis(1_500), loss_ppm: 0, span };
+            plan = plan.with(Span::millis(1), slow);
+        }
+    }
+    (0..2)
+        .map(|n| host(n + seed, 5))
+        .fold(plan, |plan, host| plan.with(Span::millis(2_000 + host.0 as u64), Fault::Leave { host, through: host }))
+}
+
+/// Hints are often the only copies, and their way is bad.
+pub(crate) fn leaky(seed: u64) -> Plan {
+    let mut plan = cut_off(seed);
+    plan.config.compare_every = Span::secs(6);
+    plan.network.needs_connection = false;
+    plan.network.loss_ppm = 350_000;
+    plan
+}
+
+/// Five copies over links that lose a third and repeat nearly everything.
+pub(crate) fn twice(seed: u64) -> Plan {
+    let mut plan = echoes(seed);
+    plan.network.needs_connection = false;
+    plan.network.loss_ppm = 300_000;
+    plan.network.duplicate_ppm = 900_000;
+    plan.config.request_time = Span::secs(5);
+    plan.workload.clients = 20;
+    plan.workload.hot_keys = 6;
+    plan
+}
+
+/// One copy of everything. Nodes are cut off in turn, and those that keep hints for them start again meanwhile.
+pub(crate) fn keepers_start_again(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(24));
+    (plan.n, plan.sibling_copies) = (1, 1);
+    plan.workload.clients = 40;
+    plan.workload.think = Span::millis(30);
+    plan.workload.level_percent = 100;
+    plan.workload.cold_keys = 200;
+    for n in 0..2u64 {
+        let (at, out) = (1_000 + 12_000 * n, host(seed + n, 4));
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 4), both_ways: true, span: Span::secs(10) };
+        plan = plan.with(Span::millis(at), cut);
+        for (keeper, more) in all_but(out, 4).into_iter().zip([6_000, 6_500, 7_000]) {
+            let crash = Fault::Crash { host: keeper, down: Span::millis(100), loss: Loss::Nothing };
+            plan = plan.with(Span::millis(at + more), crash);
+        }
+    }
+    plan
 }
