@@ -237,6 +237,11 @@ impl History {
         self.events_from(epoch).first()
     }
 
+    /// True if the node was put out as dead.
+    pub fn is_banned(&self, node: NodeId) -> bool {
+        self.current().banned(node).is_some()
+    }
+
     /// All nodes that were put out as dead.
     pub fn outcasts(&self) -> impl Iterator<Item = NodeId> {
         self.current().banned.keys().copied()

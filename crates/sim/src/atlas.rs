@@ -9,6 +9,9 @@
 //! acknowledged it were hit after it began. So levels below quorum lose what the documents say they may lose, and nothing
 //! else has to be forgiven.
 //!
+//! A host that was put out as dead takes with it what it alone was given: writes below a quorum. Everything else is owed
+//! however many hosts are put out, because what may lose more is refused.
+//!
 //! Refuses to know what a host held: hitting one value counts as hitting the host.
 
 use crate::fault::{Fault, HostId};
@@ -39,13 +42,15 @@ fn quorum(n: usize) -> usize {
 pub(crate) struct Atlas {
     /// By host: the last time.
     hits: BTreeMap<HostId, Time>,
+    /// Put out as dead.
+    banned: BTreeSet<HostId>,
     /// The fewest copies that any bucket had.
     copies: usize,
 }
 
 impl Atlas {
     pub(crate) fn new(plan: &Plan) -> Atlas {
-        Atlas { hits: BTreeMap::new(), copies: usize::from(plan.n.min(plan.sibling_copies)) }
+        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), copies: usize::from(plan.n.min(plan.sibling_copies)) }
     }
 
     /// A bucket has so many copies from now on.
@@ -58,12 +63,22 @@ impl Atlas {
         self.hits.insert(host, at);
     }
 
+    /// A host was put out as dead.
+    pub(crate) fn ban(&mut self, host: HostId) {
+        self.banned.insert(host);
+    }
+
     /// True if a durable acknowledged write is still owed.
     pub(crate) fn recoverable(&self, operation: &Operation) -> bool {
-        let hit: BTreeSet<&HostId> =
+        let mut hit: BTreeSet<&HostId> =
             self.hits.iter().filter(|(_, at)| **at >= operation.started).map(|(host, _)| host).collect();
         let level = operation.put().and_then(|put| put.level).unwrap_or(Level::Quorum);
-        hit.len() < level.needed(self.copies.max(1)).unwrap_or(1)
+        let copies = self.copies.max(1);
+        let needed = level.needed(copies).unwrap_or(1);
+        if needed < quorum(copies) || !hit.is_empty() {
+            hit.extend(&self.banned);
+        }
+        hit.len() < needed
     }
 }
 

@@ -72,6 +72,11 @@ impl World {
             }
             NodeEffect::Note(note) => {
                 probes::see_note(&note);
+                if let node::proto::Note::EventArrived(event) = &note
+                    && let Some(banned) = event.change.bans()
+                {
+                    self.atlas.ban(describe::host_of(banned));
+                }
                 if let node::proto::Note::TreeChanged(partition) = &note
                     && !self.plan.faults.iter().any(|timed| timed.fault.is_destructive())
                 {
@@ -91,6 +96,7 @@ impl World {
             }
             NodeEffect::Ejected(why) => {
                 let life = self.host(host).life;
+                hit("ring.a_banned_node_heard_of_it");
                 self.trace.event(now, host, "ejected", 0);
                 self.trace.line(now, host, || format!("ends: {why}"));
                 self.after(Span::micros(1), Event::End { host, life });

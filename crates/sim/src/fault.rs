@@ -317,6 +317,42 @@ pub enum Fault {
         /// The member that is asked; may be the host itself.
         through: HostId,
     },
+    /// A host dies, and an operator puts it out for good. When it comes back it is a stranger, if that was done.
+    Remove {
+        /// The host.
+        host: HostId,
+        /// The member that is asked first.
+        through: HostId,
+        /// Until it comes back with the disk it had. Zero: it does not die, and is put out only if it looks dead.
+        #[serde(with = "span_text")]
+        away: Span,
+    },
+    /// A host dies, and a new one asks to take its place; if that is refused too often, it joins.
+    Replace {
+        /// The one that dies.
+        old: HostId,
+        /// The new one.
+        host: HostId,
+        /// The member that is asked first.
+        through: HostId,
+        /// As with `Remove`.
+        #[serde(with = "span_text")]
+        away: Span,
+    },
+    /// An operator gives a host another share of the load.
+    Reweigh {
+        /// The host.
+        host: HostId,
+        /// Its new weight.
+        weight: u32,
+        /// The member that is asked first.
+        through: HostId,
+    },
+    /// An operator takes the newest change back.
+    Abort {
+        /// The member that is asked first.
+        through: HostId,
+    },
     /// An operator changes how many copies the sibling bucket keeps.
     SetCopies {
         /// Copies.
@@ -358,6 +394,10 @@ impl Fault {
             Fault::Join { .. } => "join",
             Fault::Leave { .. } => "leave",
             Fault::SetCopies { .. } => "change of n",
+            Fault::Remove { .. } => "removal",
+            Fault::Replace { .. } => "replacement",
+            Fault::Reweigh { .. } => "new weight",
+            Fault::Abort { .. } => "abort",
         }
     }
 
@@ -388,7 +428,9 @@ impl Fault {
             Fault::Swizzle { hosts, released, .. } => [hosts.as_slice(), released].concat(),
             Fault::Reset { one, other } => vec![*one, *other],
             Fault::Join { host, through } | Fault::Leave { host, through } => vec![*host, *through],
-            Fault::SetCopies { through, .. } => vec![*through],
+            Fault::SetCopies { through, .. } | Fault::Abort { through } => vec![*through],
+            Fault::Remove { host, through, .. } | Fault::Reweigh { host, through, .. } => vec![*host, *through],
+            Fault::Replace { old, host, through, .. } => vec![*old, *host, *through],
         }
     }
 
@@ -401,7 +443,14 @@ impl Fault {
     pub fn is_operators(&self) -> bool {
         matches!(
             self,
-            Fault::Join { .. } | Fault::Leave { .. } | Fault::SetCopies { .. } | Fault::RollingRestart { .. }
+            Fault::Join { .. }
+                | Fault::Leave { .. }
+                | Fault::SetCopies { .. }
+                | Fault::RollingRestart { .. }
+                | Fault::Remove { .. }
+                | Fault::Replace { .. }
+                | Fault::Reweigh { .. }
+                | Fault::Abort { .. }
         )
     }
 }

@@ -170,6 +170,17 @@ impl World {
             let after = self.dial_pause(host, peer, DIAL_FIRST);
             self.after(after, Event::Dial { host, life, peer });
         }
+        self.hang_up(host);
+    }
+
+    /// Ends the connections that banned nodes have made to a host.
+    fn hang_up(&mut self, host: HostId) {
+        let outcasts = self.hosts[host.0].node.as_ref().map(|node| node.outcasts()).unwrap_or_default();
+        for banned in outcasts.into_iter().map(|(node, _)| describe::host_of(node)) {
+            let Some(other) = self.hosts.get(banned.0).filter(|other| other.connections.stands(host)) else { continue };
+            let life = other.life;
+            self.after(Span::millis(1), Event::Break { host: banned, life, peer: host, for_sure: true });
+        }
     }
 
     fn dial_pause(&self, host: HostId, peer: HostId, around: Span) -> Span {
@@ -184,6 +195,12 @@ impl World {
             return;
         }
         let other = &self.hosts[peer.0];
+        // The handshake tells a banned node why it is refused, and its process ends.
+        let is_banned = || other.node.as_ref().is_some_and(|node| node.machine().history().is_banned(this.node_id()));
+        if other.is_up() && other.paused_until <= self.now && self.network.is_open(host, peer) && is_banned() {
+            stdx::marks::hit("ring.a_banned_node_was_refused");
+            return self.end(host, life);
+        }
         let answers = other.is_up() && other.paused_until <= self.now && other.connections.is_peer(host);
         if answers && self.network.is_open(host, peer) {
             self.connected(host, peer);

@@ -8,7 +8,7 @@ mod disks;
 mod links;
 mod machines;
 
-use crate::fault::{Fault, HostId};
+use crate::fault::{Fault, HostId, Loss};
 use crate::host::{Armed, Stage};
 use crate::network::HalfDead;
 use crate::operator::Work;
@@ -52,6 +52,16 @@ impl World {
             Fault::Reset { one, other } => self.reset(one, other),
             Fault::Join { host, through } => self.employ(Work::Join(host), through),
             Fault::Leave { host, through } => self.employ(Work::Leave(host), through),
+            Fault::Remove { host, through, away } => {
+                self.strike_dead(host, away);
+                self.employ(Work::Eject { host, force: false }, through);
+            }
+            Fault::Replace { old, host, through, away } => {
+                self.strike_dead(old, away);
+                self.employ(Work::Replace { old, host }, through);
+            }
+            Fault::Reweigh { host, weight, through } => self.employ(Work::Reweigh(host, weight), through),
+            Fault::Abort { through } => self.employ(Work::Abort, through),
             Fault::SetCopies { n, through } => {
                 self.atlas.copies(n);
                 let bucket = self.sibling_bucket(n);
@@ -67,6 +77,13 @@ impl World {
             | Fault::HalfDead { .. }
             | Fault::Swizzle { .. }
             | Fault::NoClients { .. } => self.go_on(number, 0),
+        }
+    }
+
+    /// A host that is to be put out dies, or goes on in spite of it.
+    fn strike_dead(&mut self, host: HostId, away: Span) {
+        if away > Span::ZERO {
+            self.crash(host, away, Loss::Some);
         }
     }
 
@@ -166,11 +183,14 @@ impl World {
             | Fault::Ring { .. }
             | Fault::Swizzle { .. }
             | Fault::RollingRestart { .. }
+            | Fault::Abort { .. }
             | Fault::SetCopies { .. } => true,
             Fault::HalfDead { from, to, .. } | Fault::Clog { from, to, .. } => up(from) && up(to),
             Fault::Reset { one, other } => up(one) && up(other),
-            Fault::Join { host, .. } => self.hosts[host.0].stage == Stage::Outside,
-            Fault::Leave { host, .. } => !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone),
+            Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
+            Fault::Leave { host, .. } | Fault::Remove { host, .. } | Fault::Reweigh { host, .. } => {
+                !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone)
+            }
         }
     }
 

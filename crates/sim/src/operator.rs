@@ -7,7 +7,7 @@ use crate::describe::host_of;
 use crate::fault::HostId;
 use crate::history::{Asker, Outcome, Seen};
 use crate::world::{Event, World};
-use node::proto::{Admin, Bucket, BucketId, Level, Mode, Refusal, Request, Response, Rule};
+use node::proto::{Admin, Bucket, BucketId, Digest, Level, Mode, Refusal, Request, Response, Rule};
 use stdx::{Prng, Span};
 
 /// The bucket that keeps siblings.
@@ -23,6 +23,37 @@ pub(crate) enum Work {
     Join(HostId),
     Leave(HostId),
     SetBucket(Bucket),
+    /// With force, what may be lost is looked at first and accepted.
+    Eject {
+        host: HostId,
+        force: bool,
+    },
+    Replace {
+        old: HostId,
+        host: HostId,
+    },
+    Reweigh(HostId, u32),
+    Abort,
+}
+
+impl Work {
+    /// The host that is to come in.
+    fn newcomer(&self) -> Option<HostId> {
+        match self {
+            Work::Join(host) | Work::Replace { host, .. } => Some(*host),
+            _ => None,
+        }
+    }
+
+    /// After so many tries without success it is given up; never if something would be missing for ever.
+    fn tries_max(&self) -> Option<u32> {
+        match self {
+            Work::Join(_) | Work::Eject { force: true, .. } => None,
+            Work::Leave(_) | Work::SetBucket(_) | Work::Reweigh(..) | Work::Abort => Some(TRIES_MAX),
+            // It takes a while until a dead node looks dead.
+            Work::Eject { .. } | Work::Replace { .. } => Some(TRIES_MAX * 3),
+        }
+    }
 }
 
 /// One wish of an operator.
@@ -31,6 +62,8 @@ pub(crate) struct Task {
     work: Work,
     through: HostId,
     tries: u32,
+    /// The plan that was shown, where one is asked for first.
+    plan: Option<Digest>,
     pub(crate) is_over: bool,
 }
 
@@ -38,7 +71,7 @@ impl World {
     /// Gives an operator something to do.
     pub(crate) fn employ(&mut self, work: Work, through: HostId) {
         let task = self.tasks.len();
-        self.tasks.push(Task { work, through, tries: 0, is_over: false });
+        self.tasks.push(Task { work, through, tries: 0, plan: None, is_over: false });
         self.after(Span::micros(1), Event::OperatorTurn { task });
     }
 
@@ -60,8 +93,8 @@ impl World {
     pub(crate) fn operator_turn(&mut self, task: usize) {
         let Some(this) = self.tasks.get_mut(task).filter(|task| !task.is_over) else { return };
         this.tries += 1;
-        let (tries, work, first) = (this.tries, this.work.clone(), this.through);
-        let newcomer = if let Work::Join(host) = work { Some(host) } else { None };
+        let (tries, work, first, plan) = (this.tries, this.work.clone(), this.through, this.plan);
+        let newcomer = work.newcomer();
         let running: Vec<HostId> =
             self.hosts.iter().filter(|host| host.is_up() && Some(host.id) != newcomer).map(|host| host.id).collect();
         let mut prng = Prng::keyed(self.plan.seed, "operator", &[task as u64, u64::from(tries)]);
@@ -72,6 +105,19 @@ impl World {
             Work::Join(host) => Admin::Join(self.join_of(host)),
             Work::Leave(host) => Admin::Leave { node: self.hosts[host.0].node_id() },
             Work::SetBucket(bucket) => Admin::SetBucket(bucket),
+            Work::Eject { host, force } => {
+                let change = Admin::Remove { node: self.hosts[host.0].node_id() };
+                match plan {
+                    Some(plan) => Admin::Apply { change: Box::new(change), plan },
+                    None if force => Admin::Plan(Box::new(change)),
+                    None => change,
+                }
+            }
+            Work::Replace { old, host } => {
+                Admin::Replace { old: self.hosts[old.0].node_id().to_string(), join: self.join_of(host) }
+            }
+            Work::Reweigh(host, weight) => Admin::Reweigh { node: self.hosts[host.0].node_id(), weight },
+            Work::Abort => Admin::Abort,
         };
         let within =
             if prng.below(4) == 0 { Some(Span::millis(prng.between(300, 3_000))) } else { Some(DECISION_TIME) };
@@ -90,31 +136,60 @@ impl World {
                     }
                     self.tasks[task].is_over = true;
                     match work {
-                        Work::Join(host) if node.map(host_of) == Some(host) => {
+                        Work::Join(host) | Work::Replace { host, .. } if node.map(host_of) == Some(host) => {
                             let (history, progress) = (history.clone(), progress.clone());
                             self.adopt(host, &history, &progress);
                         }
-                        Work::Join(_) => self.fail("join", format!("the answer is about another node: {node:?}")),
-                        Work::Leave(_) => {}
+                        Work::Join(_) | Work::Replace { .. } => {
+                            self.fail("join", format!("the answer is about another node: {node:?}"));
+                        }
                         Work::SetBucket(bucket) => self.learn_bucket(&bucket.name, history),
+                        Work::Leave(_) | Work::Eject { .. } | Work::Reweigh(..) | Work::Abort => {}
                     }
                 }
-                (Response::Refused(Refusal::ChangeRefused(_)), Work::Leave(_)) if tries >= TRIES_MAX => {
-                    self.tasks[task].is_over = true;
+                (Response::Plan(plan), Work::Eject { .. }) => {
+                    self.tasks[task].plan = Some(plan.id);
+                    self.after(Span::micros(1), Event::OperatorTurn { task });
                 }
-                (Response::Refused(_), Work::Leave(_) | Work::SetBucket(_))
-                    if tries >= TRIES_MAX && !self.must(task) =>
+                (Response::Refused(Refusal::ChangeRefused(why)), Work::Join(host) | Work::Replace { host, .. })
+                    if why.contains("for good") =>
+                {
+                    // It was taken in, and out again before it heard of it; somebody has to say that it will never come.
+                    stdx::marks::hit("ring.a_newcomer_was_too_late");
+                    self.tasks[task].is_over = true;
+                    self.employ(Work::Eject { host, force: true }, HostId(0));
+                }
+                (Response::Refused(Refusal::ChangeRefused(why)), Work::Join(_))
+                    if why.contains("no further node fits") =>
                 {
                     self.tasks[task].is_over = true;
                 }
-                (Response::Refused(_), _) => self.try_later(task),
+                (Response::Refused(Refusal::ChangeRefused(why)), Work::Eject { force: true, .. })
+                    if why.contains("no such member") || why.contains("nothing to do") =>
+                {
+                    self.tasks[task].is_over = true;
+                }
+                (Response::Refused(_), _) => self.fall_short(task, tries),
                 (other, work) => self.fail("operator", format!("{work:?} was answered by {other:?}")),
             },
-            (_, Work::Leave(_) | Work::SetBucket(_)) if tries >= TRIES_MAX && !self.must(task) => {
-                self.tasks[task].is_over = true;
-            }
-            _ => self.try_later(task),
+            _ => self.fall_short(task, tries),
         }
+    }
+
+    /// It was not done: it is tried again, or given up.
+    fn fall_short(&mut self, task: usize, tries: u32) {
+        let (too_often, must) = (self.tasks[task].work.tries_max().is_some_and(|max| tries >= max), self.must(task));
+        let this = &mut self.tasks[task];
+        this.plan = None;
+        match this.work {
+            Work::Replace { host, .. } if too_often => this.work = Work::Join(host),
+            _ if too_often && !must => {
+                this.is_over = true;
+                return;
+            }
+            _ => {}
+        }
+        self.try_later(task);
     }
 
     /// The first bucket must be made, or there is no workload.

@@ -146,8 +146,10 @@ impl Reads {
     /// has was acknowledged is later than that one, whatever the clocks say.
     fn check_stamp(&self, item: &Item, operation: &Operation, dot: Dot, evidence: &Evidence<'_>) -> Result<(), String> {
         let floor = self.floor(item, Reach::One, operation.started).and_then(|floor| floor.latest);
-        // A coordinator that keeps no record of the item knows nothing of what replicas hold.
-        let is_replica = dot.actor.incarnation > 0;
+        // A coordinator that keeps no record of the item knows nothing of what replicas hold. At level any, one that is to
+        // take it over and has nothing yet may coordinate, too, if it reaches nobody.
+        let any = operation.put().is_some_and(|put| put.level == Some(node::proto::Level::Any));
+        let is_replica = dot.actor.incarnation > 0 && !any;
         let own = evidence.dots.stamp(&dot).map(|stamp| (stamp, dot));
         if is_replica && own < floor {
             return Err(format!(

@@ -261,7 +261,15 @@ impl Faults {
             let mut prng = Prng::keyed(self.seed, "join", &[host as u64]);
             let through = HostId(prng.below(self.founders as u64) as usize);
             let at = self.moment(&mut prng);
-            self.list.push(TimedFault { at, fault: Fault::Join { host: HostId(host), through } });
+            let mut other = Prng::keyed(self.seed, "replace", &[host as u64]);
+            let host = HostId(host);
+            let fault = if other.chance(HALF) {
+                let old = HostId(other.below(self.founders as u64) as usize);
+                Fault::Replace { old, host, through, away: away(&mut other) }
+            } else {
+                Fault::Join { host, through }
+            };
+            self.list.push(TimedFault { at, fault });
         }
         let mut prng = Prng::keyed(self.seed, "leave", &[]);
         if prng.chance(HALF) {
@@ -277,6 +285,16 @@ impl Faults {
         self.class("change of n", QUARTER, 2, |faults, prng| {
             vec![Fault::SetCopies { n: prng.between(1, 4) as u8, through: faults.host(prng) }]
         });
+        self.class("removal", QUARTER, 2, |faults, prng| {
+            // A newcomer that does not run yet cannot be told from one that is dead.
+            let host = HostId(prng.below(faults.founders as u64) as usize);
+            vec![Fault::Remove { host, through: faults.host(prng), away: away(prng) }]
+        });
+        self.class("new weight", QUARTER, 2, |faults, prng| {
+            let host = HostId(prng.below(faults.founders as u64) as usize);
+            vec![Fault::Reweigh { host, weight: prng.between(20, 400) as u32, through: faults.host(prng) }]
+        });
+        self.class("abort", QUARTER, 3, |faults, prng| vec![Fault::Abort { through: faults.host(prng) }]);
         self.class("rush", QUARTER / 2, 3, |faults, prng| faults.rush(prng));
     }
 
@@ -338,6 +356,11 @@ impl Faults {
         let (from, to) = if prng.chance(HALF) { (hosts, to) } else { (to, hosts) };
         Fault::Cut { from, to, both_ways, span: Span::millis(prng.between(100, 12_000)) }
     }
+}
+
+/// How long a host is dead that somebody puts out: sometimes it is not, sometimes it is back before that is done.
+fn away(prng: &mut Prng) -> Span {
+    if prng.chance(EIGHTH) { Span::ZERO } else { Span::millis(prng.between(3_000, 60_000)) }
 }
 
 /// At once in every third case, otherwise after a while.
