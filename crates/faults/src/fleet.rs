@@ -76,7 +76,8 @@ impl Fleet {
         let mut node = Node::new(number, self.setup.binary.clone(), (port, advertised), data, log);
         node.arguments = self.setup.arguments.clone();
         node.environment = self.setup.environment.clone();
-        let seeds: Vec<String> = self.nodes.iter().take(3).map(Node::advertised_url).collect();
+        let there = self.nodes.iter().filter(|node| !node.gone);
+        let seeds: Vec<String> = there.take(3).map(Node::advertised_url).collect();
         if !seeds.is_empty() {
             node.arguments.extend(["--seeds".to_owned(), seeds.join(",")]);
         }
@@ -140,6 +141,23 @@ impl Fleet {
             epochs.push(status["epoch"].clone());
         }
         epochs.windows(2).any(|pair| pair[0] != pair[1]).then(|| format!("epochs differ: {epochs:?}"))
+    }
+
+    /// Waits until everybody who runs holds a node to be down.
+    pub fn wait_until_down(&self, number: usize) -> Result<(), String> {
+        let (name, end) = (crate::node::name(number), Instant::now() + PATIENCE);
+        let is_down = |node: &usize| {
+            let status = self.nodes[*node].cluster().unwrap_or_default();
+            let members = status["members"].as_array().cloned().unwrap_or_default();
+            members.iter().any(|member| member["name"] == json!(name) && member["condition"] == json!("down"))
+        };
+        while !self.running().iter().all(is_down) {
+            if Instant::now() > end || crate::stop::wanted() {
+                return Err(format!("{name} is dead, and not everybody saw that within {PATIENCE:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
     }
 
     /// A free directory under this run's.

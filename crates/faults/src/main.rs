@@ -73,6 +73,12 @@ enum Scenario {
         #[arg(long, default_value_t = 5)]
         rounds: u32,
     },
+    /// Nodes that die for good, with their disks or not, and are replaced
+    Replaced {
+        /// How many
+        #[arg(long, default_value_t = 6)]
+        count: u32,
+    },
     /// Links that are cut, one-way, slow, damaging
     Cuts {
         /// How many cuts; other trouble comes between them
@@ -155,6 +161,7 @@ fn scenario_of(scenario: &Scenario, options: &Options) -> Result<Report, String>
         Scenario::Kills { count } => scenario::kills(options, *count),
         Scenario::Pauses { count } => scenario::pauses(options, *count),
         Scenario::Rolling { rounds } => scenario::rolling(options, *rounds),
+        Scenario::Replaced { count } => scenario::replaced(options, *count),
         Scenario::Cuts { count } => scenario::cuts(options, *count),
         Scenario::Power { count } => scenario::power(options, *count),
         Scenario::Diskfull { count } => scenario::disk_full(options, *count),
@@ -182,11 +189,12 @@ fn all(options: &Options, minutes: u64, out: Option<&PathBuf>) -> Result<bool, S
     let many = u32::MAX;
     let keys = 2_000 * minutes;
     let scenarios = [
-        (Scenario::Kills { count: many }, 25),
+        (Scenario::Kills { count: many }, 20),
         (Scenario::Power { count: many }, 20),
         (Scenario::Cuts { count: many }, 20),
         (Scenario::Pauses { count: many }, 10),
         (Scenario::Rolling { rounds: many }, 5),
+        (Scenario::Replaced { count: many }, 5),
         (Scenario::Diskfull { count: many }, 5),
         (Scenario::Injected { count: many }, 5),
         (Scenario::JoinLeave { keys, value_bytes: 100, count_bytes: false }, 10),

@@ -3,7 +3,7 @@
 //! Invariant: a run ends with all faults lifted before anything is judged; each fault that was done is on the list of acts.
 
 use crate::fleet::{Fleet, PATIENCE, Setup};
-use crate::load::{Load, Plan, Recorder, SIBLINGS};
+use crate::load::{Load, Plan, Recorder, Roster, SIBLINGS};
 use crate::report::Report;
 use crate::verdict;
 use serde_json::json;
@@ -54,6 +54,7 @@ pub struct Session {
     pub slack: Option<Span>,
     plan: Plan,
     load: Option<Load>,
+    roster: Roster,
     started: Instant,
 }
 
@@ -82,6 +83,7 @@ impl Session {
             slack: Some(Span::millis(3)),
             plan,
             load: None,
+            roster: Roster::default(),
             started: Instant::now(),
         };
         session.fleet.wait_rest(PATIENCE)?;
@@ -90,8 +92,14 @@ impl Session {
 
     /// Lets the clients loose.
     pub fn begin_load(&mut self) -> Result<(), String> {
-        self.load = Some(Load::start(&self.plan, &self.fleet.client_urls(), &self.recorder)?);
+        self.tell_clients();
+        self.load = Some(Load::start(&self.plan, &self.roster, &self.recorder)?);
         Ok(())
+    }
+
+    /// Lets the clients know of all nodes that there are by now.
+    pub fn tell_clients(&self) {
+        self.roster.set(self.fleet.client_urls());
     }
 
     /// How long the run has been going on.

@@ -3,6 +3,7 @@
 //! A write is asked again only if it certainly was not taken; a read always. What a node says of its own failing decides:
 //! `mayHaveBeenApplied`.
 
+use super::roster::Roster;
 use crate::http;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -55,6 +56,7 @@ enum Tried {
 #[derive(Debug)]
 pub struct Asker {
     agent: Agent,
+    roster: Roster,
     urls: Vec<String>,
     barred: Vec<Option<Instant>>,
     prng: Prng,
@@ -63,7 +65,12 @@ pub struct Asker {
 impl Asker {
     /// Asks the nodes at these addresses, beginning anywhere.
     pub fn new(urls: &[String], prng: Prng) -> Asker {
-        Asker { agent: http::agent(NODE_TIME), urls: urls.to_vec(), barred: vec![None; urls.len()], prng }
+        Asker::on(Roster::from(urls), prng)
+    }
+
+    /// Asks the nodes of `roster`, also those that come later.
+    pub fn on(roster: Roster, prng: Prng) -> Asker {
+        Asker { agent: http::agent(NODE_TIME), roster, urls: Vec::new(), barred: Vec::new(), prng }
     }
 
     /// Asks until somebody answers. `again` says whether it may be done twice.
@@ -71,6 +78,8 @@ impl Asker {
         let begun = Instant::now();
         let mut retries = 0;
         loop {
+            self.roster.extend(&mut self.urls);
+            self.barred.resize(self.urls.len(), None);
             let node = self.choose();
             let last = match self.try_one(node, body) {
                 Tried::Answered(status, value) => {

@@ -3,7 +3,7 @@
 use super::ask::{Asker, Verdict};
 use super::items::{Item, Items, Kind};
 use super::record::{Recorded, Recorder};
-use super::{Plan, value};
+use super::{Plan, Roster, value};
 use serde_json::{Value, json};
 use sim::Time;
 use sim::outside::{Action, Entry, Outcome};
@@ -36,7 +36,7 @@ impl Client {
     pub(super) fn new(
         number: usize,
         plan: &Plan,
-        urls: &[String],
+        roster: &Roster,
         items: Arc<Items>,
         recorder: Arc<Recorder>,
     ) -> Client {
@@ -44,7 +44,7 @@ impl Client {
         Client {
             identity: IDENTITIES.fetch_add(1, Ordering::Relaxed),
             plan: plan.clone(),
-            asker: Asker::new(urls, prng("nodes")),
+            asker: Asker::on(roster.clone(), prng("nodes")),
             items,
             recorder,
             prng: prng("requests"),

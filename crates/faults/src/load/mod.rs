@@ -10,11 +10,13 @@ mod ask;
 mod client;
 mod items;
 pub mod record;
+mod roster;
 pub mod value;
 
 pub use ask::{Answer, Asker, Verdict};
 pub use items::{Item, Kind, SIBLINGS};
 pub use record::{Recorded, Recorder};
+pub use roster::Roster;
 
 use client::Client;
 use items::Items;
@@ -71,13 +73,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// Lets clients loose on the nodes at `urls`.
-    pub fn start(plan: &Plan, urls: &[String], recorder: &Arc<Recorder>) -> Result<Load, String> {
+    /// Lets clients loose on the nodes of `roster`.
+    pub fn start(plan: &Plan, roster: &Roster, recorder: &Arc<Recorder>) -> Result<Load, String> {
         let items = Arc::new(Items::new(plan));
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for number in 0..plan.clients {
-            let client = Client::new(number, plan, urls, Arc::clone(&items), Arc::clone(recorder));
+            let client = Client::new(number, plan, roster, Arc::clone(&items), Arc::clone(recorder));
             let (stop, pace) = (Arc::clone(&stop), Duration::from_secs(1) / plan.per_second);
             let run = move || run(client, &stop, pace);
             let thread = std::thread::Builder::new().name(format!("client-{number}")).spawn(run);

@@ -13,7 +13,7 @@ mod power;
 pub use crash::{kill, rolling_restart};
 pub use disk::{fill, inject};
 pub use link::{Shape, disturb};
-pub use membership::{join, leave};
+pub use membership::{join, leave, replace, return_of_the_dead};
 pub use pause::pause;
 pub use power::cut_power;
 

@@ -1,4 +1,4 @@
-//! Processes that die, stand still, and are restarted.
+//! Processes that die, stand still, are restarted, and are replaced.
 
 use super::{Options, QUIET};
 use crate::nemesis;
@@ -68,6 +68,29 @@ pub fn rolling(options: &Options, rounds: u32) -> Result<Report, String> {
             if options.has_time() {
                 nemesis::rolling_restart(&mut session)?;
                 session.let_run(Duration::from_secs(2))?;
+            }
+        }
+        Ok(())
+    })();
+    Ok(session.finish(went))
+}
+
+/// Nodes die for good, one after the other, half of them with their disks, and are replaced by empty ones. The processes of
+/// the other half come back later.
+pub fn replaced(options: &Options, count: u32) -> Result<Report, String> {
+    let mut session = Session::start("replaced", options.setup(false, Place::Directory), options.plan())?;
+    let went = (|| {
+        session.let_run(QUIET)?;
+        for number in 0..count {
+            if !options.has_time() {
+                break;
+            }
+            let victim = nemesis::victims(&mut session, 1)[0];
+            let wiped = number % 2 == 0;
+            nemesis::replace(&mut session, victim, wiped)?;
+            session.let_run(Duration::from_secs(2))?;
+            if !wiped {
+                nemesis::return_of_the_dead(&mut session, victim)?;
             }
         }
         Ok(())

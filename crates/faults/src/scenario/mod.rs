@@ -8,7 +8,7 @@ mod join_leave;
 mod links;
 mod mixed;
 
-pub use crashes::{kills, pauses, rolling};
+pub use crashes::{kills, pauses, replaced, rolling};
 pub use disks::{disk_full, injected, power};
 pub use join_leave::{Bulk, join_leave};
 pub use links::cuts;
