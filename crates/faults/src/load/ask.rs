@@ -129,7 +129,8 @@ impl Asker {
             _ if value["mayHaveBeenApplied"] == true => Tried::Unclear(text),
             400..=499 if status != 408 && status != 429 => Tried::Refused(text),
             // A failing store may have written something all the same.
-            500 | 507 => Tried::Unclear(text),
+            500 => Tried::Unclear(text),
+            // Among them a full disk, which refuses before anything is written.
             _ => Tried::NotTaken(text),
         }
     }
