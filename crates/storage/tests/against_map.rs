@@ -130,7 +130,8 @@ proptest! {
 #[test]
 fn the_disk_engine_agrees_with_a_map_through_its_tables() {
     let dir = tempfile::tempdir().unwrap();
-    let options = DiskOptions { memtable_bytes: 64 << 10, journal_bytes: 2 << 20, cache_bytes: 1 << 20 };
+    let options =
+        DiskOptions { memtable_bytes: 64 << 10, journal_bytes: 2 << 20, cache_bytes: 1 << 20, reserve_bytes: 0 };
     let mut engine = DiskEngine::open(dir.path(), &options).unwrap();
     let mut map = Map::new();
     let mut prng = stdx::Prng::new(3);

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use stdx::Prng;
 use storage::{Batch, DiskEngine, DiskOptions, Engine, Reader, Space, StorageError};
 
-const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 2 << 20 };
+const OPTIONS: DiskOptions =
+    DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 2 << 20, reserve_bytes: 0 };
 
 type Content = BTreeMap<Vec<u8>, Bytes>;
 

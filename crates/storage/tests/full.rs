@@ -12,7 +12,9 @@ use storage::{
     Batch, DiskEngine, DiskOptions, Engine, ModelDisk, ModelEngine, Reader, Seq, Space, StorageError, Syncer,
 };
 
-const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 16 << 20 };
+/// Without a reserve, so that the device is full to the last byte.
+const OPTIONS: DiskOptions =
+    DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 16 << 20, reserve_bytes: 0 };
 const KEYS: u64 = 300;
 
 /// Refusals after which a disk has been full for long enough; merges may find room in between.
@@ -51,11 +53,13 @@ impl Disk for ModelDisk {
 struct Device {
     path: PathBuf,
     megabytes: u64,
+    options: DiskOptions,
 }
 
 impl Device {
-    fn mount(path: &Path) -> Option<Device> {
-        let device = Device { path: path.to_owned(), megabytes: 16 };
+    fn mount(path: &Path, reserve_bytes: u64) -> Option<Device> {
+        let options = DiskOptions { reserve_bytes, ..OPTIONS };
+        let device = Device { path: path.to_owned(), megabytes: 16, options };
         mount(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"], path).then_some(device)
     }
 }
@@ -64,7 +68,7 @@ impl Disk for Device {
     type Engine = DiskEngine;
 
     fn open(&self) -> DiskEngine {
-        DiskEngine::open(&self.path.join("data"), &OPTIONS).unwrap()
+        DiskEngine::open(&self.path.join("data"), &self.options).unwrap()
     }
 
     fn limit(&mut self) {}
@@ -212,23 +216,51 @@ fn a_full_model_disk_refuses_and_then_goes_on() {
     a_full_disk_refuses_and_then_goes_on(ModelDisk::new());
 }
 
+/// The device of a test, if it may be mounted.
+fn device(path: &Path, reserve_bytes: u64, test: &str) -> Option<Device> {
+    let device = Device::mount(path, reserve_bytes);
+    if device.is_none() {
+        eprintln!("SKIPPED {test}: no right to mount a tmpfs");
+    }
+    device
+}
+
 #[test]
 fn a_full_device_refuses_and_then_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    match Device::mount(dir.path()) {
-        Some(device) => a_full_disk_refuses_and_then_goes_on(device),
-        None => eprintln!("SKIPPED a_full_device_refuses_and_then_goes_on: no right to mount a tmpfs"),
+    let Some(device) = device(dir.path(), 0, "a_full_device_refuses_and_then_goes_on") else { return };
+    a_full_disk_refuses_and_then_goes_on(device);
+}
+
+#[test]
+fn a_device_with_a_reserve_refuses_and_then_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(device) = device(dir.path(), 1 << 30, "a_device_with_a_reserve_refuses_and_then_goes_on") else { return };
+    a_full_disk_refuses_and_then_goes_on(device);
+}
+
+/// More deletions than the end of a journal file has room for: what a node does when its partitions move elsewhere.
+#[test]
+fn a_reserve_is_for_large_deletions() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(device) = device(dir.path(), 1 << 30, "a_reserve_is_for_large_deletions") else { return };
+    let mut life = Life::of(device.open());
+    life.write_until_full();
+    for part in 0..10u64 {
+        let mut deletions = Batch::new();
+        for n in 0..1_000u64 {
+            deletions.delete(Space::Hints, [[7; 92].as_slice(), &(part * 1_000 + n).to_be_bytes()].concat());
+        }
+        assert!(life.apply(deletions), "part {part}");
     }
+    life.check();
 }
 
 /// A node that was killed on a full disk can be opened on it, read, and goes on when there is room.
 #[test]
 fn a_full_device_can_be_opened() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut device) = Device::mount(dir.path()) else {
-        eprintln!("SKIPPED a_full_device_can_be_opened: no right to mount a tmpfs");
-        return;
-    };
+    let Some(mut device) = device(dir.path(), 0, "a_full_device_can_be_opened") else { return };
     let mut life = Life::of(device.open());
     life.write_until_full();
     let newest = life.newest;

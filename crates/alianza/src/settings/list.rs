@@ -94,6 +94,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
     one("memtable", "SIZE", "8MiB", "Memory for data not yet written out"),
     one("journal", "SIZE", "128MiB", "Size of the journal above which it is cleared away"),
+    one(
+        "disk-reserve",
+        "SIZE",
+        "64MiB",
+        "Room on the disk below which writes are refused; a sixteenth of the disk if that is less",
+    ),
 ];
 
 #[cfg(test)]

@@ -129,6 +129,7 @@ fn disk(from: &Reader<'_>) -> Result<DiskOptions, Failure> {
         cache_bytes: from.size("cache")?,
         memtable_bytes: from.size("memtable")?,
         journal_bytes: from.size("journal")?,
+        reserve_bytes: from.size("disk-reserve")?,
     })
 }
 

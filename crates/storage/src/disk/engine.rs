@@ -70,7 +70,7 @@ impl DiskEngine {
         let journal = Journal::open(
             Arc::new(SystemFolder::new(&journal_path)),
             &journal_path,
-            (options.segment_bytes(), in_tables),
+            (options.sizes(), in_tables),
             Arc::clone(&poison),
             &mut |lsn, payload| replay.apply(lsn, payload, &journal_path),
         )?;

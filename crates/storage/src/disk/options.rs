@@ -3,6 +3,8 @@
 //! Invariant: the defaults fit a node that stays under 40 MiB resident while idle (docs/adr/0008).
 //! Refuses to know the machine; whoever has more memory says so.
 
+use super::journal::Sizes;
+
 const MIB: u64 = 1024 * 1024;
 
 /// Smaller memory tables would mean a table on disk for a handful of writes.
@@ -22,11 +24,14 @@ pub struct DiskOptions {
     /// Journal size above which the memory table is written out although it is small; at least 2 MiB. Bounds the time
     /// to reopen. Two more files of an eighth of this, at most 16 MiB each, may exist.
     pub journal_bytes: u64,
+    /// Writes that grow are refused while less than this is free on the device, or than a sixteenth of it if that is
+    /// less: deletions, merges and the node's own records need room.
+    pub reserve_bytes: u64,
 }
 
 impl Default for DiskOptions {
     fn default() -> DiskOptions {
-        DiskOptions { cache_bytes: 8 * MIB, memtable_bytes: 8 * MIB, journal_bytes: 128 * MIB }
+        DiskOptions { cache_bytes: 8 * MIB, memtable_bytes: 8 * MIB, journal_bytes: 128 * MIB, reserve_bytes: 64 * MIB }
     }
 }
 
@@ -39,7 +44,7 @@ impl DiskOptions {
         self.journal_bytes.max(2 * MIB)
     }
 
-    pub(super) fn segment_bytes(&self) -> u64 {
-        (self.journal_bytes() / 8).min(SEGMENT_BYTES_MAX)
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes { segment: (self.journal_bytes() / 8).min(SEGMENT_BYTES_MAX), reserve: self.reserve_bytes }
     }
 }

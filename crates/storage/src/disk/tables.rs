@@ -8,8 +8,9 @@
 //! Refuses to know memory tables, the journal and when to compact.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::{fs, io};
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use lsm_tree::{
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::guard::{read, write};
+use super::guard::{lock, read};
 use super::journal::Lsn;
 use super::memtable::{Entry, Version};
 use super::range::Bounds;
@@ -55,6 +56,8 @@ pub(super) struct Tables {
     path: PathBuf,
     /// Held for reading by whoever writes tables, and for writing by whoever removes unfinished ones.
     building: RwLock<()>,
+    /// Numbers of tables that a failure has left, some of which another thread may still be writing.
+    unfinished: Mutex<BTreeSet<u64>>,
 }
 
 /// The tables at one moment: runs that do not overlap within themselves, newer runs first.
@@ -80,7 +83,7 @@ impl Tables {
         let path = folder.join(space.name());
         check_list(&path)?;
         let tree = config(&path, shared).open().map_err(|error| translate("open tables", &path, error))?;
-        Ok(Tables { tree, path, building: RwLock::default() })
+        Ok(Tables { tree, path, building: RwLock::default(), unfinished: Mutex::default() })
     }
 
     /// The highest number of a batch that something in the tables comes from.
@@ -131,29 +134,48 @@ impl Tables {
         Ok(self.tree.current_version().id() != before)
     }
 
-    /// Runs `build`, which writes tables. If it fails, gives back the room that its unfinished tables take; what cannot
-    /// be removed now goes when the tree is opened. A list on disk that is not the one in memory may name them: nothing
-    /// is removed then, and the failure is final.
+    /// Runs `build`, which writes tables. If it fails, gives back the room that its unfinished tables take. A list on
+    /// disk that is not the one in memory may name them: nothing is removed then, and the failure is final.
     fn build<T>(&self, build: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
         let (built, first) = {
             let _building = read(&self.building);
+            self.forget_finished();
             let first = self.tree.next_table_id();
             (build(), first)
         };
         if let Err(error) = &built {
-            let _nobody_builds = write(&self.building);
-            let version = self.tree.current_version();
-            if current_id(&self.path) != Some(version.id()) {
+            if current_id(&self.path) != Some(self.tree.current_version().id()) {
                 let (what, path) = ("put the list of tables in place", self.path.clone());
                 return Err(StorageError::Io { what, path, kind: io::ErrorKind::Other, message: error.to_string() });
             }
-            for id in
-                (first..self.tree.next_table_id()).filter(|id| version.iter_tables().all(|table| table.id() != *id))
-            {
-                let _ = fs::remove_file(self.path.join("tables").join(id.to_string()));
-            }
+            lock(&self.unfinished).extend(first..self.tree.next_table_id());
         }
+        self.forget_finished();
+        self.remove_unfinished();
         built
+    }
+
+    /// Takes note of tables that another thread has finished since. They may be in use after they leave the list.
+    fn forget_finished(&self) {
+        let mut unfinished = lock(&self.unfinished);
+        if !unfinished.is_empty() {
+            self.tree.current_version().iter_tables().for_each(|table| {
+                unfinished.remove(&table.id());
+            });
+        }
+    }
+
+    /// Removes tables that nobody will finish, unless another thread writes tables now: nobody waits for that. What
+    /// cannot be removed goes when the tree is opened.
+    fn remove_unfinished(&self) {
+        if lock(&self.unfinished).is_empty() {
+            return;
+        }
+        let Ok(_nobody_builds) = self.building.try_write() else { return };
+        self.forget_finished();
+        for id in std::mem::take(&mut *lock(&self.unfinished)) {
+            let _ = fs::remove_file(self.path.join("tables").join(id.to_string()));
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use crate::space::Space;
 /// How long a worker waits after a full disk before it tries again.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// The same for merging tables, which may write much before it finds that there is no room.
+const MERGE_RETRY: Duration = Duration::from_secs(5);
+
 /// How long at most the journal's mark lags behind what was synced.
 const NOTE: Duration = Duration::from_secs(1);
 
@@ -148,6 +151,7 @@ fn spawn(store: Arc<Store>, work: Work) -> io::Result<JoinHandle<()>> {
         while store.signals.next(work, patience) {
             patience = match step(&store) {
                 Ok(patience) => patience,
+                Err(StorageError::Full { .. }) if work == Work::Compact => Some(MERGE_RETRY),
                 Err(StorageError::Full { .. }) => Some(RETRY),
                 Err(StorageError::Poisoned { .. }) => None,
                 Err(error) => {

@@ -19,7 +19,7 @@ const SPACES: [Space; PARTS as usize] = [Space::Items, Space::Hints, Space::Item
 
 /// Small tables, so that flushes, rotations and compactions are among what gets killed.
 pub(crate) const OPTIONS: DiskOptions =
-    DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 8 << 20 };
+    DiskOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20, journal_bytes: 8 << 20, reserve_bytes: 0 };
 
 /// Batch `number` puts its parts, deletes those of an older batch, and overwrites the newest number.
 fn batch(number: u64) -> Batch {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use stdx::Prng;
 
 use super::super::guard::lock;
-use super::vfs::{Vfs, VfsFile};
+use super::vfs::{Room, Vfs, VfsFile};
 
 /// Writes are torn at multiples of this, and sometimes within.
 const SECTOR: usize = 512;
@@ -214,6 +214,12 @@ impl Vfs for FaultyFolder {
         let mut disk = lock(&self.disk);
         disk.operate()?;
         disk.names.remove(name).map(drop).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        let disk = lock(&self.disk);
+        let total = disk.room.unwrap_or(u64::MAX);
+        Ok(Room { free: total.saturating_sub(disk.used()), total })
     }
 
     fn sync(&self) -> io::Result<()> {

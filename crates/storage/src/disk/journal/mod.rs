@@ -22,6 +22,8 @@ pub(crate) mod vfs;
 #[cfg(test)]
 mod faulty;
 #[cfg(test)]
+mod group;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -45,31 +47,33 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 /// Bytes that gather in memory before `append` writes them itself, in case nobody syncs.
 const GATHERED_BYTES_MAX: usize = 1 << 20;
 
-/// Room at the end of the last journal file that a full disk leaves to the node's own records and to deletions.
-const RESERVE_BYTES: u64 = 64 << 10;
+/// Room at the end of the last journal file that a disk without any other leaves to the node's own records.
+const LAST_BYTES: u64 = 32 << 10;
+
+/// The share of a small device that is kept free.
+const RESERVE_SHARE: u64 = 16;
 
 /// Number of a batch over the whole life of a data directory, from 1.
 pub(crate) type Lsn = u64;
 
-/// Who may use how much of the last journal file when the disk is full.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Need {
-    /// Whatever grows: it leaves the whole reserve.
-    Growth,
-    /// Deletions only, which make room: they leave half of the reserve.
-    Deletion,
-    /// The node's own records, without which it would have to stop: all of the reserve is theirs.
-    Own,
+/// Bounds of a journal, in bytes.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Sizes {
+    /// The size that files grow to.
+    pub(crate) segment: u64,
+    /// The disk counts as full while less than this is free on it, or than a sixteenth of it if that is less.
+    pub(crate) reserve: u64,
 }
 
-impl Need {
-    const fn leaves(self) -> u64 {
-        match self {
-            Need::Growth => RESERVE_BYTES,
-            Need::Deletion => RESERVE_BYTES / 2,
-            Need::Own => 0,
-        }
-    }
+/// What a batch may take when the disk is full.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// Nothing: it would grow.
+    Growth,
+    /// What is there, but for the very last: it deletes, which makes room.
+    Deletion,
+    /// Everything: it is the node's own, which would have to stop without it.
+    Own,
 }
 
 /// A batch that was appended.
@@ -84,8 +88,7 @@ pub(crate) struct Journal {
     folder: Arc<dyn Vfs>,
     /// The folder's name, for people.
     path: PathBuf,
-    /// The size that files grow to.
-    segment_bytes: u64,
+    sizes: Sizes,
     state: Mutex<State>,
     /// Told when a file was prepared or could not be.
     prepared: Condvar,
@@ -109,7 +112,7 @@ struct State {
     /// The buffer of the last write, to be filled again.
     buffer: Vec<u8>,
     spare: Spare,
-    /// Why the last attempt to prepare a file failed for want of room; gone when one succeeds.
+    /// Set while the disk counts as full, or no file could be prepared for want of room.
     full: Option<StorageError>,
     /// Files that no segment needs any more.
     free: Vec<SegmentFile>,
@@ -140,8 +143,7 @@ impl Journal {
         created.map_err(|error| StorageError::io("create the journal", path, &error))
     }
 
-    /// Adds a batch. `Full` harms nothing: the next one may find room. On a full disk `need` says how much of what is
-    /// left it may take.
+    /// Adds a batch. `Full` harms nothing: the next one may find room.
     ///
     /// Called by one thread at a time.
     pub(crate) fn append(&self, payload: &[u8], need: Need) -> Result<Appended, StorageError> {
@@ -150,10 +152,15 @@ impl Journal {
         let bytes = Frame::bytes(payload.len()) as u64;
         let mut state = lock(&self.state);
         let mut began_segment = false;
-        if let Some(full) = &state.full
-            && !state.has_room(bytes + need.leaves())
-        {
-            return Err(full.clone());
+        if let Some(full) = &state.full {
+            let refused = match need {
+                Need::Growth => true,
+                Need::Deletion => !matches!(state.spare, Spare::Ready(_)) && !state.has_room(bytes + LAST_BYTES),
+                Need::Own => false,
+            };
+            if refused {
+                return Err(full.clone());
+            }
         }
         while !state.has_room(bytes) {
             began_segment = true;
@@ -213,7 +220,7 @@ impl Journal {
             let persisted = mark.persist(flushed, synced);
             persisted.map_err(|error| self.failed("write the journal's mark", &error))?;
         }
-        for name in lock(&self.state).release(flushed, self.segment_bytes) {
+        for name in lock(&self.state).release(flushed, self.sizes.segment) {
             let removed = self.folder.remove(&name);
             removed.map_err(|error| self.failed("remove a journal file", &error))?;
         }

@@ -24,7 +24,7 @@ use super::frame::{Frame, HEAD_BYTES, Head};
 use super::mark::{MARK, Mark};
 use super::spare::{self, SegmentFile, Spare};
 use super::vfs::{Vfs, VfsFile};
-use super::{Journal, Lsn, Segment, State};
+use super::{Journal, Lsn, Segment, Sizes, State};
 use crate::error::StorageError;
 
 /// Takes each batch in its order.
@@ -53,7 +53,7 @@ impl Journal {
     pub(crate) fn open(
         folder: Arc<dyn Vfs>,
         path: &Path,
-        (segment_bytes, in_tables): (u64, Lsn),
+        (sizes, in_tables): (Sizes, Lsn),
         poison: Arc<Poison>,
         replay: &mut Replay<'_>,
     ) -> Result<Journal, StorageError> {
@@ -71,14 +71,14 @@ impl Journal {
         if progress.synced > kept {
             return Err(StorageError::WritesLost { path: path.to_owned(), kept, synced: progress.synced });
         }
-        let state = state(found, kept, segment_bytes);
+        let state = state(found, kept, sizes.segment);
         for name in state.1 {
             folder.remove(&name).map_err(failed)?;
         }
         Ok(Journal {
             folder,
             path: path.to_owned(),
-            segment_bytes,
+            sizes,
             state: Mutex::new(state.0),
             prepared: Condvar::new(),
             unsynced: Mutex::default(),

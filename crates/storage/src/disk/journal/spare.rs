@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::guard::{lock, wait};
 use super::vfs::VfsFile;
-use super::{HEAD_BYTES, Journal, nonce};
+use super::{HEAD_BYTES, Journal, RESERVE_SHARE, nonce};
 use crate::error::StorageError;
 
 /// The first file of a new journal is small, each further one twice as large up to the full size.
@@ -40,29 +40,55 @@ pub(super) enum Spare {
 }
 
 impl Journal {
-    /// Prepares the file for the next segment, unless that is done or under way.
+    /// Looks for room on the disk, and prepares the file for the next segment unless that is done or under way. `Full`
+    /// if there is not enough room; a file may be prepared all the same, for those who may still write.
     pub(crate) fn prepare(&self) -> Result<(), StorageError> {
-        let (reused, name, bytes) = {
-            let mut state = lock(&self.state);
-            if !matches!(state.spare, Spare::Wanted | Spare::Failed(_)) {
-                return Ok(());
+        let low = self.lack_of_room();
+        let prepared = match self.begin_preparing(&low) {
+            None => Ok(()),
+            Some((Some(reused), ..)) => self.end_preparing(Ok(reused), &low),
+            Some((None, name, bytes)) => {
+                let made = self.make_file(name, bytes);
+                self.end_preparing(made.map_err(|error| self.failed("prepare a journal file", &error)), &low)
             }
-            state.spare = Spare::Preparing;
-            let first = first_bytes(self.segment_bytes);
-            let wanted = state.active.as_ref().map_or(first, |(segment, _)| segment.file.bytes * 2);
-            let reused = state.free.pop();
-            if reused.is_none() {
-                state.next_name += 1;
-            }
-            (reused, format!("{}.log", state.next_name), wanted.clamp(first, self.segment_bytes))
         };
-        let prepared = match reused {
-            Some(file) => Ok(file),
-            None => self.make_file(name, bytes).map_err(|error| self.failed("prepare a journal file", &error)),
-        };
+        prepared.and(low.map_or(Ok(()), Err))
+    }
+
+    /// Why the disk counts as full, if it does.
+    fn lack_of_room(&self) -> Option<StorageError> {
+        // A device that does not tell is met when it is full.
+        let room = self.folder.room().ok()?;
+        let reserve = self.sizes.reserve.min(room.total / RESERVE_SHARE);
+        (room.free < reserve).then(|| StorageError::Full { path: self.path.clone() })
+    }
+
+    /// A file to use again, or the name and the size of one to make; `None` if nothing is to be done.
+    fn begin_preparing(&self, low: &Option<StorageError>) -> Option<(Option<SegmentFile>, String, u64)> {
+        let mut state = lock(&self.state);
+        if !matches!(state.spare, Spare::Wanted | Spare::Failed(_)) {
+            state.full.clone_from(low);
+            return None;
+        }
+        state.spare = Spare::Preparing;
+        let first = first_bytes(self.sizes.segment);
+        let wanted = state.active.as_ref().map_or(first, |(segment, _)| segment.file.bytes * 2);
+        let reused = state.free.pop();
+        if reused.is_none() {
+            state.next_name += 1;
+        }
+        Some((reused, format!("{}.log", state.next_name), wanted.clamp(first, self.sizes.segment)))
+    }
+
+    fn end_preparing(
+        &self,
+        prepared: Result<SegmentFile, StorageError>,
+        low: &Option<StorageError>,
+    ) -> Result<(), StorageError> {
         let mut state = lock(&self.state);
         let outcome = prepared.as_ref().map_or_else(|error| Err(error.clone()), |_| Ok(()));
-        state.full = outcome.clone().err().filter(|error| matches!(error, StorageError::Full { .. }));
+        let no_file = outcome.clone().err().filter(|error| matches!(error, StorageError::Full { .. }));
+        state.full = no_file.or_else(|| low.clone());
         state.spare = prepared.map_or_else(Spare::Failed, Spare::Ready);
         self.prepared.notify_all();
         outcome
@@ -99,7 +125,11 @@ impl Journal {
                 }
                 Spare::Wanted => {
                     drop(state);
-                    self.prepare()?;
+                    match self.prepare() {
+                        // There may be a file all the same; if not, that is found above.
+                        Ok(()) | Err(StorageError::Full { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }

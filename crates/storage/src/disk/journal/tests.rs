@@ -9,10 +9,12 @@ use stdx::Prng;
 use super::super::guard::Poison;
 use super::faulty::FaultyFolder;
 use super::mark::MARK;
-use super::{Journal, Lsn, Need};
+use super::vfs::Vfs;
+use super::{Journal, Lsn, Need, Sizes};
 use crate::error::StorageError;
 
 const SEGMENT_BYTES: u64 = 64 << 10;
+const SIZES: Sizes = Sizes { segment: SEGMENT_BYTES, reserve: 512 << 10 };
 
 /// A journal, and what it should hold.
 struct World {
@@ -141,7 +143,7 @@ fn open(folder: &FaultyFolder, found: &mut Vec<(Lsn, Vec<u8>)>) -> Result<Journa
         Ok(())
     };
     let poison = Arc::<Poison>::default();
-    Journal::open(Arc::new(folder.clone()), Path::new("journal"), (SEGMENT_BYTES, 0), poison, &mut replay)
+    Journal::open(Arc::new(folder.clone()), Path::new("journal"), (SIZES, 0), poison, &mut replay)
 }
 
 #[test]
@@ -265,6 +267,33 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     }
 }
 
+/// What grows leaves room for what makes room and for the node's own records.
+#[test]
+fn what_grows_is_refused_before_the_disk_is_full() {
+    let mut world = World::opened();
+    world.append(100).unwrap();
+    let room = |world: &World, free| world.folder.set_room(Some(world.folder.used() + free));
+    let full = |done: Result<_, StorageError>| matches!(done, Err(StorageError::Full { .. }));
+    // A sixteenth of ten megabytes is more than the reserve.
+    room(&world, 10 << 20);
+    world.journal().prepare().unwrap();
+    world.append(100).unwrap();
+    let ballast = world.folder.create("ballast").unwrap();
+    ballast.write_at(&vec![0; (10 << 20) - (500 << 10)], 0).unwrap();
+    assert!(full(world.journal().prepare()));
+    assert!(full(world.journal().append(b"growth", Need::Growth).map(drop)));
+    for _ in 0..100 {
+        world.append(2_000).unwrap();
+        // As a worker does.
+        let _ = world.journal().prepare();
+    }
+    let deleted = world.journal().append(b"a deletion", Need::Deletion).unwrap();
+    assert_eq!(world.journal().sync(), Ok(deleted.lsn));
+    ballast.truncate(0).unwrap();
+    world.journal().prepare().unwrap();
+    assert!(world.journal().append(b"growth", Need::Growth).is_ok());
+}
+
 /// A journal of several segments that was written with a sync after every third batch.
 fn several_segments() -> World {
     let mut world = World::opened();
@@ -281,7 +310,6 @@ fn several_segments() -> World {
 }
 
 fn logs(folder: &FaultyFolder) -> Vec<String> {
-    use super::vfs::Vfs;
     folder.list().unwrap().into_iter().filter(|name| name != MARK).collect()
 }
 

@@ -25,6 +25,16 @@ pub(crate) trait Vfs: Send + Sync {
 
     /// Makes durable which names exist.
     fn sync(&self) -> io::Result<()>;
+
+    /// The room on the device.
+    fn room(&self) -> io::Result<Room>;
+}
+
+/// Bytes of a device that this process may use.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) free: u64,
+    pub(crate) total: u64,
 }
 
 /// One open file.
@@ -82,6 +92,12 @@ impl Vfs for SystemFolder {
 
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        let device = rustix::fs::statvfs(&self.path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(device.f_frsize);
+        Ok(Room { free: bytes(device.f_bavail), total: bytes(device.f_blocks) })
     }
 }
 
