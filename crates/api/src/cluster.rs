@@ -16,7 +16,7 @@ use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use liveness::Condition;
-use proto::{Admin, Digest, Epoch, MemberStatus, Plan, Request, Status};
+use proto::{Admin, Digest, Epoch, HintsWaiting, MemberStatus, Plan, Request, Status};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -39,12 +39,22 @@ fn status_json(status: &Status) -> Value {
         "buckets": status.buckets.iter().map(buckets::bucket_json).collect::<Vec<_>>(),
         "voters": status.voters.iter().map(|voter| node_name::of(status, *voter)).collect::<Vec<_>>(),
         "moving": status.moving,
-        "hints": status.hints,
+        "hints": status.hints.iter().map(|hints| hints_json(hints, status)).collect::<Vec<_>>(),
         "steps": status.steps,
         "bytesLeft": status.left.0,
         "secondsLeft": status.left.1,
         "blocked": status.blocked,
         "leaving": status.leaving,
+    })
+}
+
+fn hints_json(hints: &HintsWaiting, status: &Status) -> Value {
+    json!({
+        "nodeId": hints.node.to_string(),
+        "name": node_name::of(status, hints.node),
+        "waiting": hints.waiting,
+        "more": hints.more,
+        "full": hints.full,
     })
 }
 

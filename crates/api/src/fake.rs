@@ -93,7 +93,7 @@ pub(crate) fn status(names: &[&str]) -> Status {
         buckets: vec![Bucket::default_bucket(3)],
         voters: vec![NodeId(1)],
         moving: 0,
-        hints: 0,
+        hints: Vec::new(),
         steps: Vec::new(),
         left: (0, 0),
         blocked: Vec::new(),

@@ -37,6 +37,8 @@ pub struct Config {
     pub stream_page_bytes: usize,
     /// Bytes of records that streams of this node may push in a second. While clients wait, it is less.
     pub move_bytes_per_second: u64,
+    /// Hints kept for one node; more are left to anti-entropy.
+    pub hints_max: u64,
     /// Hints replayed to one node at once.
     pub hints_in_flight: u32,
     /// How far ahead of our own wall clock a peer's stamp may be before we do not follow it.
@@ -64,6 +66,7 @@ impl Default for Config {
             streams_max: 32,
             stream_page_bytes: 256 << 10,
             move_bytes_per_second: 64 << 20,
+            hints_max: 1_000_000,
             hints_in_flight: 64,
             clock_ahead_max: Span::secs(60),
             liveness: liveness::Config::default(),

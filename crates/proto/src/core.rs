@@ -32,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) node: NodeId,
     pub(crate) prng: Prng,
     pub(crate) history: History,
+    /// Nodes for which no more hints are kept.
+    pub(crate) hints_full: BTreeSet<NodeId>,
     pub(crate) detector: Detector<NodeId>,
     /// How fast those answer to whom requests are handed.
     pub(crate) routes: Routes,
@@ -72,6 +74,7 @@ impl Core {
             node,
             prng: Prng::keyed(seed, "machine", &[]),
             history,
+            hints_full: BTreeSet::new(),
             detector,
             routes: Routes::default(),
             progress: BTreeMap::new(),

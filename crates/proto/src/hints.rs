@@ -2,7 +2,8 @@
 //!
 //! Invariant: a hint is dropped only after its record is durable at its target, or, if the target no longer holds the
 //! key or is about to give it up, at every node that does or will. Replay is the same write as any other and is bounded
-//! by `hints_in_flight` per target.
+//! by `hints_in_flight` per target. No more than `hints_max` are kept for a node in one life of this one: hints make
+//! repair quick, anti-entropy makes it certain.
 
 use crate::coordinator::{Asker, Inner, Operations, Writing};
 use crate::core::Core;
@@ -10,6 +11,7 @@ use crate::ids::HintId;
 use crate::input::Note;
 use crate::item::Slot;
 use crate::quorum::Need;
+use crate::request::HintsWaiting;
 use crate::store::{Hint, Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,10 @@ struct Target {
     kept_meanwhile: bool,
     /// Not before this.
     not_before: Mono,
+    /// Kept since this node started and not delivered yet; those from before may be among the delivered.
+    waiting: u64,
+    /// Some may be from before.
+    more: bool,
 }
 
 /// Nodes for which hints are kept here.
@@ -42,7 +48,8 @@ pub(crate) struct Hints {
 impl Hints {
     /// With the nodes for which hints were found on disk.
     pub(crate) fn new(targets: impl IntoIterator<Item = NodeId>) -> Hints {
-        Hints { targets: targets.into_iter().map(|node| (node, Target::default())).collect() }
+        let found = || Target { more: true, ..Target::default() };
+        Hints { targets: targets.into_iter().map(|node| (node, found())).collect() }
     }
 
     /// Hints being replayed.
@@ -51,20 +58,31 @@ impl Hints {
     }
 
     /// A hint for `target` is on disk.
-    pub(crate) fn kept(&mut self, core: &Core, target: NodeId) {
+    pub(crate) fn kept(&mut self, core: &mut Core, target: NodeId) {
         // Whoever is new here was just found to be unreachable.
         let new = || Target { not_before: core.now.mono + RETRY_AFTER, ..Target::default() };
-        self.targets.entry(target).or_insert_with(new).kept_meanwhile = true;
+        let state = self.targets.entry(target).or_insert_with(new);
+        state.kept_meanwhile = true;
+        state.waiting += 1;
+        if state.waiting >= core.config.hints_max {
+            core.hints_full.insert(target);
+        }
+    }
+
+    /// What waits for whom.
+    pub(crate) fn waiting(&self, core: &Core) -> Vec<HintsWaiting> {
+        let of = |(node, target): (&NodeId, &Target)| HintsWaiting {
+            node: *node,
+            waiting: target.waiting,
+            more: target.more,
+            full: core.hints_full.contains(node),
+        };
+        self.targets.iter().map(of).collect()
     }
 
     /// True if no hint is kept for anybody.
     pub(crate) fn is_empty(&self) -> bool {
         self.targets.is_empty()
-    }
-
-    /// Nodes for which hints are kept.
-    pub(crate) fn targets(&self) -> usize {
-        self.targets.len()
     }
 
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
@@ -106,6 +124,7 @@ impl Hints {
         if hints.is_empty() {
             if !state.kept_meanwhile {
                 self.targets.remove(&target);
+                core.hints_full.remove(&target);
             }
             return;
         }
@@ -132,6 +151,10 @@ impl Hints {
         if state.in_flight.is_empty() {
             let ids = std::mem::take(&mut state.delivered);
             if !ids.is_empty() {
+                state.waiting = state.waiting.saturating_sub(ids.len() as u64);
+                if state.waiting < core.config.hints_max {
+                    core.hints_full.remove(&target);
+                }
                 core.note(Note::HintsDelivered(target, ids.len() as u32));
                 core.store(Purpose::Forget, StoreOp::DropHints { target, ids });
             }
@@ -173,7 +196,8 @@ mod tests {
     use crate::event::Genesis;
     use crate::history::History;
     use crate::machine::Machine;
-    use crate::request::Join;
+    use crate::ids::HintId;
+    use crate::request::{HintsWaiting, Join};
     use crate::store::StoreOutcome;
     use ring::{Grid, NodeId};
     use stdx::Now;
@@ -201,11 +225,26 @@ mod tests {
         let (mut core, mut ops, gone) = (core(), Operations::default(), NodeId(9));
         let mut hints = Hints::new([gone]);
         hints.on_time(&mut core);
-        hints.kept(&core, gone);
+        hints.kept(&mut core, gone);
         hints.on_page(&mut ops, &mut core, gone, StoreOutcome::Hints(Vec::new()));
-        assert_eq!(hints.targets(), 1, "the page was read before the hint was there");
+        assert_eq!(hints.waiting(&core).len(), 1, "the page was read before the hint was there");
         hints.on_time(&mut core);
         hints.on_page(&mut ops, &mut core, gone, StoreOutcome::Hints(Vec::new()));
         assert!(hints.is_empty());
+    }
+
+    #[test]
+    fn no_more_hints_than_the_bound_are_kept_for_a_node_until_some_are_delivered() {
+        let (mut core, gone) = (core(), NodeId(9));
+        core.config.hints_max = 2;
+        let mut hints = Hints::new([]);
+        hints.kept(&mut core, gone);
+        assert!(!core.hints_full.contains(&gone));
+        hints.kept(&mut core, gone);
+        let full = HintsWaiting { node: gone, waiting: 2, more: false, full: true };
+        assert_eq!(hints.waiting(&core), [full]);
+        hints.targets.get_mut(&gone).unwrap().in_flight.insert(HintId(1));
+        hints.on_replayed(&mut core, gone, HintId(1), true);
+        assert_eq!(hints.waiting(&core), [HintsWaiting { waiting: 1, full: false, ..full }]);
     }
 }

@@ -120,6 +120,8 @@ pub enum Note {
     ReadRepair(u32),
     /// A hint was stored for a node.
     HintKept(NodeId),
+    /// No hint was stored for a node, for too many wait for it; anti-entropy brings it what it missed.
+    HintLeft(NodeId),
     /// Hints reached their node.
     HintsDelivered(NodeId, u32),
     /// Anti-entropy found trees that differ from a peer's, twice.

@@ -79,6 +79,9 @@ pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hi
         // Without one the hint could get the name of an earlier life's.
         return core.send(from, Message::Replicated { op, ack: Ack::Failed });
     }
+    if core.hints_full.contains(&hint.target) {
+        return core.send(from, Message::Replicated { op, ack: Ack::Full });
+    }
     hint.id = core.next_hint();
     let target = hint.target;
     core.store(Purpose::KeptFor { to: from, op, target }, StoreOp::PutHint(hint));

@@ -428,8 +428,8 @@ pub struct Status {
     pub voters: Vec<NodeId>,
     /// Streams still to send from this node: partitions.
     pub moving: u32,
-    /// Hints kept here for others.
-    pub hints: u64,
+    /// Hints kept here, by the node they are for.
+    pub hints: Vec<HintsWaiting>,
     /// How far the changes under way are, oldest first, in words; empty if there are none.
     pub steps: Vec<String>,
     /// Bytes still to send from here, estimated, and the seconds that takes at least.
@@ -438,6 +438,19 @@ pub struct Status {
     pub blocked: Vec<String>,
     /// This node is about to end because it has left.
     pub leaving: bool,
+}
+
+/// Hints that one node keeps for another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HintsWaiting {
+    /// The node they are for.
+    pub node: NodeId,
+    /// How many were kept since the keeper started and are not delivered yet.
+    pub waiting: u64,
+    /// There may be more, from before that.
+    pub more: bool,
+    /// No more are taken; anti-entropy brings what is missing.
+    pub full: bool,
 }
 
 /// How equal the replicas are of what a node holds.

@@ -291,7 +291,7 @@ impl Machine {
             buckets: view.buckets.values().cloned().collect(),
             voters: view.voters(),
             moving: moving as u32,
-            hints: self.hints.targets() as u64,
+            hints: self.hints.waiting(core),
             steps: steps(core),
             left: (left, estimated_seconds(core, left, 1)),
             blocked: blocked(core, &self.streams),

@@ -43,6 +43,8 @@ pub struct Counters {
     pub read_repairs: Counter,
     /// Hints kept for other nodes.
     pub hints_kept: Counter,
+    /// Hints not kept because too many waited.
+    pub hints_left: Counter,
     /// Hints that reached their node.
     pub hints_delivered: Counter,
     /// Bytes that peers sent.
@@ -71,7 +73,7 @@ impl Counters {
     }
 
     /// Every number with its name, in a fixed order.
-    pub fn all(&self) -> [(&'static str, u64); 16] {
+    pub fn all(&self) -> [(&'static str, u64); 17] {
         [
             ("gets", self.gets.get()),
             ("puts", self.puts.get()),
@@ -82,6 +84,7 @@ impl Counters {
             ("quorum_failures", self.quorum_failures.get()),
             ("read_repairs", self.read_repairs.get()),
             ("hints_kept", self.hints_kept.get()),
+            ("hints_left", self.hints_left.get()),
             ("hints_delivered", self.hints_delivered.get()),
             ("peer_bytes_in", self.peer_bytes_in.get()),
             ("peer_bytes_out", self.peer_bytes_out.get()),

@@ -35,6 +35,10 @@ pub(crate) fn record(note: &Note, counters: &Counters) {
             counters.hints_kept.add(1);
             debug!(%node, "kept a write for a node that does not answer");
         }
+        Note::HintLeft(node) => {
+            counters.hints_left.add(1);
+            debug!(%node, "too many writes wait for a node; one more is left to anti-entropy");
+        }
         Note::HintsDelivered(node, count) => {
             counters.hints_delivered.add(u64::from(*count));
             info!(%node, "delivered {count} kept writes");

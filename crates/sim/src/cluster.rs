@@ -90,7 +90,7 @@ impl World {
                 if history.oldest().epoch < history.epoch() {
                     hit("ring.start_while_it_changes");
                 }
-                if node.machine().status().hints > 0 {
+                if !node.machine().status().hints.is_empty() {
                     hit("crash.with_hints");
                 }
                 this.begin_life(node, clock);

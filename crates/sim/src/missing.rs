@@ -34,7 +34,7 @@ impl World {
         count(sizes.operations as u64, "operations under way");
         count(u64::from(status.moving), "partitions to hand over");
         count(sizes.streams as u64, "streams being sent");
-        count(status.hints, "nodes to give hints to");
+        count(status.hints.len() as u64, "nodes to give hints to");
         count(sizes.hints as u64, "hints being replayed");
         let mut missing: Vec<String> = status.blocked.iter().map(|why| format!("to {}, {why}", host.id)).collect();
         if status.stable < status.epoch {

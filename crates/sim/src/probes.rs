@@ -28,6 +28,7 @@ pub const PROBES: &[&str] = &[
     "read_spread_before_answer",
     // Hints.
     "hint.kept",
+    "hint.left_to_anti_entropy",
     "hint.delivered",
     "hint.delivered_many",
     // What clients hear.
@@ -165,6 +166,7 @@ pub(crate) fn see_note(note: &Note) {
         Note::Condition { condition: Condition::Up, .. } => hit("liveness.up_again"),
         Note::Stable(_) => hit("ring.an_old_view_went_out_of_use"),
         Note::HintKept(_) => hit("hint.kept"),
+        Note::HintLeft(_) => hit("hint.left_to_anti_entropy"),
         Note::HintsDelivered(_, count) => hit(if *count > 1 { "hint.delivered_many" } else { "hint.delivered" }),
         Note::QuorumUnmet => hit("coordinator.quorum_unmet"),
         Note::ClockAhead(_) => hit("clock.peer_was_ahead"),

@@ -125,12 +125,15 @@ fn member(member: &Value) -> Vec<String> {
     ]
 }
 
+fn hints_for(hints: &Value) -> String {
+    let least = if hints["more"] == true { "at least " } else { "" };
+    let full = if hints["full"] == true { "; no more are taken, anti-entropy will bring the rest" } else { "" };
+    format!("{least}{} writes are kept here for {}{full}\n", text(hints, "waiting"), text(hints, "name"))
+}
+
 fn movement(cluster: &Value) -> String {
     let number = |name: &str| cluster[name].as_u64().unwrap_or(0);
-    let hints = match number("hints") {
-        0 => String::new(),
-        hints => format!("{hints} hints are kept here for other nodes\n"),
-    };
+    let hints: String = elements(cluster, "hints").iter().map(hints_for).collect();
     let moving = match (number("moving"), number("epoch") == number("stable")) {
         (0, true) => "no data is moving\n".to_owned(),
         (0, false) => "data is moving; this node has sent its part\n".to_owned(),
@@ -229,12 +232,13 @@ mod tests {
     #[test]
     fn a_status_lists_members_and_what_blocks() {
         let text = status(&json!({
-            "cluster": "c", "epoch": 4, "stable": 3, "partitions": 4096, "moving": 7, "hints": 0,
+            "cluster": "c", "epoch": 4, "stable": 3, "partitions": 4096, "moving": 7, "hints": [{ "name": "Bo", "waiting": 3, "more": true, "full": false }],
             "voters": ["Ted"], "blocked": ["Ana does not answer"],
             "members": [{ "name": "Ted", "self": true, "state": "active", "condition": "up", "seed": true, "tokens": 16,
                 "copies": 4096, "zone": null, "uri": "http://127.0.0.1:8080" }],
         }));
         assert!(text.contains("Ted *  active  up         yes       16    4096        http://127.0.0.1:8080"), "{text}");
+        assert!(text.contains("at least 3 writes are kept here for Bo\n"), "{text}");
         assert!(text.contains("7 partitions are still to be sent") && text.contains("blocked: Ana"), "{text}");
     }
 

@@ -75,6 +75,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("requests-max", "COUNT", "4096", "Requests coordinated at once; more are refused as overload"),
     one("connections-max", "COUNT", "1024", "Connections of clients served at once"),
     one("siblings-max", "COUNT", "100", "Versions of an item that may stand side by side"),
+    one("hints-max", "COUNT", "1000000", "Writes kept for one node that does not answer; anti-entropy brings the rest"),
     one("gossip-every", "TIME", "1s", "Time between two exchanges of the history with another node"),
     one("compare-every", "TIME", "1s", "Time between two comparisons of data with another node; 0 switches them off"),
     one(

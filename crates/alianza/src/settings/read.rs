@@ -106,6 +106,7 @@ fn node(from: &Reader<'_>) -> Result<server::proto::Config, Failure> {
         request_time: from.span("request-time")?,
         requests_max: from.number("requests-max", 1..=10_000_000)?,
         siblings_max: from.number("siblings-max", 1..=100_000)?,
+        hints_max: from.number("hints-max", 1..=1_000_000_000)?,
         value_bytes_max: from.size("value-max")? as usize,
         key_bytes_max: from.size("key-max")? as usize,
         gossip_every: from.span("gossip-every")?,

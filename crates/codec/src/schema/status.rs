@@ -6,7 +6,7 @@ use super::node::{WireId, WireMember, ids, wire_ids};
 use super::{all, list, need};
 use crate::error::DecodeError;
 use liveness::Condition;
-use proto::{Epoch, MemberStatus, Status};
+use proto::{Epoch, HintsWaiting, MemberStatus, Status};
 use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -31,8 +31,8 @@ pub(crate) struct WireStatus {
     voters: Vec<WireId>,
     #[prost(uint32, tag = "10")]
     moving: u32,
-    #[prost(uint64, tag = "11")]
-    hints: u64,
+    #[prost(message, repeated, tag = "11")]
+    hints: Vec<WireHintsWaiting>,
     #[prost(string, repeated, tag = "12")]
     blocked: Vec<String>,
     #[prost(bool, tag = "13")]
@@ -43,6 +43,32 @@ pub(crate) struct WireStatus {
     bytes_left: u64,
     #[prost(uint64, tag = "16")]
     seconds_left: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireHintsWaiting {
+    #[prost(message, required, tag = "1")]
+    node: WireId,
+    #[prost(uint64, tag = "2")]
+    waiting: u64,
+    #[prost(bool, tag = "3")]
+    more: bool,
+    #[prost(bool, tag = "4")]
+    full: bool,
+}
+
+impl From<&HintsWaiting> for WireHintsWaiting {
+    fn from(hints: &HintsWaiting) -> WireHintsWaiting {
+        let HintsWaiting { node, waiting, more, full } = *hints;
+        WireHintsWaiting { node: WireId::from(&node), waiting, more, full }
+    }
+}
+
+impl From<WireHintsWaiting> for HintsWaiting {
+    fn from(wire: WireHintsWaiting) -> HintsWaiting {
+        let WireHintsWaiting { node, waiting, more, full } = wire;
+        HintsWaiting { node: node.into(), waiting, more, full }
+    }
 }
 
 impl From<&Status> for WireStatus {
@@ -58,7 +84,7 @@ impl From<&Status> for WireStatus {
             buckets: list(&status.buckets),
             voters: wire_ids(&status.voters),
             moving: status.moving,
-            hints: status.hints,
+            hints: list(&status.hints),
             blocked: status.blocked.clone(),
             leaving: status.leaving,
             steps: status.steps.clone(),
@@ -83,7 +109,7 @@ impl TryFrom<WireStatus> for Status {
             buckets: all(wire.buckets)?,
             voters: ids(wire.voters),
             moving: wire.moving,
-            hints: wire.hints,
+            hints: wire.hints.into_iter().map(HintsWaiting::from).collect(),
             steps: wire.steps,
             left: (wire.bytes_left, wire.seconds_left),
             blocked: wire.blocked,

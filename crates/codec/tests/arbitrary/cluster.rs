@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Change, Event, Genesis, MemberStatus, Restored, Status};
+use proto::{Change, Event, Genesis, HintsWaiting, MemberStatus, Restored, Status};
 use stdx::Wall;
 
 fn restored() -> BoxedStrategy<Restored> {
@@ -96,11 +96,16 @@ fn member_status() -> BoxedStrategy<MemberStatus> {
         .boxed()
 }
 
+fn hints_waiting() -> impl Strategy<Value = HintsWaiting> {
+    (node(), any::<u64>(), any::<[bool; 2]>())
+        .prop_map(|(node, waiting, [more, full])| HintsWaiting { node, waiting, more, full })
+}
+
 pub(crate) fn status() -> BoxedStrategy<Status> {
     let names = (node(), any::<u128>(), any::<u32>(), vec(node(), 0..3));
     let epochs = (epoch(), epoch(), epoch());
     let lists = (vec(member_status(), 0..3), vec(bucket(), 0..3), vec(text(), 0..3), vec(text(), 0..3));
-    let state = (any::<u32>(), any::<u64>(), any::<bool>(), any::<(u64, u64)>());
+    let state = (any::<u32>(), vec(hints_waiting(), 0..3), any::<bool>(), any::<(u64, u64)>());
     (names, epochs, lists, state)
         .prop_map(|(names, epochs, lists, state)| Status {
             node: names.0,

@@ -251,6 +251,13 @@ impl Writing {
             return;
         }
         self.hinted.push(target);
+        if core.hints_full.contains(&target) {
+            core.note(Note::HintLeft(target));
+            if self.any && !self.answered {
+                self.ask_others_to_keep(core, id, target);
+            }
+            return;
+        }
         let Slot { bucket, key, .. } = self.slot.clone();
         let hint = Hint { id: core.next_hint(), target, bucket, key, record };
         core.store(Purpose::LocalHint(id, target), StoreOp::PutHint(hint));

@@ -41,7 +41,7 @@ pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
                 status.stable,
                 status.reading,
                 status.moving,
-                status.hints,
+                status.hints.len(),
                 if status.blocked.is_empty() { "" } else { "; " },
                 status.blocked.join("; ")
             ));

@@ -95,6 +95,12 @@ pub(crate) const KNOBS: &[Knob] = &[
         draw: Some((200, 4_000, HALF)),
     },
     Knob {
+        name: "hints_max",
+        get: |config| config.hints_max,
+        set: |config, value| config.hints_max = value,
+        draw: Some((1, 30, EIGHTH)),
+    },
+    Knob {
         name: "hints_in_flight",
         get: |config| u64::from(config.hints_in_flight),
         set: |config, value| config.hints_in_flight = value as u32,
