@@ -195,8 +195,8 @@ mod tests {
     use crate::core::Core;
     use crate::event::Genesis;
     use crate::history::History;
-    use crate::machine::Machine;
     use crate::ids::HintId;
+    use crate::machine::Machine;
     use crate::request::{HintsWaiting, Join};
     use crate::store::StoreOutcome;
     use ring::{Grid, NodeId};

@@ -51,8 +51,8 @@ pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer
 pub use paxos::register::ChangeId;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Page, Plan, Put, Records, Refusal, RepairStatus,
-    Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
+    Admin, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Page, Plan, Put, Records, Refusal,
+    RepairStatus, Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
 };
 pub use sizes::Sizes;
 pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

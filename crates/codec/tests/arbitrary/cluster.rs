@@ -97,8 +97,12 @@ fn member_status() -> BoxedStrategy<MemberStatus> {
 }
 
 fn hints_waiting() -> impl Strategy<Value = HintsWaiting> {
-    (node(), any::<u64>(), any::<[bool; 2]>())
-        .prop_map(|(node, waiting, [more, full])| HintsWaiting { node, waiting, more, full })
+    (node(), any::<u64>(), any::<[bool; 2]>()).prop_map(|(node, waiting, [more, full])| HintsWaiting {
+        node,
+        waiting,
+        more,
+        full,
+    })
 }
 
 pub(crate) fn status() -> BoxedStrategy<Status> {
