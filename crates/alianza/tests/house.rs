@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "stdx", "backup", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim",
-    "alianza", "faults",
+    "alianza", "faults", "explore",
 ];
 
 /// What each crate may use of ours. Tests of a crate may use more.
@@ -29,6 +29,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("api", with(&["server", "backup"])),
         ("sim", with(&[])),
         ("alianza", with(&["server", "api", "backup"])),
+        ("explore", only(&["proto", "ring", "stdx"])),
         ("faults", only(&["stdx", "codec", "sim"])),
     ]
     .into()
