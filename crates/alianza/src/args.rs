@@ -171,6 +171,14 @@ pub(crate) struct Condition {
     pub(crate) name: ChangeName,
 }
 
+impl Condition {
+    /// Nothing has to hold, and the change has no name.
+    pub(crate) fn is_none(&self) -> bool {
+        let Condition { if_absent, if_version, if_value, name } = self;
+        !if_absent && if_version.is_none() && if_value.is_none() && name.id.is_none() && name.again.is_none()
+    }
+}
+
 /// What both kinds of writes take.
 #[derive(ClapArgs, Clone, Debug)]
 pub(crate) struct Writing {

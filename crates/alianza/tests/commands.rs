@@ -52,6 +52,9 @@ fn siblings_are_a_conflict_for_the_command_line() {
     let context = json["context"].as_str().expect("it has a context");
     assert_eq!(ask(&["put", "k", "both", "--bucket", "carts", "--context", context, "--url", &url]).0, 0);
     assert_eq!(ask(&["get", "k", "--bucket", "carts", "--url", &url]), (0, "both".to_owned()));
+    assert_eq!(ask(&["put", "k", "more", "--bucket", "carts", "--url", &url]).0, 0);
+    assert_eq!(ask(&["delete", "k", "--bucket", "carts", "--url", &url]).0, 0);
+    assert_eq!(ask(&["get", "k", "--bucket", "carts", "--url", &url]).0, 3, "what is there is deleted, both of it");
 }
 
 #[test]
