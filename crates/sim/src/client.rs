@@ -218,10 +218,10 @@ impl World {
             self.fail("everything works after healing", what);
         }
         let think = self.plan.workload.think;
-        let own = self.dots.of_write(operation);
+        let own = self.dots.all_of_write(operation);
         let this = &mut self.clients[client];
         this.is_busy = false;
-        this.chooser.learn(operation, own);
+        this.chooser.learn(operation, &own);
         let pause = Span(this.prng.below(think.0.max(2)));
         self.after(pause, Event::ClientTurn { client });
     }
@@ -274,7 +274,7 @@ fn is_fair(operation: &Operation) -> bool {
 }
 
 /// What a client keeps of an answer: the context, and what it was shown with it.
-pub(crate) fn seen_in(operation: &Operation, own: Option<Dot>) -> Option<Seen> {
+pub(crate) fn seen_in(operation: &Operation, own: &[Dot]) -> Option<Seen> {
     let Outcome::Answered(response) = &operation.outcome else { return None };
     match response.as_ref() {
         Response::Found(found) => {
@@ -283,7 +283,7 @@ pub(crate) fn seen_in(operation: &Operation, own: Option<Dot>) -> Option<Seen> {
         }
         Response::Written(written) => {
             // If the answer leaves the new dot out, the client does not know it.
-            let own = own.filter(|dot| written.context.covers(dot));
+            let own = own.iter().copied().filter(|dot| written.context.covers(dot));
             let dots: Rc<[_]> = operation.seen.dots.iter().copied().chain(own).collect();
             Some(Seen { context: written.context.clone(), dots })
         }

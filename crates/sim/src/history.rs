@@ -80,6 +80,12 @@ impl Operation {
         written.context.iter().filter(news).map(|(actor, counter)| Dot { actor, counter }).collect()
     }
 
+    /// True if the answer to a write knows the dot.
+    pub(crate) fn answer_covers(&self, dot: &Dot) -> bool {
+        let Outcome::Answered(response) = &self.outcome else { return false };
+        matches!(response.as_ref(), Response::Written(written) if written.context.covers(dot))
+    }
+
     /// An acknowledged write that no loss of power may take back.
     pub(crate) fn is_durable_write(&self) -> bool {
         self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.is_written()

@@ -80,8 +80,8 @@ impl Chooser {
         }
     }
 
-    /// An answer has come, or will not; if it is to a write, with the write's own dot.
-    pub(crate) fn learn(&mut self, operation: &Operation, own: Option<Dot>) {
+    /// An answer has come, or will not; if it is to a write, with the dots that the write made.
+    pub(crate) fn learn(&mut self, operation: &Operation, own: &[Dot]) {
         self.registers.learn(operation);
         let item = match &operation.request {
             Request::Get(get) => (get.bucket.clone(), get.key.clone()),

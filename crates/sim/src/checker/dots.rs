@@ -87,7 +87,16 @@ impl Dots {
     /// The dot of an acknowledged write. The answer to a write does not say which of the dots it knows is the write's
     /// own, and may leave that out: the value tells. Of a delete whose dot cannot be told, nothing can be said.
     pub(crate) fn of_write(&self, operation: &Operation) -> Option<Dot> {
-        let put = operation.put().filter(|_| operation.is_written())?;
+        match self.all_of_write(operation).as_slice() {
+            [own] => Some(*own),
+            _ => None,
+        }
+    }
+
+    /// The dots of an acknowledged write: more than one if it was handed to a node that could not be reached then, and to
+    /// another one. Of several, only those that its answer knows are told, if it knows any.
+    pub(crate) fn all_of_write(&self, operation: &Operation) -> Vec<Dot> {
+        let Some(put) = operation.put().filter(|_| operation.is_written()) else { return Vec::new() };
         let candidates = match &put.value {
             Some(value) => self.of_value(&value.bytes).to_vec(),
             None => operation.news(),
@@ -98,8 +107,9 @@ impl Dots {
                 fact.item.1 == put.key && fact.version.value == put.value && fact.first_seen >= operation.started;
             same.then_some(*dot)
         };
-        let mut own = candidates.iter().filter_map(own);
-        own.next().filter(|_| own.next().is_none())
+        let own: Vec<Dot> = candidates.iter().filter_map(own).collect();
+        let told: Vec<Dot> = own.iter().copied().filter(|dot| operation.answer_covers(dot)).collect();
+        if told.is_empty() { own } else { told }
     }
 
     /// Dots of all versions of an item.
