@@ -37,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) detector: Detector<NodeId>,
     /// How fast those answer to whom requests are handed.
     pub(crate) routes: Routes,
+    /// Requests of clients that wait for an answer.
+    pub(crate) unanswered: usize,
     /// How far each node has said it is; our own entry is what we have durably and have said.
     pub(crate) progress: BTreeMap<NodeId, Progress>,
     /// The furthest fences of replicas that have refused us.
@@ -77,6 +79,7 @@ impl Core {
             hints_full: BTreeSet::new(),
             detector,
             routes: Routes::default(),
+            unanswered: 0,
             progress: BTreeMap::new(),
             heard: Fences::default(),
             absent: Absent::default(),

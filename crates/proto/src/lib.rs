@@ -9,6 +9,7 @@
 
 mod anti_entropy;
 pub mod bucket;
+mod budget;
 pub mod config;
 mod coordinator;
 mod core;

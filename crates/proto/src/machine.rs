@@ -130,6 +130,7 @@ impl Machine {
     /// Handles one input and appends what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         self.core.now = now;
+        self.core.unanswered = self.ops.unanswered();
         if self.core.is_banned(self.core.node) {
             return self.refuse_all(input, out);
         }
@@ -170,7 +171,7 @@ impl Machine {
         }
         [
             self.ops.next_deadline(),
-            self.streams.next_deadline(),
+            self.streams.next_deadline(core),
             self.hints.next_deadline(core),
             self.healing.next_deadline(),
             self.proposals.next_deadline(),

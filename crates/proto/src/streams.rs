@@ -3,9 +3,12 @@
 //! A page is offered by names and hashes first; only what the receiver lacks is pushed, so that three replicas which all
 //! hand over the same partition send each item about once.
 //!
+//! No more is pushed in a second than the budget allows, which gives way to clients.
+//!
 //! Invariant: a hand-over counts as done only when the receiver has acknowledged every page as durable. A page that is
 //! not answered in time is begun again under a new session; answers of an old session are ignored.
 
+use crate::budget::Budget;
 use crate::core::Core;
 use crate::ids::{BucketId, Epoch, SessionId};
 use crate::item::{ItemKey, Range};
@@ -52,6 +55,7 @@ pub(crate) struct Streams {
     open: BTreeMap<(PartitionId, NodeId), Position>,
     /// Those of them whose receiver held the partition before: a quorum holds everything without them, too.
     spare: BTreeSet<(PartitionId, NodeId)>,
+    budget: Budget,
 }
 
 /// Hand-overs to make: true if the receiver did not hold the partition before.
@@ -123,8 +127,13 @@ impl Streams {
         self.fill(core);
     }
 
-    /// Starts waiting streams while there is room.
+    /// Starts waiting streams while there is room, and something left to push.
     fn fill(&mut self, core: &mut Core) {
+        self.budget.earn(core.now.mono, core.config.move_bytes_per_second, core.unanswered);
+        if !self.budget.is_left() && !self.waiting.is_empty() {
+            stdx::marks::hit("stream.waited_for_its_budget");
+            return;
+        }
         while self.active.len() < core.config.streams_max
             && let Some((partition, to)) = self.waiting.pop_front()
         {
@@ -187,6 +196,7 @@ impl Streams {
         if items.is_empty() {
             return self.page_done(core, stream);
         }
+        self.budget.spend(items.iter().map(|(_, key, record)| key.len() + record.weight()).sum());
         core.send(from, Message::Push { session, epoch: core.epoch(), items });
         if planted("a page counts before it is acknowledged") {
             return self.page_done(core, stream);
@@ -217,7 +227,9 @@ impl Streams {
             if let Some(position) = self.open.get_mut(&(stream.partition, stream.to)) {
                 position.clone_from(&stream.after);
             }
-            return self.next_page(core, stream);
+            // First among those that wait, if it has to.
+            self.waiting.push_front((stream.partition, stream.to));
+            return self.fill(core);
         }
         self.open.remove(&(stream.partition, stream.to));
         self.fill(core);
@@ -242,10 +254,12 @@ impl Streams {
         }
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+    pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
         let retry = self.retry.first().map(|(at, ..)| *at);
+        let held_back = !self.waiting.is_empty() && self.active.len() < core.config.streams_max;
+        let budget = held_back.then(|| self.budget.left_at(core.config.move_bytes_per_second, core.unanswered));
         let give_up = self.active.values().map(|stream| stream.give_up_at).min();
-        retry.into_iter().chain(give_up).min()
+        [retry, give_up, budget].into_iter().flatten().min()
     }
 
     pub(crate) fn on_time(&mut self, core: &mut Core) {

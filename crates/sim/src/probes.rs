@@ -67,6 +67,7 @@ pub const PROBES: &[&str] = &[
     "stream.nothing_was_lacking",
     "stream.something_was_lacking",
     "stream.several_items_at_once",
+    "stream.waited_for_its_budget",
     "hand_over_waits_for_healing",
     "stream.push_was_refused",
     "entropy.compared",

@@ -91,6 +91,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The dead node, by name or id, whose place this one takes if its data directory is empty",
     ),
     one("replace-plan", "ID", "", "The plan that showed what replacing may lose, if it may lose something"),
+    one(
+        "move-rate",
+        "SIZE",
+        "64MiB",
+        "Bytes that this node hands over in a second when the ring changes; less while clients wait",
+    ),
     one("join-patience", "TIME", "60s", "How long to try the seeds before giving up"),
     one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
     one("memtable", "SIZE", "8MiB", "Memory for data not yet written out"),

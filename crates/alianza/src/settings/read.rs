@@ -112,6 +112,7 @@ fn node(from: &Reader<'_>) -> Result<server::proto::Config, Failure> {
         gossip_every: from.span("gossip-every")?,
         compare_every: from.span("compare-every")?,
         liveness: liveness(from)?,
+        move_bytes_per_second: from.size("move-rate")?,
         ..server::proto::Config::default()
     })
 }

@@ -95,6 +95,13 @@ pub(crate) const KNOBS: &[Knob] = &[
         draw: Some((200, 4_000, HALF)),
     },
     Knob {
+        // A few kilobytes, so that hand-overs wait for their budget; not so little that a change outlasts a run.
+        name: "move_bytes_per_second",
+        get: |config| config.move_bytes_per_second,
+        set: |config, value| config.move_bytes_per_second = value,
+        draw: Some((4_000, 40_000, QUARTER)),
+    },
+    Knob {
         name: "hints_max",
         get: |config| config.hints_max,
         set: |config, value| config.hints_max = value,
