@@ -21,7 +21,7 @@ use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
 /// Most records in one page.
-const PAGE_ITEMS: u32 = 512;
+const PAGE_ITEMS: u32 = 64;
 /// A page that is not answered for this long is begun again.
 const PAGE_TIME: Span = Span::secs(10);
 /// Before a page that failed is tried again.
