@@ -11,7 +11,7 @@ import tempfile, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-BINARY = TARGET / "release" / "alianza"
+BINARY = pathlib.Path(os.environ.get("BENCH_BINARY", TARGET / "release" / "alianza"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
 REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
 CONNECTIONS = 64
