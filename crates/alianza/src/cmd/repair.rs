@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Repair) -> Result<(), Failure> {
     let answers: Vec<Value> =
         elements(&cluster, "members").iter().map(|member| ask(target, member, &path, is_run)).collect();
     let answer = json!({ "nodes": answers });
-    if target.json { output::print_json(&answer) } else { output::print(&show(&answer)) }
+    if target.json { output::print_json(&answer) } else { output::print(&show(&answer, path.contains('?'))) }
 }
 
 /// What one node says; for the node that was asked first, at the address that was given.
@@ -42,13 +42,16 @@ fn ask(target: &Target, member: &Value, path: &str, is_run: bool) -> Value {
     answer.unwrap_or_else(|failure| json!({ "name": member["name"], "error": failure.to_string() }))
 }
 
-fn show(answer: &Value) -> String {
+/// Lists the trees that differ; `all` that are told, if one partition was asked for.
+fn show(answer: &Value, all: bool) -> String {
     let nodes = elements(answer, "nodes");
     let head = ["NAME", "TREES", "IDENTICAL", "DIFFERING", "NOT COMPARED", "IDENTICAL SINCE (UTC)", "AT WORK"];
     let rows: Vec<Vec<String>> = nodes.iter().map(node).collect();
     let mut lines = table::lay_out(&head, &rows);
     let listed: Vec<(String, Value)> =
         nodes.iter().flat_map(|of| elements(of, "listed").into_iter().map(|tree| (text(of, "name"), tree))).collect();
+    let listed: Vec<(String, Value)> =
+        listed.into_iter().filter(|(_, tree)| all || !elements(tree, "differing").is_empty()).collect();
     if !listed.is_empty() {
         let rows: Vec<Vec<String>> = listed.iter().take(SHOWN_MAX).map(|(name, tree)| tree_row(name, tree)).collect();
         lines += &format!("\n{}", table::lay_out(&["PARTITION", "BUCKET", "SEEN FROM", "STATE"], &rows));
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn equal_replicas_are_said_to_be_equal_as_of_a_time() {
-        let text = show(&json!({ "nodes": [ted(64, json!([]))] }));
+        let text = show(&json!({ "nodes": [ted(64, json!([]))] }), false);
         assert!(text.contains("identical on all its replicas as of 2000-02-29 12:34:56 UTC"), "{text}");
         assert!(text.contains("12 trees to compare"), "{text}");
     }
@@ -149,8 +152,14 @@ mod tests {
     fn what_differs_and_who_is_silent_is_named() {
         let tree = json!({ "partition": 7, "bucket": "default", "identicalSince": null,
             "differing": [{ "name": "Ana", "since": 951_827_696_000_u64 }], "notCompared": [{ "name": "Bo" }] });
-        let text = show(&json!({ "nodes": [ted(63, json!([tree])), { "name": "Bo", "error": "no answer" }] }));
+        let text = show(&json!({ "nodes": [ted(63, json!([tree])), { "name": "Bo", "error": "no answer" }] }), false);
         assert!(text.contains("differs from Ana since 2000-02-29 12:34:56; not compared with Bo yet"), "{text}");
+        let young = json!({ "partition": 8, "bucket": "default", "differing": [], "notCompared": [{ "name": "Bo" }] });
+        let answer = json!({ "nodes": [ted(64, json!([young]))] });
+        assert!(
+            !show(&answer, false).contains("not compared with Bo")
+                && show(&answer, true).contains("not compared with Bo")
+        );
         assert!(text.contains("does not answer") && text.contains("1 of 2 nodes did not answer"), "{text}");
     }
 }
