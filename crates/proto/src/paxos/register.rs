@@ -2,7 +2,7 @@
 //! of every replica set in use (CASPaxos, Rystsov 2018). Pure state machines without network, clock or storage, so that
 //! the machine, the simulator and the exhaustive explorer all run this very code.
 //!
-//! Why a change of the replicas is safe (`docs/adr/0005-linearizable-register.md` has the argument): acceptors answer
+//! Why a change of the replicas is safe (`docs/adr/0006-linearizable-register.md` has the argument): acceptors answer
 //! under their own epoch only; every quorum under epoch e has a majority of the newest replica set of e; and before any
 //! quorum does without the older set, everything that its members have promised and accepted is with the newer one.
 //!
