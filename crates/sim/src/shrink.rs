@@ -184,7 +184,8 @@ mod tests {
         let mut steps = Vec::new();
         let shrunk = shrink(plan, 200, &mut |step| steps.push(step.to_owned())).map(|shrunk| shrunk.plan);
         let Some(small) = shrunk else { panic!("it did not fail") };
-        assert_eq!((small.faults.len(), small.workload.clients, small.config.streams_max), (0, 1, 32), "{steps:?}");
+        let usual = node::Config::default().streams_max;
+        assert_eq!((small.faults.len(), small.workload.clients, small.config.streams_max), (0, 1, usual), "{steps:?}");
         assert_eq!(small.network.loss_ppm, 1_000_000);
     }
 }
