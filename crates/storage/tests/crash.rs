@@ -3,11 +3,9 @@
 
 mod writer;
 
-use std::time::Duration;
-
 use stdx::Prng;
 use storage::DiskEngine;
-use writer::{OPTIONS, Writer, check_whole, newest, write_if_child};
+use writer::{OPTIONS, Writer, check_whole, newest, said_before_the_end, write_if_child};
 
 const ROUNDS: u64 = 8;
 
@@ -18,8 +16,8 @@ fn acknowledged_batches_survive_kill() {
     let mut prng = Prng::new(u64::from(std::process::id()));
     let mut last_newest = 0;
     for round in 1..=ROUNDS {
-        let writer = Writer::start("acknowledged_batches_survive_kill", dir.path(), round % 4 == 0);
-        std::thread::sleep(Duration::from_millis(prng.between(5, 400)));
+        let numbers = said_before_the_end(&mut prng, round % 4 == 0);
+        let writer = Writer::start("acknowledged_batches_survive_kill", dir.path(), numbers);
         assert!(writer.id() > 0);
         let acknowledged = writer.kill();
         let engine = DiskEngine::open(dir.path(), &OPTIONS).unwrap();

@@ -15,11 +15,10 @@ mod writer;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use stdx::Prng;
 use storage::DiskEngine;
-use writer::{OPTIONS, Writer, check_whole, newest, write_if_child};
+use writer::{OPTIONS, Writer, check_whole, newest, said_before_the_end, write_if_child};
 
 const TEST: &str = "acknowledged_batches_survive_power_cuts";
 
@@ -84,8 +83,7 @@ fn acknowledged_batches_survive_power_cuts() {
     let mut prng = Prng::new(u64::from(std::process::id()));
     let (mut last_newest, mut acknowledged_in_all) = (0, 0);
     for cut in 1..=cuts {
-        let writer = Writer::start(TEST, &data, cut % 5 == 0);
-        std::thread::sleep(Duration::from_millis(prng.between(5, 400)));
+        let writer = Writer::start(TEST, &data, said_before_the_end(&mut prng, cut % 5 == 0));
         let acknowledged = device.cut(writer);
         let engine = DiskEngine::open(&data, &OPTIONS).unwrap();
         let newest = newest(&engine);

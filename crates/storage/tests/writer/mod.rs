@@ -1,6 +1,6 @@
 //! A process that applies and syncs batches until somebody ends it, and the check of what it leaves behind.
 //!
-//! A test runs itself again as a child, which prints each number that a sync reported.
+//! A test runs itself again as a child, which prints 0 before it opens the engine, and then each number that a sync reported.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use stdx::Prng;
 use storage::{Batch, DiskEngine, DiskOptions, Engine, Reader, Space};
 
 const CHILD_DIRECTORY: &str = "STORAGE_WRITER_TEST_DIRECTORY";
@@ -49,19 +50,31 @@ pub(crate) fn newest(engine: &DiskEngine) -> u64 {
 pub(crate) fn write_if_child() {
     let Some(path) = env::var_os(CHILD_DIRECTORY) else { return };
     let path = Path::new(&path);
+    // The test harness has begun a line.
+    println!();
+    say(0);
     let mut engine = DiskEngine::open(path, &OPTIONS).unwrap();
     let first = newest(&engine);
     let mut syncer = engine.syncer();
     std::thread::spawn(move || {
         loop {
             let durable = syncer.sync().unwrap();
-            println!("{}", first + durable.0);
-            stdout().flush().unwrap();
+            say(first + durable.0);
         }
     });
     for number in first + 1.. {
         engine.apply(batch(number)).unwrap();
     }
+}
+
+fn say(number: u64) {
+    println!("{number}");
+    stdout().flush().unwrap();
+}
+
+/// How many different numbers a child may say before it is ended: mostly several, `early` only that it is about to open the engine.
+pub(crate) fn said_before_the_end(prng: &mut Prng, early: bool) -> u64 {
+    if early { 1 } else { prng.between(2, 200) }
 }
 
 /// A child at work.
@@ -71,26 +84,26 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts this program again to run the test `test` as a child on the data directory `path`; waits for its first
-    /// acknowledgement unless it is to be ended `early`.
-    pub(crate) fn start(test: &str, path: &Path, early: bool) -> Writer {
+    /// Starts this program again to run the test `test` as a child on the data directory `path`, and waits until it has
+    /// said so many different numbers. It goes on, and may be anywhere when this returns.
+    pub(crate) fn start(test: &str, path: &Path, numbers: u64) -> Writer {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD_DIRECTORY, path);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (working, has_begun) = mpsc::channel();
+        let (saying, said) = mpsc::channel();
         let acknowledged = std::thread::spawn(move || {
-            let mut last = 0;
+            let mut last = None;
             // Both filters drop what the test harness prints.
-            for number in lines.map_while(Result::ok).filter_map(|line| line.parse().ok()) {
-                last = number;
-                let _ = working.send(());
+            for number in lines.map_while(Result::ok).filter_map(|line| line.parse::<u64>().ok()) {
+                // A sync that had nothing to do says the same number again.
+                if last.replace(number) != Some(number) {
+                    let _ = saying.send(());
+                }
             }
-            last
+            last.unwrap_or(0)
         });
-        if !early {
-            has_begun.recv().unwrap();
-        }
+        (0..numbers).for_each(|_| said.recv().unwrap());
         Writer { child, acknowledged }
     }
 
