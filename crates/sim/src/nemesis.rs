@@ -162,22 +162,6 @@ impl World {
     fn is_possible(&self, fault: &Fault) -> bool {
         let up = |host: &HostId| self.hosts[host.0].is_up();
         match fault {
-            Fault::Crash { host, .. }
-            | Fault::CrashInSync { host, .. }
-            | Fault::CrashInEffects { host, .. }
-            | Fault::CrashLoop { host, .. }
-            | Fault::Pause { host, .. }
-            | Fault::SlowHost { host, .. }
-            | Fault::ClockJump { host, .. }
-            | Fault::ClockStrobe { host, .. }
-            | Fault::FailSync { host }
-            | Fault::SlowDisk { host, .. }
-            | Fault::FillDisk { host, .. }
-            | Fault::FailRead { host, .. }
-            | Fault::Rot { host, .. }
-            | Fault::LyingSync { host, .. }
-            | Fault::OldImage { host, .. }
-            | Fault::NoClients { host, .. } => up(host),
             Fault::Cut { .. }
             | Fault::Bridge { .. }
             | Fault::Ring { .. }
@@ -185,12 +169,12 @@ impl World {
             | Fault::RollingRestart { .. }
             | Fault::Abort { .. }
             | Fault::SetCopies { .. } => true,
-            Fault::HalfDead { from, to, .. } | Fault::Clog { from, to, .. } => up(from) && up(to),
-            Fault::Reset { one, other } => up(one) && up(other),
             Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
             Fault::Leave { host, .. } | Fault::Remove { host, .. } | Fault::Reweigh { host, .. } => {
                 !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone)
             }
+            // What is done to processes, disks and single links needs them to be there.
+            of_hosts => of_hosts.hosts().iter().all(up),
         }
     }
 
