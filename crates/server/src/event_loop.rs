@@ -3,7 +3,7 @@
 //!
 //! Invariant: clocks are read once per batch of events; effects are carried out in the order in which the machine gave
 //! them, after the whole batch, so that messages of one batch share frames and writes of one batch share an fsync.
-//! Refuses to decide anything.
+//! Refuses to decide anything, but that a request has waited too long to be begun (`patience`).
 
 use std::pin::pin;
 use std::time::Duration;
