@@ -16,10 +16,14 @@
 
 use crate::fault::{Fault, HostId};
 use crate::history::Operation;
+use crate::operator::SIBLINGS;
 use crate::plan::Plan;
 use crate::time::Time;
 use node::proto::Level;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The bucket that every cluster has.
+pub(crate) const DEFAULT: &str = "default";
 
 /// How many hosts a plan may destroy: n − quorum of the bucket with the fewest copies it ever has.
 pub(crate) fn victims_max(plan: &Plan) -> usize {
@@ -44,18 +48,35 @@ pub(crate) struct Atlas {
     hits: BTreeMap<HostId, Time>,
     /// Put out as dead.
     banned: BTreeSet<HostId>,
-    /// The fewest copies that any bucket had.
-    copies: usize,
+    /// By bucket: how many copies it had.
+    copies: BTreeMap<&'static str, Copies>,
+}
+
+/// The fewest and the most copies that a bucket ever had.
+#[derive(Clone, Copy)]
+struct Copies {
+    fewest: usize,
+    most: usize,
+}
+
+impl Copies {
+    fn new(n: u8, founders: usize) -> Copies {
+        Copies { fewest: usize::from(n).min(founders).max(1), most: usize::from(n).max(1) }
+    }
 }
 
 impl Atlas {
     pub(crate) fn new(plan: &Plan) -> Atlas {
-        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), copies: usize::from(plan.n.min(plan.sibling_copies)) }
+        let copies = [(DEFAULT, plan.n), (SIBLINGS, plan.sibling_copies)];
+        let copies = copies.map(|(bucket, n)| (bucket, Copies::new(n, plan.founders)));
+        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), copies: copies.into() }
     }
 
     /// A bucket has so many copies from now on.
-    pub(crate) fn copies(&mut self, n: u8) {
-        self.copies = self.copies.min(usize::from(n));
+    pub(crate) fn copies(&mut self, bucket: &'static str, n: u8) {
+        let n = usize::from(n);
+        let copies = self.copies.entry(bucket).or_insert(Copies { fewest: n, most: n });
+        *copies = Copies { fewest: copies.fewest.min(n), most: copies.most.max(n) };
     }
 
     /// Something on a host was destroyed.
@@ -72,10 +93,13 @@ impl Atlas {
     pub(crate) fn recoverable(&self, operation: &Operation) -> bool {
         let mut hit: BTreeSet<&HostId> =
             self.hits.iter().filter(|(_, at)| **at >= operation.started).map(|(host, _)| host).collect();
-        let level = operation.put().and_then(|put| put.level).unwrap_or(Level::Quorum);
-        let copies = self.copies.max(1);
-        let needed = level.needed(copies).unwrap_or(1);
-        if needed < quorum(copies) || !hit.is_empty() {
+        let Some(put) = operation.put() else { return true };
+        let level = put.level.unwrap_or(Level::Quorum);
+        let Copies { fewest, most } = self.copies.get(put.bucket.as_str()).copied().unwrap_or(Copies { fewest: 1, most: 1 });
+        let needed = level.needed(fewest).unwrap_or(1);
+        // One copy is a quorum while a bucket has one, and was not while it had three.
+        let below_quorum = level != Level::Quorum && level.needed(most).is_none_or(|needed| needed < quorum(most));
+        if below_quorum || !hit.is_empty() {
             hit.extend(&self.banned);
         }
         hit.len() < needed
@@ -84,10 +108,48 @@ impl Atlas {
 
 #[cfg(test)]
 mod tests {
-    use super::victims_max;
+    use super::{Atlas, DEFAULT, victims_max};
+    use crate::checker::testing::operation;
     use crate::fault::{Fault, HostId};
+    use crate::history::{Operation, Seen};
+    use crate::operator::SIBLINGS;
     use crate::plan::Plan;
+    use crate::time::Time;
+    use causal::Context;
+    use node::proto::{Durability, ItemKey, Level, Put, Request, Response, Value, Written};
     use stdx::Span;
+
+    fn write(bucket: &str, level: Option<Level>) -> Operation {
+        let put = Put {
+            bucket: bucket.to_owned(),
+            key: ItemKey::plain("k"),
+            value: Some(Value::plain("v")),
+            context: None,
+            level,
+            durability: Durability::Fsync,
+            ttl: None,
+        };
+        let written = Response::Written(Written { context: Context::default(), acknowledged: 1 });
+        operation(Request::Put(put), Seen::default(), 5, 6, written)
+    }
+
+    /// Sim seed 10565640442358842849: the copies of one bucket decided what was a quorum of another.
+    #[test]
+    fn who_is_put_out_takes_writes_below_a_quorum_of_their_own_bucket() {
+        let mut plan = Plan::calm(1, 4, Span::secs(9));
+        (plan.n, plan.sibling_copies) = (4, 1);
+        let mut atlas = Atlas::new(&plan);
+        let owed = |atlas: &Atlas, bucket, level| atlas.recoverable(&write(bucket, level));
+        assert!(owed(&atlas, DEFAULT, Some(Level::One)));
+        atlas.ban(HostId(0));
+        assert!(!owed(&atlas, DEFAULT, Some(Level::One)) && !owed(&atlas, DEFAULT, Some(Level::Count(2))));
+        assert!(owed(&atlas, DEFAULT, None) && owed(&atlas, DEFAULT, Some(Level::All)));
+        assert!(owed(&atlas, SIBLINGS, Some(Level::One)), "one of one is a quorum");
+        atlas.copies(SIBLINGS, 3);
+        assert!(!owed(&atlas, SIBLINGS, Some(Level::One)) && owed(&atlas, SIBLINGS, None));
+        atlas.hit(Time(7), HostId(1));
+        assert!(!owed(&atlas, SIBLINGS, None), "its quorum may have been one");
+    }
 
     #[test]
     fn one_of_three_may_be_destroyed_and_none_of_two() {

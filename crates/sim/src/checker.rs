@@ -13,7 +13,7 @@ mod ranges;
 pub(crate) mod reads;
 pub(crate) mod sets;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod visible;
 
 use crate::time::Time;

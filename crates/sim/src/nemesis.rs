@@ -11,7 +11,7 @@ mod machines;
 use crate::fault::{Fault, HostId, Loss};
 use crate::host::{Armed, Stage};
 use crate::network::HalfDead;
-use crate::operator::Work;
+use crate::operator::{SIBLINGS, Work};
 use crate::world::{Event, World};
 use stdx::Span;
 use stdx::marks::hit;
@@ -63,7 +63,7 @@ impl World {
             Fault::Reweigh { host, weight, through } => self.employ(Work::Reweigh(host, weight), through),
             Fault::Abort { through } => self.employ(Work::Abort, through),
             Fault::SetCopies { n, through } => {
-                self.atlas.copies(n);
+                self.atlas.copies(SIBLINGS, n);
                 let bucket = self.sibling_bucket(n);
                 self.employ(Work::SetBucket(bucket), through);
             }

@@ -7,6 +7,7 @@
 //! key and row is never deleted and never expires. What a client asks next depends on its own stream and on the answers
 //! it got, not on other clients.
 
+use crate::atlas::DEFAULT;
 use crate::client::seen_in;
 use crate::history::{Operation, Outcome, Seen};
 use crate::operator::SIBLINGS;
@@ -198,7 +199,8 @@ impl Chooser {
     }
 
     fn bucket(&mut self) -> String {
-        if self.percent(self.plan.sibling_percent) { SIBLINGS.to_owned() } else { "default".to_owned() }
+        let bucket = if self.percent(self.plan.sibling_percent) { SIBLINGS } else { DEFAULT };
+        bucket.to_owned()
     }
 
     fn scan(&mut self) -> Request {

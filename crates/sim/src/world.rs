@@ -5,7 +5,7 @@
 //!
 //! Invariant: everything that happens follows from the plan; the loop itself draws nothing.
 
-use crate::atlas::Atlas;
+use crate::atlas::{Atlas, DEFAULT};
 use crate::checker::Failure;
 use crate::checker::dots::Dots;
 use crate::checker::epochs::Epochs;
@@ -141,7 +141,7 @@ impl World {
             clients: Client::all(&plan),
             tasks: Vec::new(),
             history: Vec::new(),
-            buckets: [("default".to_owned(), (BucketId::DEFAULT, Rule::LastWriterWins))].into(),
+            buckets: [(DEFAULT.to_owned(), (BucketId::DEFAULT, Rule::LastWriterWins))].into(),
             is_quiet_time: true,
             is_healed: false,
             proving_since: None,
