@@ -203,6 +203,23 @@ fn a_join_is_taken_back() {
     assert!(cluster.refusal(2, Admin::Abort).contains("no change is under way"));
 }
 
+/// Sim seed 9439303485685531263: the newcomer of a join that was taken back never came up, and everybody waited for it.
+#[test]
+fn a_join_is_taken_back_although_the_newcomer_never_came_up() {
+    let mut cluster = filled(3, 4);
+    let answer = cluster.change(1, Admin::Join(join(5)));
+    assert!(matches!(answer, Response::Changed { .. }));
+    assert!(cluster.refusal(2, Admin::Abort).contains("not yet clear whether node-5"));
+    cluster.run();
+    let status = cluster.status(2);
+    assert!(status.blocked.iter().any(|why| why.contains("node-5") && why.contains("remove")), "{:?}", status.blocked);
+    assert!(matches!(cluster.change(2, Admin::Abort), Response::Changed { .. }));
+    cluster.settle();
+    let status = cluster.status(2);
+    assert_eq!((status.stable, status.members.len()), (status.epoch, 4));
+    assert_complete(&mut cluster, 3, 3);
+}
+
 #[test]
 fn a_leave_is_taken_back() {
     let mut cluster = stuck();

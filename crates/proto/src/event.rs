@@ -68,7 +68,7 @@ pub enum Change {
     Abort {
         /// The event that is taken back.
         of: Epoch,
-        /// What takes it back: `Add`, `Remove`, `Reweigh` or `Bucket`.
+        /// What takes it back: `Add`, `Remove`, `Eject` (of a newcomer that died), `Reweigh` or `Bucket`.
         undo: Box<Change>,
     },
 }
@@ -107,6 +107,7 @@ impl Change {
         match self {
             Change::Eject { member } => Some(member.id),
             Change::Replace { old, .. } => Some(*old),
+            Change::Abort { undo, .. } => undo.bans(),
             _ => None,
         }
     }

@@ -106,9 +106,11 @@ impl View {
                 self.alter(*node, |member| ring::Member { weight, tokens, ..member })?;
             }
             Change::Abort { undo, .. } => match undo.as_ref() {
-                Change::Add { .. } | Change::Remove { .. } | Change::Reweigh { .. } | Change::Bucket(_) => {
-                    self.apply(epoch, undo)?;
-                }
+                Change::Add { .. }
+                | Change::Remove { .. }
+                | Change::Eject { .. }
+                | Change::Reweigh { .. }
+                | Change::Bucket(_) => self.apply(epoch, undo)?,
                 _ => return Err("it takes back what cannot be taken back".to_owned()),
             },
         }

@@ -72,9 +72,9 @@ impl Streams {
         self.open.len()
     }
 
-    /// Who still has to take something over.
-    pub(crate) fn receivers(&self) -> BTreeSet<NodeId> {
-        self.open.keys().map(|(_, to)| *to).collect()
+    /// Who still has to take over what it does not hold.
+    pub(crate) fn needed(&self) -> BTreeSet<NodeId> {
+        self.open.keys().filter(|open| !self.spare.contains(open)).map(|(_, to)| *to).collect()
     }
 
     /// The epoch whose hand-over is running or done.

@@ -3,6 +3,10 @@
 //! An abort is one more event, with a ring of its own that is the one before: until it has settled, writes go by the
 //! rings of both, so it is as safe as any other change, whatever moves meanwhile.
 //!
+//! A newcomer that lives leaves again, and hands over what it was given alone. One that died, or never came up, is put
+//! out: nobody can bring it up to date, and the change would wait for it. Nothing is lost by that, because whatever it
+//! has acknowledged with others is with a quorum of the old replicas, too.
+//!
 //! Invariant: only the newest change of the ring is taken back, and a banned node never comes back.
 
 use super::changes::refused;
@@ -10,6 +14,7 @@ use crate::core::Core;
 use crate::event::{Change, Event};
 use crate::history::View;
 use crate::request::Refusal;
+use liveness::Condition;
 use ring::NodeId;
 
 /// The change that takes the newest one back.
@@ -33,7 +38,14 @@ fn opposite(core: &Core, view: &View, event: &Event) -> Result<Change, Refusal> 
     let before = core.history.view_of(event.epoch.previous()).expect("an unsettled event has others before it");
     let as_it_was = |node: &NodeId| before.ring.member(node).cloned();
     match &event.change {
-        Change::Add { member, .. } => Ok(Change::Remove { member: member.clone() }),
+        Change::Add { member, .. } => match core.condition(member.id) {
+            Condition::Up => Ok(Change::Remove { member: member.clone() }),
+            Condition::Down => Ok(Change::Eject { member: member.clone() }),
+            Condition::Suspect | Condition::Unknown => Err(Refusal::NotReady(format!(
+                "it is not yet clear whether {} [{}] is alive; try again in a few seconds",
+                member.name, member.uri
+            ))),
+        },
         Change::Remove { member } if !core.is_usable(member.id) => refused(format!(
             "{} cannot be reached, so its leaving is not taken back; start it again, or remove it as dead",
             member.name

@@ -266,10 +266,11 @@ fn stuck(core: &Core, streams: &Streams) -> Vec<String> {
     ];
     let mut sentences: Vec<String> = steps.iter().find_map(|(part, what)| waiting(*part, what)).into_iter().collect();
     sentences.extend(names(&mut absent.iter().copied()).map(|absent| format!("going on without {absent}")));
-    for node in streams.receivers() {
-        if !core.is_usable(node) && !absent.contains(&node) {
-            sentences.push(format!("{} cannot be reached and has data to take over", core.name_of(node).0));
-        }
+    for node in streams.needed().into_iter().filter(|node| !core.is_usable(*node)) {
+        sentences.push(format!(
+            "{} cannot be reached and has data to take over: start it again, or, if it is lost, remove or replace it",
+            core.name_of(node).0
+        ));
     }
     sentences
 }
