@@ -79,6 +79,13 @@ impl Atlas {
         *copies = Copies { fewest: copies.fewest.min(n), most: copies.most.max(n) };
     }
 
+    /// So many members are left: fewer hosts than copies keep fewer copies.
+    pub(crate) fn members(&mut self, count: usize) {
+        for copies in self.copies.values_mut() {
+            copies.fewest = copies.fewest.min(count).max(1);
+        }
+    }
+
     /// Something on a host was destroyed.
     pub(crate) fn hit(&mut self, at: Time, host: HostId) {
         self.hits.insert(host, at);
@@ -87,6 +94,11 @@ impl Atlas {
     /// A host was put out as dead.
     pub(crate) fn ban(&mut self, host: HostId) {
         self.banned.insert(host);
+    }
+
+    /// True if a host was put out as dead, whether it has heard of it or not.
+    pub(crate) fn is_out(&self, host: HostId) -> bool {
+        self.banned.contains(&host)
     }
 
     /// True if a durable acknowledged write is still owed.
@@ -149,6 +161,16 @@ mod tests {
         assert!(!owed(&atlas, SIBLINGS, Some(Level::One)) && owed(&atlas, SIBLINGS, None));
         atlas.hit(Time(7), HostId(1));
         assert!(!owed(&atlas, SIBLINGS, None), "its quorum may have been one");
+    }
+
+    /// Sim seed 8557678314680522228: bits rotted on the only member that was left.
+    #[test]
+    fn a_small_cluster_keeps_fewer_copies() {
+        let mut atlas = Atlas::new(&Plan::calm(1, 3, Span::secs(9)));
+        atlas.hit(Time(7), HostId(1));
+        assert!(atlas.recoverable(&write(DEFAULT, None)));
+        atlas.members(1);
+        assert!(!atlas.recoverable(&write(DEFAULT, None)));
     }
 
     #[test]

@@ -60,6 +60,19 @@ impl World {
         }
     }
 
+    /// Whoever goes takes copies along.
+    fn see_event(&mut self, host: HostId, event: &node::proto::Event) {
+        let banned = event.change.bans();
+        if let Some(banned) = banned {
+            self.atlas.ban(describe::host_of(banned));
+        }
+        if banned.is_some() || event.change.lets_go().is_some() {
+            let node = self.host(host).node.as_ref();
+            let members = node.map(|node| node.machine().history().current().ring.members().count());
+            members.into_iter().for_each(|count| self.atlas.members(count));
+        }
+    }
+
     fn carry_out(&mut self, host: HostId, effect: NodeEffect) {
         let now = self.now;
         match effect {
@@ -72,10 +85,8 @@ impl World {
             }
             NodeEffect::Note(note) => {
                 probes::see_note(&note);
-                if let node::proto::Note::EventArrived(event) = &note
-                    && let Some(banned) = event.change.bans()
-                {
-                    self.atlas.ban(describe::host_of(banned));
+                if let node::proto::Note::EventArrived(event) = &note {
+                    self.see_event(host, event);
                 }
                 if let node::proto::Note::TreeChanged(partition) = &note
                     && !self.plan.faults.iter().any(|timed| timed.fault.is_destructive())

@@ -86,6 +86,17 @@ impl Operation {
         matches!(response.as_ref(), Response::Written(written) if written.context.covers(dot))
     }
 
+    /// True if its level lets one replica alone answer it.
+    pub(crate) fn needs_nobody_else(&self) -> bool {
+        let level = match &self.request {
+            Request::Put(put) => put.level,
+            Request::Get(get) => get.level,
+            Request::Scan(scan) => scan.level,
+            _ => return false,
+        };
+        Reach::of_read(level) == Reach::One
+    }
+
     /// An acknowledged write that no loss of power may take back.
     pub(crate) fn is_durable_write(&self) -> bool {
         self.put().is_some_and(|put| put.durability == Durability::Fsync) && self.is_written()

@@ -42,6 +42,10 @@ impl Reads {
         bucket: impl Fn(&str) -> Option<(BucketId, Rule)>,
     ) -> Result<(), String> {
         let Outcome::Answered(response) = &operation.outcome else { return Ok(()) };
+        // A node that was put out serves what needs nobody else until it hears of it (docs/guarantees.md).
+        if evidence.atlas.is_out(operation.host) && operation.needs_nobody_else() {
+            return Ok(());
+        }
         match (&operation.request, response.as_ref()) {
             (Request::Put(put), Response::Written(_)) if operation.is_durable_write() => {
                 let Some((id, rule)) = bucket(&put.bucket) else { return Ok(()) };
