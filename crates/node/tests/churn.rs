@@ -232,6 +232,29 @@ fn a_leave_is_taken_back() {
     assert!(cluster.copies(3) > 0);
 }
 
+/// Sim seed 8557678314680522642: what nobody had been asked to accept was proposed again when it was no longer so, and a
+/// node that had left and ended was a member again.
+#[test]
+fn a_leave_that_settles_while_the_abort_waits_for_voters_is_not_taken_back() {
+    let mut cluster = filled(3, 4);
+    cluster.begin(1, Admin::Leave { node: NodeId(4) });
+    let epoch = cluster.nodes[&NodeId(1)].machine().history().epoch();
+    cluster.deliver_until(|cluster| cluster.nodes[&NodeId(2)].machine().history().epoch() == epoch);
+    let abort = cluster.post(2, Admin::Abort);
+    let is_prepare = |input: &NodeInput| {
+        matches!(input, NodeInput::Peer { message: Message::Prepare { epoch: of, .. }, .. } if *of == epoch.next())
+    };
+    cluster.deliver_until(|cluster| cluster.queue.iter().any(|(_, input)| is_prepare(input)));
+    cluster.queue.retain(|(_, input)| !is_prepare(input));
+    cluster.deliver();
+    cluster.settle();
+    let answer = cluster.answer(abort);
+    let Response::Refused(Refusal::ChangeRefused(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("no change is under way"), "{why}");
+    assert!(cluster.left.contains(&NodeId(4)));
+    assert_complete(&mut cluster, 2, 3);
+}
+
 #[test]
 fn a_weight_and_a_number_of_copies_are_taken_back() {
     let mut cluster = stuck();

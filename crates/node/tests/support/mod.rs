@@ -225,11 +225,22 @@ impl Cluster {
         self.ask(at, Request::Admin(admin))
     }
 
-    /// Asks for a change and delivers until that node has it in its history.
-    pub(crate) fn begin(&mut self, at: u128, admin: Admin) {
+    /// Asks for a change and delivers nothing yet.
+    pub(crate) fn post(&mut self, at: u128, admin: Admin) -> ClientId {
         self.clients += 1;
         let (client, request) = (ClientId(self.clients), Request::Admin(admin));
         self.queue.push_back((NodeId(at), NodeInput::Client { client, request, within: None }));
+        client
+    }
+
+    /// What was answered.
+    pub(crate) fn answer(&mut self, client: ClientId) -> Response {
+        self.replies.remove(&client).expect("every request is answered")
+    }
+
+    /// Asks for a change and delivers until that node has it in its history.
+    pub(crate) fn begin(&mut self, at: u128, admin: Admin) {
+        self.post(at, admin);
         let epoch = |cluster: &Cluster| cluster.nodes[&NodeId(at)].machine().history().epoch();
         let before = epoch(self);
         self.deliver_until(|cluster| epoch(cluster) > before);
@@ -237,14 +248,9 @@ impl Cluster {
 
     /// Asks for two changes at once, on two nodes.
     pub(crate) fn ask_both(&mut self, first: (u128, Admin), second: (u128, Admin)) -> [Response; 2] {
-        let clients = [first, second].map(|(at, admin)| {
-            self.clients += 1;
-            let (client, request) = (ClientId(self.clients), Request::Admin(admin));
-            self.queue.push_back((NodeId(at), NodeInput::Client { client, request, within: None }));
-            client
-        });
+        let clients = [first, second].map(|(at, admin)| self.post(at, admin));
         self.run();
-        clients.map(|client| self.replies.remove(&client).expect("every request is answered"))
+        clients.map(|client| self.answer(client))
     }
 
     /// The sentence with which a change is refused.

@@ -35,6 +35,8 @@ struct Attempt {
     epoch: Epoch,
     event: Event,
     proposer: Proposer<Event>,
+    /// Voters were asked to accept the event: from then on it may be decided, whatever we do.
+    is_offered: bool,
     again_at: Mono,
 }
 
@@ -82,7 +84,8 @@ impl Proposals {
                 let voters = core.history.current().voters();
                 let proposer = Proposer::new(voters, core.node, incarnation, self.used, event.clone());
                 self.used = proposer.ballot();
-                proposal.attempt = Some(Attempt { epoch: event.epoch, event, proposer, again_at: attempt_end(core) });
+                let (epoch, again_at) = (event.epoch, attempt_end(core));
+                proposal.attempt = Some(Attempt { epoch, event, proposer, is_offered: false, again_at });
                 self.current = Some(proposal);
                 self.prepare(core);
             }
@@ -112,6 +115,7 @@ impl Proposals {
         let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.epoch == epoch) else { return };
         if let Step::Accept(event) = attempt.proposer.on_promise(from, ballot, accepted) {
             attempt.again_at = core.now.mono + ATTEMPT_TIME.times(2);
+            attempt.is_offered = true;
             let voters = attempt.proposer.acceptors().to_vec();
             to_voters(core, &voters, &Message::Accept { epoch, ballot, event });
         }
@@ -189,6 +193,10 @@ impl Proposals {
         }
         let end = attempt_end(core);
         if let Some(attempt) = self.attempt_mut().filter(|attempt| attempt.again_at <= core.now.mono) {
+            if !attempt.is_offered {
+                // What was asked for may have become wrong meanwhile: a change that has settled is not taken back.
+                return self.attempt(ops, core);
+            }
             attempt.proposer.again();
             attempt.again_at = end;
             let ballot = attempt.proposer.ballot();
