@@ -241,9 +241,7 @@ fn a_leave_that_settles_while_the_abort_waits_for_voters_is_not_taken_back() {
     let epoch = cluster.nodes[&NodeId(1)].machine().history().epoch();
     cluster.deliver_until(|cluster| cluster.nodes[&NodeId(2)].machine().history().epoch() == epoch);
     let abort = cluster.post(2, Admin::Abort);
-    let is_prepare = |input: &NodeInput| {
-        matches!(input, NodeInput::Peer { message: Message::Prepare { epoch: of, .. }, .. } if *of == epoch.next())
-    };
+    let is_prepare = |input: &NodeInput| matches!(input, NodeInput::Peer { message: Message::Prepare { epoch: of, .. }, .. } if *of == epoch.next());
     cluster.deliver_until(|cluster| cluster.queue.iter().any(|(_, input)| is_prepare(input)));
     cluster.queue.retain(|(_, input)| !is_prepare(input));
     cluster.deliver();
