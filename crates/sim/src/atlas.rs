@@ -27,14 +27,19 @@ pub(crate) const DEFAULT: &str = "default";
 
 /// How many hosts a plan may destroy: n − quorum of the bucket with the fewest copies it ever has.
 pub(crate) fn victims_max(plan: &Plan) -> usize {
+    let fewest = fewest_copies(plan);
+    fewest - quorum(fewest)
+}
+
+/// The fewest copies that any bucket ever has, as long as no fewer members are left.
+pub(crate) fn fewest_copies(plan: &Plan) -> usize {
     let copies = plan.faults.iter().filter_map(|timed| match timed.fault {
         Fault::SetCopies { n, .. } => Some(n),
         _ => None,
     });
     let fewest = copies.chain([plan.n, plan.sibling_copies]).min().unwrap_or(1);
     // Fewer hosts than copies keep fewer copies.
-    let fewest = usize::from(fewest).min(plan.founders);
-    fewest - quorum(fewest)
+    usize::from(fewest).min(plan.founders)
 }
 
 fn quorum(n: usize) -> usize {

@@ -8,6 +8,7 @@ mod disks;
 mod links;
 mod machines;
 
+use crate::atlas::fewest_copies;
 use crate::fault::{Fault, HostId, Loss};
 use crate::host::{Armed, Stage};
 use crate::network::HalfDead;
@@ -170,12 +171,26 @@ impl World {
             | Fault::Abort { .. }
             | Fault::SetCopies { .. } => true,
             Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
-            Fault::Leave { host, .. } | Fault::Remove { host, .. } | Fault::Reweigh { host, .. } => {
-                !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone)
-            }
+            Fault::Leave { host, .. } | Fault::Remove { host, .. } => self.is_in(*host) && self.can_spare_one(),
+            Fault::Reweigh { host, .. } => self.is_in(*host),
             // What is done to processes, disks and single links needs them to be there.
             of_hosts => of_hosts.hosts().iter().all(up),
         }
+    }
+
+    fn is_in(&self, host: HostId) -> bool {
+        !matches!(self.hosts[host.0].stage, Stage::Outside | Stage::Gone)
+    }
+
+    /// Where disks are damaged, so many members stay that each item keeps the copies that the plan was drawn for: what a
+    /// single node has left can be healed from nowhere.
+    fn can_spare_one(&self) -> bool {
+        if !self.plan.faults.iter().any(|timed| timed.fault.is_destructive()) {
+            return true;
+        }
+        let views = self.hosts.iter().filter_map(|host| Some(host.node.as_ref()?.machine().history().current()));
+        let members = views.max_by_key(|view| view.epoch).map_or(0, |view| view.ring.members().count());
+        members > fewest_copies(&self.plan) + self.leaving()
     }
 
     pub(crate) fn count_fault(&mut self, fault: &Fault) {

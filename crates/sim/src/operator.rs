@@ -68,6 +68,12 @@ pub(crate) struct Task {
 }
 
 impl World {
+    /// Members that operators want to go.
+    pub(crate) fn leaving(&self) -> usize {
+        let leaves = |task: &&Task| !task.is_over && matches!(task.work, Work::Leave(_) | Work::Eject { .. });
+        self.tasks.iter().filter(leaves).count()
+    }
+
     /// Gives an operator something to do.
     pub(crate) fn employ(&mut self, work: Work, through: HostId) {
         let task = self.tasks.len();
