@@ -11,8 +11,9 @@ pub struct Actor {
     pub node: u128,
     /// Which life of it. A replica that lost data, or may have, takes a higher one before it makes another dot: others
     /// believe to have seen every event up to the highest counter they met, and would take a counter given twice for
-    /// an old, overwritten event and throw its value away.
-    pub incarnation: u32,
+    /// an old, overwritten event and throw its value away. The upper half counts, the lower half is drawn by lot once in
+    /// each life of a process, so that two that run on copies of one data directory are different actors.
+    pub incarnation: u64,
 }
 
 /// The name of one event of one actor.

@@ -10,6 +10,7 @@ use crate::schema::handshake::WireHandshake;
 use crate::schema::parse;
 use bytes::{Bytes, BytesMut};
 use prost::Message;
+use proto::Pulse;
 use ring::NodeId;
 use std::fmt;
 
@@ -56,8 +57,8 @@ pub struct Hello {
     pub cluster: Option<u128>,
     /// Who it is.
     pub node: NodeId,
-    /// Random, made at the start of its process: a connection of an earlier life is told from one of this.
-    pub incarnation_hint: u64,
+    /// How far its records have got: one that runs on old ones is refused. The default of a guest.
+    pub pulse: Pulse,
     /// What the connection is for.
     pub role: Role,
     /// Its name, for people.
@@ -75,6 +76,8 @@ pub enum Welcome {
         node: NodeId,
         /// Its cluster.
         cluster: u128,
+        /// How far its records have got.
+        pulse: Pulse,
     },
     /// The connection ends here.
     Refused(HandshakeRefusal),

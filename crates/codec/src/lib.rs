@@ -33,7 +33,7 @@ pub use handshake::{
 pub use hint::{decode_hint, encode_hint, hint_bounds, hint_key, parse_hint_key};
 pub use meta::{
     MetaRecord, acceptor_key, acceptor_range, decode_meta, encode_meta, event_key, event_range, incarnation_key,
-    meta_key, node_key, peers_key, progress_key,
+    meta_key, node_key, peers_key, progress_key, pulses_key,
 };
 pub use proto::hash::version_hash;
 pub use sealed::DISK_FORMAT;

@@ -6,14 +6,14 @@
 
 use crate::error::{DecodeError, Fault};
 use crate::schema::event::WireEvent;
-use crate::schema::gossip::{WireNodeProgress, WireProgress};
+use crate::schema::gossip::{WireNodeProgress, WireNodePulse, WireProgress};
 use crate::schema::node::WireId;
 use crate::schema::paxos::WireAcceptor;
 use crate::schema::{all, list, parse};
 use crate::sealed::{open, seal};
 use bytes::Bytes;
 use proto::paxos::AcceptorState;
-use proto::{Epoch, Event, Progress};
+use proto::{Epoch, Event, Progress, Pulse};
 use ring::NodeId;
 
 const NODE: u8 = 1;
@@ -22,6 +22,7 @@ const EVENT: u8 = 3;
 const ACCEPTOR: u8 = 4;
 const PROGRESS: u8 = 5;
 const PEERS: u8 = 6;
+const PULSES: u8 = 7;
 
 /// One record about the node itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ pub enum MetaRecord {
     /// Who this node is.
     Node(NodeId),
     /// Which life of it this is.
-    Incarnation(u32),
+    Incarnation(u64),
     /// One event of the history.
     Event(Event),
     /// What the acceptor must not forget about event number `epoch`.
@@ -48,12 +49,14 @@ pub enum MetaRecord {
     },
     /// How far the others were when this node came in.
     Peers(Vec<(NodeId, Progress)>),
+    /// The last pulse of this node, and the highest heard of others.
+    Pulses(Vec<(NodeId, Pulse)>),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireIncarnation {
-    #[prost(uint32, tag = "1")]
-    incarnation: u32,
+    #[prost(uint64, tag = "1")]
+    incarnation: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -70,6 +73,12 @@ struct WirePeers {
     peers: Vec<WireNodeProgress>,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct WirePulses {
+    #[prost(message, repeated, tag = "1")]
+    pulses: Vec<WireNodePulse>,
+}
+
 /// The storage key of a record.
 pub fn meta_key(record: &MetaRecord) -> Vec<u8> {
     match record {
@@ -79,6 +88,7 @@ pub fn meta_key(record: &MetaRecord) -> Vec<u8> {
         MetaRecord::Acceptor { epoch, .. } => acceptor_key(*epoch),
         MetaRecord::Progress { .. } => progress_key(),
         MetaRecord::Peers(_) => peers_key(),
+        MetaRecord::Pulses(_) => pulses_key(),
     }
 }
 
@@ -112,6 +122,11 @@ pub fn peers_key() -> Vec<u8> {
     vec![PEERS]
 }
 
+/// Where [`MetaRecord::Pulses`] is.
+pub fn pulses_key() -> Vec<u8> {
+    vec![PULSES]
+}
+
 /// First key and end of the whole history, in order.
 pub fn event_range() -> (Vec<u8>, Vec<u8>) {
     (vec![EVENT], vec![EVENT + 1])
@@ -140,6 +155,7 @@ pub fn encode_meta(record: &MetaRecord) -> (Vec<u8>, Bytes) {
             seal(&key, &WireOwnProgress { progress: progress.into(), stable: stable.0 })
         }
         MetaRecord::Peers(peers) => seal(&key, &WirePeers { peers: list(peers) }),
+        MetaRecord::Pulses(pulses) => seal(&key, &WirePulses { pulses: list(pulses) }),
     };
     (key, value)
 }
@@ -160,6 +176,7 @@ pub fn decode_meta(key: &[u8], value: &Bytes) -> Result<MetaRecord, DecodeError>
         (PROGRESS, []) => parse::<WireOwnProgress>(body, WHAT)
             .map(|wire| MetaRecord::Progress { progress: wire.progress.into(), stable: Epoch(wire.stable) }),
         (PEERS, []) => all(parse::<WirePeers>(body, WHAT)?.peers).map(MetaRecord::Peers),
+        (PULSES, []) => all(parse::<WirePulses>(body, WHAT)?.pulses).map(MetaRecord::Pulses),
         _ => Err(DecodeError::newer(WHAT)),
     }
 }

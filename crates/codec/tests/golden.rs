@@ -16,7 +16,7 @@ use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
     Admin, Bucket, BucketId, Change, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level,
-    Message, OpId, Progress, Range, Record, Request, Response, Restored, SessionId, Slot, Spot, Value, Version,
+    Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spot, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -129,7 +129,8 @@ fn stored_items() {
 
 #[test]
 fn records_of_the_node() {
-    let progress = Progress { acked: Epoch(4), synced: Epoch(3), switched: Epoch(2), settled: Epoch(1) };
+    let pulse = Pulse { number: 7, life: 0x0506_0708 };
+    let progress = Progress { acked: Epoch(4), synced: Epoch(3), switched: Epoch(2), settled: Epoch(1), pulse };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
     let accepted = Some((ballot, event(2, changes().remove(1).1)));
     let state = AcceptorState { promised: Ballot { counter: 3, ..ballot }, accepted };
@@ -137,6 +138,7 @@ fn records_of_the_node() {
         ("node".to_owned(), MetaRecord::Node(NODE)),
         ("incarnation".to_owned(), MetaRecord::Incarnation(3)),
         ("acceptor".to_owned(), MetaRecord::Acceptor { epoch: Epoch(2), state }),
+        ("pulses".to_owned(), MetaRecord::Pulses(vec![(NODE, pulse)])),
         ("progress".to_owned(), MetaRecord::Progress { progress, stable: Epoch(1) }),
         ("peers".to_owned(), MetaRecord::Peers(vec![(NODE, progress)])),
     ];
@@ -216,7 +218,7 @@ fn handshakes() {
         protocol_max: 2,
         cluster: Some(0xc1),
         node: NODE,
-        incarnation_hint: 0x0102_0304,
+        pulse: Pulse { number: 9, life: 0x0102_0304 },
         role: Role::Data,
         name: "Quilla".to_owned(),
     };
@@ -224,7 +226,7 @@ fn handshakes() {
     assert_eq!(decode_hello(&mut BytesMut::from(bytes.as_ref())), Ok(Some(hello)));
     let refusal = HandshakeRefusal::NoCommonProtocol { ours: (1, 1), theirs: (2, 3) };
     for (name, welcome) in [
-        ("welcome", Welcome::Accepted { protocol: 1, node: NODE, cluster: 0xc1 }),
+        ("welcome", Welcome::Accepted { protocol: 1, node: NODE, cluster: 0xc1, pulse: Pulse { number: 8, life: 5 } }),
         ("refused", Welcome::Refused(refusal)),
     ] {
         let bytes = golden(name, &encode_welcome(&welcome));

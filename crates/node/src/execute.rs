@@ -51,9 +51,9 @@ pub(crate) struct Executor<E: Engine> {
     /// Slots that were found damaged, to be told to the machine.
     found: Vec<Slot>,
     /// The incarnation under which this node writes.
-    incarnation: u32,
+    incarnation: u64,
     /// The last incarnation in which something of this node's own was lost.
-    distrusted: Option<u32>,
+    distrusted: Option<u64>,
     /// The machine does not know yet that it needs a new incarnation.
     healed: bool,
 }
@@ -437,6 +437,7 @@ fn meta_record(meta: Meta) -> MetaRecord {
         Meta::Incarnation(incarnation) => MetaRecord::Incarnation(incarnation),
         Meta::Acceptor { epoch, state } => MetaRecord::Acceptor { epoch, state },
         Meta::Progress(progress) => MetaRecord::Progress { progress, stable: progress.settled },
+        Meta::Pulses(pulses) => MetaRecord::Pulses(pulses),
         Meta::ForgetAcceptors { .. } => unreachable!("a deletion is not stored"),
     }
 }

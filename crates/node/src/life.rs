@@ -2,7 +2,7 @@
 
 use crate::execute::Executor;
 use crate::recovery;
-use proto::{ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Request, Response};
+use proto::{ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response};
 use ring::{Member, NodeId, Token};
 use std::fmt;
 use stdx::{Mono, Now, Span};
@@ -68,7 +68,16 @@ pub enum NodeEffect {
     Note(Note),
     /// This node has left the cluster and handed everything over; the process may end.
     Left,
-    /// This node was put out as dead; the process must end at once. The sentence says what happened and what to do.
+    /// From now on whoever introduces itself as this node with a pulse that this one outdates is to be refused. Of this node
+    /// itself: how it introduces itself.
+    Pulse {
+        /// Whose.
+        of: NodeId,
+        /// The highest known; durable.
+        pulse: Pulse,
+    },
+    /// This node was put out as dead, or runs on an old copy of its records; the process must end at once. The sentence says
+    /// what happened and what to do.
     Ejected(String),
     /// Storage has failed for good; the process must stop serving.
     Stop(String),
@@ -253,6 +262,7 @@ impl<E: Engine> Node<E> {
             Effect::Peers(members) => NodeEffect::Peers(members),
             Effect::Note(note) => NodeEffect::Note(note),
             Effect::Left => NodeEffect::Left,
+            Effect::Pulse { of, pulse } => NodeEffect::Pulse { of, pulse },
             Effect::Ejected(why) => NodeEffect::Ejected(why),
             Effect::Stop(why) => NodeEffect::Stop(why),
         });
@@ -286,6 +296,11 @@ impl<E: Engine> Node<E> {
     /// The node as the history has it.
     pub fn member(&self) -> Option<Member> {
         self.machine.member()
+    }
+
+    /// How this node introduces itself.
+    pub fn pulse(&self) -> Pulse {
+        self.machine.pulse()
     }
 
     /// Nodes that were put out as dead, and what each is to be told.

@@ -5,7 +5,7 @@
 use crate::life::{Founding, Identity, OpenError};
 use bytes::Bytes;
 use codec::MetaRecord;
-use proto::{Boot, Epoch, Event, History, Machine, Progress};
+use proto::{Boot, Epoch, Event, History, Machine, Progress, Pulse};
 use ring::NodeId;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,11 +16,12 @@ use storage::{Batch, Reader, Space};
 #[derive(Default)]
 struct Found {
     node: Option<NodeId>,
-    incarnation: u32,
+    incarnation: u64,
     events: Vec<Event>,
     acceptors: BTreeMap<Epoch, proto::paxos::AcceptorState<Event>>,
     progress: BTreeMap<NodeId, Progress>,
     own_progress: Progress,
+    pulses: BTreeMap<NodeId, Pulse>,
 }
 
 /// Who is stored, if anybody.
@@ -56,6 +57,7 @@ pub(crate) fn boot(reader: &impl Reader) -> Result<Boot, OpenError> {
         history: fold(found.events)?,
         progress,
         acceptors: found.acceptors,
+        pulses: found.pulses,
         hints: hint_targets(reader)?,
     })
 }
@@ -66,7 +68,7 @@ pub(crate) fn found(founding: Founding, seed: u64, now: Now) -> Result<Batch, Op
     let events = Machine::found(founding.genesis, &founding.join, seed, now)
         .map_err(|refusal| OpenError::Impossible(format!("{refusal:?}")))?;
     let epoch = events.last().map_or(Epoch(0), |event| event.epoch);
-    let progress = Progress { acked: epoch, synced: epoch, switched: epoch, settled: epoch };
+    let progress = Progress { acked: epoch, synced: epoch, switched: epoch, settled: epoch, ..Progress::default() };
     let mut batch = first_records(node, &events);
     put(&mut batch, &MetaRecord::Progress { progress, stable: epoch });
     Ok(batch)
@@ -125,6 +127,7 @@ impl Found {
             }
             MetaRecord::Progress { progress, .. } => self.own_progress = progress,
             MetaRecord::Peers(peers) => self.progress.extend(peers),
+            MetaRecord::Pulses(pulses) => self.pulses.extend(pulses),
         }
     }
 }

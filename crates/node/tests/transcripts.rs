@@ -87,7 +87,7 @@ impl World {
                 NodeEffect::Left => self.tell(&format!("{} has left and may end", short(at))),
                 NodeEffect::Ejected(why) => self.tell(&format!("{} ends: {why}", short(at))),
                 NodeEffect::Stop(why) => panic!("{at} stopped: {why}"),
-                NodeEffect::Peers(_) | NodeEffect::Note(_) => {}
+                NodeEffect::Peers(_) | NodeEffect::Pulse { .. } | NodeEffect::Note(_) => {}
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::ids::{BucketId, ClientId, Epoch, HintId, OpId, SessionId};
 use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
 use crate::paxos::Ballot;
+use crate::pulse::{self, Pulses};
 use crate::quorum::{Group, Need};
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
@@ -50,15 +51,16 @@ pub(crate) struct Core {
     pub(crate) to_self: Vec<Message>,
     /// Bytes on our disk, as last heard; for plans.
     pub(crate) disk_bytes: u64,
+    pub(crate) pulses: Pulses,
     clock: HybridClock,
     actor: Option<Actor>,
     /// The newest incarnation that was written, or is on its way to disk.
-    newest_incarnation: u32,
+    newest_incarnation: u64,
     dots: u64,
     ids: u64,
     hints: u64,
     ballots: u64,
-    /// Names this life of the node for peers that hand it changes. Random, never 0.
+    /// Names this life of the node: for peers that hand it changes, and in its pulse. Random, never 0.
     pub(crate) life: u64,
     /// The lives of peers, as they have introduced themselves.
     pub(crate) lives: BTreeMap<NodeId, u64>,
@@ -86,6 +88,7 @@ impl Core {
             out: Vec::new(),
             to_self: Vec::new(),
             disk_bytes: 0,
+            pulses: Pulses::default(),
             clock: HybridClock::new(),
             actor: None,
             newest_incarnation: 0,
@@ -119,6 +122,9 @@ impl Core {
     }
 
     pub(crate) fn store(&mut self, purpose: Purpose, op: StoreOp) {
+        if op.writes() {
+            self.before_write();
+        }
         self.out.push(Effect::Store { ticket: Ticket(purpose), op });
     }
 
@@ -142,18 +148,22 @@ impl Core {
         if planted("hint ids come back after a restart") {
             return HintId(self.hints);
         }
-        HintId(u64::from(self.incarnation().unwrap_or(0)) << 32 | self.hints)
+        HintId(self.incarnation().unwrap_or(0) & !u64::from(u32::MAX) | self.hints)
     }
 
     /// What the disk says was the last incarnation of this node.
-    pub(crate) fn last_incarnation(&mut self, incarnation: u32) {
+    pub(crate) fn last_incarnation(&mut self, incarnation: u64) {
         self.newest_incarnation = incarnation;
     }
 
     /// An incarnation that was never used and never asked for: two parts of the machine may want one at the same time,
-    /// and a number that began twice would hand the same dots out twice.
-    pub(crate) fn next_incarnation(&mut self) -> u32 {
-        self.newest_incarnation += 1;
+    /// and a number that began twice would hand the same dots out twice. Its lower half is of this life alone, for a
+    /// process on a copy of our records would count on from the same number.
+    pub(crate) fn next_incarnation(&mut self) -> u64 {
+        let lot =
+            if planted("incarnations are counted") || planted("incarnation before fsync") { 0 } else { self.life };
+        let number = (self.newest_incarnation >> 32) + 1;
+        self.newest_incarnation = number << 32 | lot & u64::from(u32::MAX);
         self.newest_incarnation
     }
 
@@ -164,7 +174,7 @@ impl Core {
     }
 
     /// From now on dots carry this incarnation, which is durable.
-    pub(crate) fn begin_incarnation(&mut self, incarnation: u32) {
+    pub(crate) fn begin_incarnation(&mut self, incarnation: u64) {
         // One that began twice would hand the same dots out twice.
         if self.incarnation() >= Some(incarnation) {
             return;
@@ -174,7 +184,7 @@ impl Core {
     }
 
     /// The incarnation dots carry, once it is durable.
-    pub(crate) fn incarnation(&self) -> Option<u32> {
+    pub(crate) fn incarnation(&self) -> Option<u64> {
         self.actor.map(|actor| actor.incarnation)
     }
 
@@ -333,9 +343,10 @@ impl Core {
         self.detector.is_reached_by_others(self.now.mono, &node)
     }
 
-    /// Why this node must not serve any more, in a sentence, if it was put out as dead.
+    /// Why this node must not serve any more, in a sentence, if it was put out as dead or runs on an old copy of its records.
     pub(crate) fn ejected(&self) -> Option<String> {
-        self.history.ejection(self.node)
+        let outdated = |known| pulse::outdated(&self.name_of(self.node).0, known, self.pulse());
+        self.history.ejection(self.node).or_else(|| self.pulses.outlived_by.map(outdated))
     }
 
     pub(crate) fn is_usable(&self, node: NodeId) -> bool {

@@ -55,5 +55,5 @@ fn ballot(mixer: &mut Mixer, ballot: Ballot) {
 fn actor(mixer: &mut Mixer, actor: Actor) {
     mixer.number((actor.node >> 64) as u64);
     mixer.number(actor.node as u64);
-    mixer.number(u64::from(actor.incarnation));
+    mixer.number(actor.incarnation);
 }

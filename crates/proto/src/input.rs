@@ -2,6 +2,7 @@
 
 use crate::ids::ClientId;
 use crate::message::Message;
+use crate::pulse::Pulse;
 use crate::request::{Request, Response};
 use crate::store::{StoreOp, StoreOutcome, Ticket};
 use ring::{Member, NodeId};
@@ -83,7 +84,16 @@ pub enum Effect {
     Note(Note),
     /// This node has left the cluster and handed everything over; the process may end.
     Left,
-    /// This node was put out as dead; the process must end at once. The sentence says what happened and what to do.
+    /// From now on whoever introduces itself as this node with a pulse that this one outdates is to be refused. Of this node
+    /// itself: how it introduces itself.
+    Pulse {
+        /// Whose.
+        of: NodeId,
+        /// The highest known; durable.
+        pulse: Pulse,
+    },
+    /// This node was put out as dead, or runs on an old copy of its records; the process must end at once. The sentence says
+    /// what happened and what to do.
     Ejected(String),
     /// Storage has failed for good; the process must stop serving.
     Stop(String),

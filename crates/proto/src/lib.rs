@@ -27,6 +27,7 @@ mod machine;
 mod membership;
 pub mod message;
 pub mod paxos;
+pub mod pulse;
 pub mod quorum;
 mod read_repair;
 pub mod record;
@@ -50,6 +51,7 @@ pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
 pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, RegisterAnswer, ScanAnswer, Spot};
 pub use paxos::register::ChangeId;
+pub use pulse::Pulse;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
     Admin, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Page, Plan, Put, Records, Refusal,

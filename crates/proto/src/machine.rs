@@ -18,6 +18,7 @@ use crate::input::{Effect, Input, Note};
 use crate::membership::{Acceptors, Gossip, Proposals, Transition, tell_peers, tell_some};
 use crate::message::{Message, Progress};
 use crate::paxos::AcceptorState;
+use crate::pulse::Pulse;
 use crate::replica;
 use crate::request::{Join, Refusal, Request};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOutcome, Ticket};
@@ -37,7 +38,7 @@ pub struct Boot {
     /// Who we are.
     pub node: NodeId,
     /// The incarnation of the last start; this one takes the next.
-    pub incarnation: u32,
+    pub incarnation: u64,
     /// The membership history.
     pub history: History,
     /// How far each node was, as far as it was written down.
@@ -46,6 +47,8 @@ pub struct Boot {
     pub acceptors: BTreeMap<Epoch, AcceptorState<Event>>,
     /// Nodes for which hints are kept.
     pub hints: Vec<NodeId>,
+    /// The last pulse of this node, and the highest heard of others.
+    pub pulses: BTreeMap<NodeId, Pulse>,
 }
 
 /// One node's decisions.
@@ -73,6 +76,7 @@ impl Machine {
         let settled = boot.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
         core.history.forget_below(settled);
         core.progress = boot.progress;
+        core.last_pulses(boot.pulses);
         let mut machine = Machine {
             core,
             ops: Operations::default(),
@@ -89,7 +93,7 @@ impl Machine {
         };
         machine.core.renew_incarnation();
         if planted("incarnation before fsync") {
-            machine.core.begin_incarnation(boot.incarnation + 1);
+            machine.core.begin_incarnation(((boot.incarnation >> 32) + 1) << 32);
         }
         if let Some(why) = machine.core.ejected() {
             return (machine, vec![Effect::Ejected(why)]);
@@ -131,7 +135,7 @@ impl Machine {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         self.core.now = now;
         self.core.unanswered = self.ops.unanswered();
-        if self.core.is_banned(self.core.node) {
+        if self.core.is_out() {
             return self.refuse_all(input, out);
         }
         match input {
@@ -149,13 +153,13 @@ impl Machine {
             Input::Damaged(slot) => self.healing.found(&self.core, slot),
             Input::Tick => self.on_tick(),
         }
-        if !self.core.is_banned(self.core.node) {
+        if !self.core.is_out() {
             self.follow_up();
         }
         out.append(&mut self.core.out);
     }
 
-    /// Put out as dead, this node serves nobody.
+    /// Put out as dead, or on an old copy of its records, this node serves nobody.
     fn refuse_all(&mut self, input: Input, out: &mut Vec<Effect>) {
         if let Input::Client { client, request, within } = input {
             self.on_client(client, request, within);
@@ -166,7 +170,7 @@ impl Machine {
     /// When the next [`Input::Tick`] is due.
     pub fn next_deadline(&self) -> Option<Mono> {
         let core = &self.core;
-        if core.is_banned(core.node) {
+        if core.is_out() {
             return None;
         }
         [
@@ -187,6 +191,17 @@ impl Machine {
     /// This node's id.
     pub fn node(&self) -> NodeId {
         self.core.node
+    }
+
+    /// How this node introduces itself.
+    pub fn pulse(&self) -> Pulse {
+        self.core.pulse()
+    }
+
+    /// What a node is to be told that introduces itself with this pulse, if it runs on old records.
+    pub fn outdated(&self, node: NodeId, pulse: Pulse) -> Option<String> {
+        let known = self.core.progress.get(&node)?.pulse;
+        known.outdates(pulse).then(|| crate::pulse::outdated(&self.core.name_of(node).0, known, pulse))
     }
 
     /// This node as the newest view in which it is a member has it.
@@ -475,6 +490,7 @@ impl Machine {
             Purpose::History { .. }
             | Purpose::Progress(_)
             | Purpose::Incarnation(_)
+            | Purpose::Pulse(_)
             | Purpose::Promised { .. }
             | Purpose::Accepted { .. } => self.on_meta_stored(purpose, outcome),
             answer => replica::on_stored(core, answer, outcome),
@@ -483,6 +499,9 @@ impl Machine {
 
     fn on_meta_stored(&mut self, purpose: Purpose, outcome: StoreOutcome) {
         let core = &mut self.core;
+        if let Purpose::Pulse(pulse) = purpose {
+            return core.on_pulse_written(pulse, outcome == StoreOutcome::Done);
+        }
         if outcome != StoreOutcome::Done {
             // What a node must not forget could not be written: it goes on only from what is on disk.
             core.out.push(Effect::Stop(format!("membership could not be written to disk: {outcome:?}")));
@@ -498,7 +517,7 @@ impl Machine {
         }
     }
 
-    fn on_events_durable(&mut self, events: Vec<Event>, incarnation: Option<u32>) {
+    fn on_events_durable(&mut self, events: Vec<Event>, incarnation: Option<u64>) {
         self.gossip.on_written();
         let core = &mut self.core;
         if let Some(incarnation) = incarnation {

@@ -16,7 +16,7 @@ mod removals;
 
 pub(crate) use acceptors::Acceptors;
 pub(crate) use changes::{member_for, plan_for};
-pub(crate) use gossip::{Gossip, tell_some};
+pub(crate) use gossip::{Gossip, tell_few, tell_some};
 pub(crate) use plan::{estimated_bytes, estimated_seconds};
 pub(crate) use progress::{Transition, blocked, steps, tell_peers};
 pub(crate) use proposals::Proposals;

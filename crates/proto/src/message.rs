@@ -10,6 +10,7 @@ use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
 use crate::paxos::register::{Answer, Ask};
+use crate::pulse::Pulse;
 use crate::record::{Record, Version};
 use crate::request::{Request, Response};
 use crate::tree::{Patch, Tree};
@@ -27,6 +28,8 @@ pub struct Progress {
     pub switched: Epoch,
     /// The node knows that everybody has switched to this epoch, and uses nothing older.
     pub settled: Epoch,
+    /// How far its records have got, whatever they say.
+    pub pulse: Pulse,
 }
 
 impl Progress {
@@ -37,6 +40,7 @@ impl Progress {
             synced: self.synced.max(other.synced),
             switched: self.switched.max(other.switched),
             settled: self.settled.max(other.settled),
+            pulse: self.pulse.max(other.pulse),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Offered, Progress};
 use crate::paxos::register::{Answer, Ask};
 use crate::paxos::{AcceptorState, Ballot};
+use crate::pulse::Pulse;
 use crate::record::{Record, Rule, Update, Version};
 use crate::tree::{Patch, TreePart};
 use ring::{NodeId, PartitionId};
@@ -59,11 +60,13 @@ pub(crate) enum Purpose {
     /// Hints to be replayed to that node.
     HintPage(NodeId),
     /// Events of the history are durable.
-    History { events: Vec<Event>, incarnation: Option<u32> },
+    History { events: Vec<Event>, incarnation: Option<u64> },
     /// Our progress is durable.
     Progress(Progress),
+    /// A pulse is durable.
+    Pulse(Pulse),
     /// This start's incarnation is durable.
-    Incarnation(u32),
+    Incarnation(u64),
     /// The acceptor's promise is durable.
     Promised { to: NodeId, epoch: Epoch, ballot: Ballot },
     /// The acceptor's acceptance is durable.
@@ -78,7 +81,7 @@ pub enum Meta {
     /// Append an event to the history.
     Event(Event),
     /// From now on this node's dots carry this incarnation.
-    Incarnation(u32),
+    Incarnation(u64),
     /// What the acceptor promised and accepted for event number `epoch`.
     Acceptor {
         /// Number of the event.
@@ -93,6 +96,8 @@ pub enum Meta {
     },
     /// How far this node is.
     Progress(Progress),
+    /// The pulses of all nodes that are known, our own among them.
+    Pulses(Vec<(NodeId, Pulse)>),
 }
 
 /// A hint as it is stored.
@@ -235,6 +240,31 @@ pub enum StoreOp {
     },
     /// Write these together. Answers `Done` when they are on disk.
     Meta(Vec<Meta>),
+}
+
+impl StoreOp {
+    /// True if it changes what a node must not lose.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            StoreOp::Update { .. }
+            | StoreOp::Register { .. }
+            | StoreOp::Merge { .. }
+            | StoreOp::Heal { .. }
+            | StoreOp::MergeAll { .. }
+            | StoreOp::PutHint(_)
+            | StoreOp::Meta(_) => true,
+            StoreOp::Read { .. }
+            | StoreOp::Inspect { .. }
+            | StoreOp::Scan { .. }
+            | StoreOp::Lacking { .. }
+            | StoreOp::Hashes { .. }
+            | StoreOp::BuildTrees { .. }
+            | StoreOp::ReadPatches { .. }
+            | StoreOp::Drop { .. }
+            | StoreOp::ReadHints { .. }
+            | StoreOp::DropHints { .. } => false,
+        }
+    }
 }
 
 /// What became of an operation on storage.

@@ -164,6 +164,7 @@ impl<E: Engine> EventLoop<E> {
                     self.peers.replace(&members);
                     self.peers.banish(self.node.outcasts());
                 }
+                NodeEffect::Pulse { of, pulse } => self.peers.raise_pulse(of, pulse),
                 NodeEffect::Note(note) => notes::record(&note, &self.counters),
                 NodeEffect::Left => {
                     info!("this node has left the cluster and handed everything over");

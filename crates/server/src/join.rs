@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use codec::{FRAME_BYTES_MAX, Role};
 use liveness::Backoff;
-use proto::{Admin, Event, Join, Message, OpId, Progress, Refusal, Request, Response};
+use proto::{Admin, Event, Join, Message, OpId, Progress, Pulse, Refusal, Request, Response};
 use ring::NodeId;
 use stdx::{Prng, Span};
 use tokio::time::{Instant, sleep, timeout};
@@ -123,7 +123,7 @@ fn newcomer(entrance: &Admin) -> &Join {
 
 async fn ask(seed: &Address, entrance: &Admin) -> Result<Joined, AskError> {
     let join = newcomer(entrance);
-    let hello = handshake::hello(join.node, None, Role::Guest, &join.name, 0);
+    let hello = handshake::hello(join.node, None, Role::Guest, &join.name, Pulse::default());
     let mut stream = dial(seed).await?;
     let mut buffer = BytesMut::new();
     let greeting = handshake::greet(&mut stream, &mut buffer, &hello);

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use liveness::{Breaker, BreakerState};
-use proto::Lane;
+use proto::{Lane, Pulse};
 use ring::{Member, NodeId};
 use stdx::{Mono, Prng, Span};
 use tokio::sync::{Notify, watch};
@@ -48,8 +48,23 @@ pub(crate) struct Local {
     pub(crate) node: NodeId,
     pub(crate) cluster: u128,
     pub(crate) name: String,
-    /// Random; tells this life of the process from earlier ones.
-    pub(crate) incarnation_hint: u64,
+    /// How far its own records have got.
+    pub(crate) pulse: PulseCell,
+}
+
+/// The highest pulse of a node that is known.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct PulseCell(Arc<Mutex<Pulse>>);
+
+impl PulseCell {
+    pub(crate) fn get(&self) -> Pulse {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn raise(&self, pulse: Pulse) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = (*known).max(pulse);
+    }
 }
 
 /// What every connection needs of the process around it.
@@ -68,6 +83,8 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     /// As the history has it.
     pub(crate) uri: String,
+    /// How far its records have got, as far as is known here.
+    pub(crate) pulse: PulseCell,
     control: Outbox,
     data: Outbox,
     /// The connections accepted from it, by lane; a new one takes the place of the old.
@@ -85,11 +102,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(member: &Member) -> Peer {
+    pub(crate) fn new(member: &Member, pulse: PulseCell) -> Peer {
         Peer {
             id: member.id,
             name: member.name.clone(),
             uri: member.uri.clone(),
+            pulse,
             control: Outbox::new(Lane::Control, OutboxLimits::of(Lane::Control)),
             data: Outbox::new(Lane::Data, OutboxLimits::of(Lane::Data)),
             incoming: Mutex::default(),

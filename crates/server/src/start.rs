@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use node::{Node, NodeEffect, NodeInput};
+use proto::Pulse;
 use stdx::Prng;
 use storage::{DiskEngine, Engine};
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ use crate::handle::{Handle, Shared};
 use crate::origin;
 use crate::peer::directory::{Directory, Roster};
 use crate::peer::listener::{HttpStream, Listener};
-use crate::peer::{Local, Surroundings};
+use crate::peer::{Local, PulseCell, Surroundings};
 use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
@@ -71,7 +72,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let shared = shared(&node, &config, advertised.to_string());
     let handle = Handle::new(events, shared);
     let roster = Arc::<Roster>::default();
-    let surroundings = Arc::new(surroundings(&handle, clock, prng.next_u64()));
+    let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
     let event_loop = event_loop(node, effects, &surroundings, queue, peers, handle.phase().clone())?;
     let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
@@ -113,9 +114,10 @@ fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String) -> Shar
     }
 }
 
-fn surroundings(handle: &Handle, clock: Clock, incarnation_hint: u64) -> Surroundings {
-    let local =
-        Local { node: handle.node_id(), cluster: handle.cluster(), name: handle.name().to_owned(), incarnation_hint };
+fn surroundings(handle: &Handle, clock: Clock, own: Pulse) -> Surroundings {
+    let pulse = PulseCell::default();
+    pulse.raise(own);
+    let local = Local { node: handle.node_id(), cluster: handle.cluster(), name: handle.name().to_owned(), pulse };
     Surroundings { local, clock, events: handle.events().clone(), counters: handle.shared_counters() }
 }
 

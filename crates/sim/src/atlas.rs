@@ -53,6 +53,8 @@ pub(crate) struct Atlas {
     hits: BTreeMap<HostId, Time>,
     /// Put out as dead.
     banned: BTreeSet<HostId>,
+    /// Went back to an old image of their disk.
+    gone_back: BTreeSet<HostId>,
     /// By bucket: how many copies it had.
     copies: BTreeMap<&'static str, Copies>,
 }
@@ -74,7 +76,7 @@ impl Atlas {
     pub(crate) fn new(plan: &Plan) -> Atlas {
         let copies = [(DEFAULT, plan.n), (SIBLINGS, plan.sibling_copies)];
         let copies = copies.map(|(bucket, n)| (bucket, Copies::new(n, plan.founders)));
-        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), copies: copies.into() }
+        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), gone_back: BTreeSet::new(), copies: copies.into() }
     }
 
     /// A bucket has so many copies from now on.
@@ -101,9 +103,15 @@ impl Atlas {
         self.banned.insert(host);
     }
 
-    /// True if a host was put out as dead, whether it has heard of it or not.
+    /// A host went back to an old image of its disk.
+    pub(crate) fn go_back(&mut self, at: Time, host: HostId) {
+        self.hit(at, host);
+        self.gone_back.insert(host);
+    }
+
+    /// True if a host was put out as dead, or has to be for its disk is an old one, whether it has heard of it or not.
     pub(crate) fn is_out(&self, host: HostId) -> bool {
-        self.banned.contains(&host)
+        self.banned.contains(&host) || self.gone_back.contains(&host)
     }
 
     /// True if a durable acknowledged write is still owed.

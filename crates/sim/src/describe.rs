@@ -204,12 +204,12 @@ pub(crate) fn record(record: &Record) -> String {
 }
 
 fn ballot(ballot: proto::paxos::Ballot) -> String {
-    format!("{}.{}.{}", ballot.counter, ballot.node.0, ballot.incarnation)
+    format!("{}.{}.{}", ballot.counter, ballot.node.0, ballot.incarnation >> 32)
 }
 
 /// A dot: node, incarnation, counter.
 pub(crate) fn dot(dot: causal::Dot) -> String {
-    format!("{}.{}:{}", dot.actor.node, dot.actor.incarnation, dot.counter)
+    format!("{}.{}:{}", dot.actor.node, dot.actor.incarnation >> 32, dot.counter)
 }
 
 /// A context as dots.

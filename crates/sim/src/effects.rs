@@ -98,6 +98,8 @@ impl World {
                 }
                 self.trace.line(now, host, || format!("notes: {}", describe::note(&note)));
             }
+            // Whoever is dialled is asked for it then.
+            NodeEffect::Pulse { .. } => {}
             NodeEffect::Left => {
                 hit("ring.a_node_left");
                 let life = self.host(host).life;
@@ -107,10 +109,16 @@ impl World {
             }
             NodeEffect::Ejected(why) => {
                 let life = self.host(host).life;
-                hit("ring.a_banned_node_heard_of_it");
                 self.trace.event(now, host, "ejected", 0);
                 self.trace.line(now, host, || format!("ends: {why}"));
-                self.after(Span::micros(1), Event::End { host, life });
+                let this = self.host(host);
+                let own = this.node_id();
+                if this.node.as_ref().is_some_and(|node| node.machine().history().is_banned(own)) {
+                    hit("ring.a_banned_node_heard_of_it");
+                    self.after(Span::micros(1), Event::End { host, life });
+                } else {
+                    self.after(Span::micros(1), Event::EndOutdated { host, life });
+                }
             }
             NodeEffect::Stop(why) => {
                 self.trace.line(now, host, || format!("stops: {why}"));

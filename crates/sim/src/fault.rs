@@ -212,10 +212,14 @@ pub enum Fault {
         #[serde(with = "span_text")]
         down: Span,
     },
-    /// The process dies and starts again on an image of its disk taken this long ago.
+    /// The process dies and starts again on an image of its disk taken this long ago. When the others refuse it, an
+    /// operator puts it out, or a new host in its place.
     OldImage {
         /// Whose.
         host: HostId,
+        /// The new host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead: Option<HostId>,
         /// How old.
         #[serde(with = "span_text")]
         age: Span,
@@ -418,8 +422,8 @@ impl Fault {
             | Fault::FailRead { host, .. }
             | Fault::Rot { host, .. }
             | Fault::LyingSync { host, .. }
-            | Fault::OldImage { host, .. }
             | Fault::NoClients { host, .. } => vec![*host],
+            Fault::OldImage { host, instead, .. } => [*host].into_iter().chain(*instead).collect(),
             Fault::RollingRestart { .. } => Vec::new(),
             Fault::Cut { from, to, .. } => [from.as_slice(), to].concat(),
             Fault::Bridge { host, half, .. } => [half.as_slice(), &[*host]].concat(),

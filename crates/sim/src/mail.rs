@@ -5,6 +5,7 @@
 use crate::checker::Failure;
 use crate::describe;
 use crate::fault::HostId;
+use crate::host::Host;
 use crate::mutant::Mutant;
 use crate::network::{Fate, Packet};
 use crate::probes;
@@ -201,6 +202,17 @@ impl World {
             stdx::marks::hit("ring.a_banned_node_was_refused");
             return self.end(host, life);
         }
+        if other.is_up() && other.paused_until <= self.now && self.network.is_open(host, peer) {
+            if is_outdated(this, other) {
+                hit("ring.an_old_image_was_refused");
+                return self.end_outdated(host, life);
+            }
+            if is_outdated(other, this) {
+                self.broken(host, peer);
+                let after = self.dial_pause(host, peer, DIAL_AGAIN);
+                return self.after(after, Event::Dial { host, life, peer });
+            }
+        }
         let answers = other.is_up() && other.paused_until <= self.now && other.connections.is_peer(host);
         if answers && self.network.is_open(host, peer) {
             self.connected(host, peer);
@@ -208,6 +220,15 @@ impl World {
             self.broken(host, peer);
             let after = self.dial_pause(host, peer, DIAL_AGAIN);
             self.after(after, Event::Dial { host, life, peer });
+        }
+    }
+
+    /// A process that runs on an old disk was told so.
+    pub(crate) fn end_outdated(&mut self, host: HostId, life: u32) {
+        if self.host(host).lives(life) {
+            self.old_images.insert(host);
+            self.give_up_old_image(host);
+            self.end(host, life);
         }
     }
 
@@ -247,4 +268,10 @@ impl World {
             self.after(after, Event::Dial { host, life, peer });
         }
     }
+}
+
+/// True if one host knows that the other runs on an old disk.
+fn is_outdated(caller: &Host, called: &Host) -> bool {
+    let (Some(caller_node), Some(called_node)) = (&caller.node, &called.node) else { return false };
+    called_node.machine().outdated(caller.node_id(), caller_node.pulse()).is_some()
 }

@@ -66,6 +66,11 @@ impl Mutant {
 
     /// Makes this thread's nodes have the bug, and no other.
     pub(crate) fn plant(self) {
-        stdx::bugs::plant(if let Mutant::Planted(name) = self { name } else { "" });
+        stdx::bugs::plant(match self {
+            Mutant::Planted(name) => name,
+            // The lot in an incarnation would hide it.
+            Mutant::LostIncarnation => "incarnations are counted",
+            _ => "",
+        });
     }
 }

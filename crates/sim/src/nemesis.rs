@@ -33,7 +33,9 @@ impl World {
             self.count_fault(&fault);
         }
         self.probe(&fault);
-        if fault.is_destructive() {
+        if let Fault::OldImage { host, .. } = fault {
+            self.atlas.go_back(now, host);
+        } else if fault.is_destructive() {
             fault.hosts().into_iter().for_each(|host| self.atlas.hit(now, host));
         }
         match fault {
@@ -170,6 +172,7 @@ impl World {
             | Fault::RollingRestart { .. }
             | Fault::Abort { .. }
             | Fault::SetCopies { .. } => true,
+            Fault::OldImage { host, .. } => up(host),
             Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
             Fault::Leave { host, .. } | Fault::Remove { host, .. } => self.is_in(*host) && self.can_spare_one(),
             Fault::Reweigh { host, .. } => self.is_in(*host),

@@ -188,7 +188,14 @@ impl World {
         let this = &mut self.tasks[task];
         this.plan = None;
         match this.work {
-            Work::Replace { host, .. } if too_often => this.work = Work::Join(host),
+            Work::Replace { old, host } if too_often => {
+                this.work = Work::Join(host);
+                // One that runs on an old disk never comes back, so somebody has to put it out.
+                let is_old = self.old_images.contains(&old);
+                if is_old {
+                    self.employ(Work::Eject { host: old, force: true }, HostId(0));
+                }
+            }
             _ if too_often && !must => {
                 this.is_over = true;
                 return;

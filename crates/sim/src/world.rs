@@ -26,7 +26,7 @@ use crate::trace::{Sink, Trace};
 use node::NodeEffect;
 use node::proto::{BucketId, Response, Rule};
 use node::storage::{ModelDisk, Seq};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use stdx::Span;
 use stdx::marks::hit;
 
@@ -74,6 +74,8 @@ pub(crate) enum Event {
     Restart { host: HostId, life: u32 },
     /// A node that has left ends.
     End { host: HostId, life: u32 },
+    /// A process that runs on an old disk ends.
+    EndOutdated { host: HostId, life: u32 },
 }
 
 /// What a run counts.
@@ -125,6 +127,8 @@ pub(crate) struct World {
     pub(crate) atlas: Atlas,
     /// Images of disks, by the fault they are for.
     pub(crate) images: BTreeMap<usize, ModelDisk>,
+    /// Hosts that ended because they ran on an old disk.
+    pub(crate) old_images: BTreeSet<HostId>,
 }
 
 /// Failures that are kept; the first ones matter.
@@ -156,6 +160,7 @@ impl World {
             effects: Vec::new(),
             atlas: Atlas::new(&plan),
             images: BTreeMap::new(),
+            old_images: BTreeSet::new(),
             plan,
         }
     }
@@ -247,6 +252,7 @@ impl World {
             Event::Release { from, to } => self.release(from, to),
             Event::Restart { host, life } => self.restart(host, life),
             Event::End { host, life } => self.end(host, life),
+            Event::EndOutdated { host, life } => self.end_outdated(host, life),
         }
     }
 }
@@ -260,7 +266,8 @@ impl Event {
             | Event::SyncEnds { host, .. }
             | Event::Dial { host, .. }
             | Event::Break { host, .. }
-            | Event::End { host, .. } => Some(*host),
+            | Event::End { host, .. }
+            | Event::EndOutdated { host, .. } => Some(*host),
             Event::Request { operation } => history.get(*operation).map(|operation| operation.host),
             _ => None,
         }

@@ -53,6 +53,7 @@ fn what_the_swarm_finds() {
 
 #[test]
 fn what_dying_in_fsyncs_finds() {
+    // A lost incarnation comes with "incarnations are counted": their lot alone keeps dots apart.
     assert_found(plans::dying, &[(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)]);
 }
 
@@ -78,6 +79,12 @@ fn what_a_disk_that_rots_finds() {
     assert_found(plans::recounted, &[bug("hash trees miss changes", 5)]);
     assert_found(plans::rotten, &[bug("a damaged record is healed from one replica", 10)]);
     assert_eq!(found_by(Mutant::None, 5, plans::rotten), None, "no bug was planted");
+}
+
+#[test]
+fn what_an_old_image_finds() {
+    assert_found(plans::old_images, &[bug("an old data directory is taken", 25)]);
+    assert_eq!(found_by(Mutant::None, 30, plans::old_images), None, "no bug was planted");
 }
 
 #[test]
@@ -142,7 +149,7 @@ fn what_a_ring_that_never_rests_finds() {
         plans::restless,
         &[
             bug("joiner not seeded", 10),
-            bug("reads switch without a barrier", 20),
+            bug("reads switch without a barrier", 80),
             bug("writes go to the newest replicas alone", 20),
         ],
     );

@@ -53,6 +53,17 @@ impl Process {
 
     /// Starts the process (again) and waits until it is ready.
     pub fn launch(&mut self) {
+        self.spawn();
+        eventually("the node is ready", || {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                panic!("the node ended at once with {status}:\n{}", self.log());
+            }
+            self.try_get("/readyz").is_some_and(|answer| answer.status == 200)
+        });
+    }
+
+    /// Starts the process (again), whatever becomes of it.
+    pub fn spawn(&mut self) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -71,12 +82,6 @@ impl Process {
             .spawn()
             .expect("the binary starts");
         self.child = Some(child);
-        eventually("the node is ready", || {
-            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
-                panic!("the node ended at once with {status}:\n{}", self.log());
-            }
-            self.try_get("/readyz").is_some_and(|answer| answer.status == 200)
-        });
     }
 
     pub fn uri(&self) -> String {

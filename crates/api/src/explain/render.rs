@@ -232,8 +232,8 @@ fn dots(of: &Explanation, dots: impl IntoIterator<Item = Dot>) -> Vec<String> {
 }
 
 fn dot_text(of: &Explanation, dot: Dot) -> String {
-    let Actor { incarnation, .. } = dot.actor;
-    format!("{}.{incarnation}:{}", origin(of, dot.actor), dot.counter)
+    let life = dot.actor.incarnation >> 32;
+    format!("{}.{life}:{}", origin(of, dot.actor), dot.counter)
 }
 
 /// The name of the node that made a version; the beginning of its id if it is not a node of this cluster, as for versions

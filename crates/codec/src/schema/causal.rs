@@ -10,8 +10,8 @@ pub(crate) struct WireDot {
     node_high: u64,
     #[prost(fixed64, tag = "2")]
     node_low: u64,
-    #[prost(uint32, tag = "3")]
-    incarnation: u32,
+    #[prost(uint64, tag = "3")]
+    incarnation: u64,
     #[prost(uint64, tag = "4")]
     counter: u64,
 }

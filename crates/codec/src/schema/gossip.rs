@@ -5,7 +5,7 @@ use super::node::{WireId, digest, wire_digest};
 use super::{all, list};
 use crate::error::DecodeError;
 use bytes::Bytes;
-use proto::{Digest, Epoch, Message, Progress};
+use proto::{Digest, Epoch, Message, Progress, Pulse};
 use ring::NodeId;
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -18,6 +18,51 @@ pub(crate) struct WireProgress {
     switched: u64,
     #[prost(uint64, tag = "4")]
     settled: u64,
+    #[prost(message, optional, tag = "5")]
+    pulse: Option<WirePulse>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WirePulse {
+    #[prost(uint64, tag = "1")]
+    number: u64,
+    #[prost(fixed64, tag = "2")]
+    life: u64,
+}
+
+impl From<Pulse> for WirePulse {
+    fn from(pulse: Pulse) -> WirePulse {
+        WirePulse { number: pulse.number, life: pulse.life }
+    }
+}
+
+impl From<WirePulse> for Pulse {
+    fn from(wire: WirePulse) -> Pulse {
+        Pulse { number: wire.number, life: wire.life }
+    }
+}
+
+/// The pulse of one node.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireNodePulse {
+    #[prost(message, required, tag = "1")]
+    node: WireId,
+    #[prost(message, required, tag = "2")]
+    pulse: WirePulse,
+}
+
+impl From<&(NodeId, Pulse)> for WireNodePulse {
+    fn from((node, pulse): &(NodeId, Pulse)) -> WireNodePulse {
+        WireNodePulse { node: node.into(), pulse: (*pulse).into() }
+    }
+}
+
+impl TryFrom<WireNodePulse> for (NodeId, Pulse) {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireNodePulse) -> Result<(NodeId, Pulse), DecodeError> {
+        Ok((wire.node.into(), wire.pulse.into()))
+    }
 }
 
 impl From<&Progress> for WireProgress {
@@ -27,6 +72,7 @@ impl From<&Progress> for WireProgress {
             synced: progress.synced.0,
             switched: progress.switched.0,
             settled: progress.settled.0,
+            pulse: (progress.pulse != Pulse::default()).then(|| progress.pulse.into()),
         }
     }
 }
@@ -38,6 +84,7 @@ impl From<WireProgress> for Progress {
             synced: Epoch(wire.synced),
             switched: Epoch(wire.switched),
             settled: Epoch(wire.settled),
+            pulse: wire.pulse.map(Pulse::from).unwrap_or_default(),
         }
     }
 }

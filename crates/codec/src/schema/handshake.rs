@@ -5,6 +5,7 @@ use super::narrow;
 use super::node::WireId;
 use crate::error::DecodeError;
 use crate::handshake::{HandshakeRefusal, Hello, Role, Welcome};
+use proto::Pulse;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireHandshake {
@@ -26,19 +27,22 @@ impl WireHandshake {
             protocols: WireProtocols::new((hello.protocol_min, hello.protocol_max)),
             cluster: hello.cluster.map(WireId::from),
             node: WireId::from(&hello.node),
-            incarnation_hint: hello.incarnation_hint,
+            life: hello.pulse.life,
             role: wire_role(hello.role),
             name: cut(&hello.name, text_bytes_max),
+            number: hello.pulse.number,
         };
         WireHandshake { side: Some(WireSide::Hello(hello)) }
     }
 
     pub(crate) fn welcome(welcome: &Welcome, text_bytes_max: usize) -> WireHandshake {
         let answer = match welcome {
-            Welcome::Accepted { protocol, node, cluster } => WireAnswer::Accepted(WireAccepted {
+            Welcome::Accepted { protocol, node, cluster, pulse } => WireAnswer::Accepted(WireAccepted {
                 protocol: u32::from(*protocol),
                 node: node.into(),
                 cluster: WireId::from(*cluster),
+                life: pulse.life,
+                number: pulse.number,
             }),
             Welcome::Refused(refusal) => WireAnswer::Refused(refused(refusal, text_bytes_max)),
         };
@@ -53,7 +57,7 @@ impl WireHandshake {
             protocol_max,
             cluster: hello.cluster.map(u128::from),
             node: hello.node.into(),
-            incarnation_hint: hello.incarnation_hint,
+            pulse: Pulse { number: hello.number, life: hello.life },
             role: role(hello.role)?,
             name: hello.name,
         })
@@ -66,6 +70,7 @@ impl WireHandshake {
                 protocol: protocol(accepted.protocol)?,
                 node: accepted.node.into(),
                 cluster: accepted.cluster.into(),
+                pulse: Pulse { number: accepted.number, life: accepted.life },
             }),
             WireAnswer::Refused(refused) => refusal(refused).map(Welcome::Refused),
         }
@@ -81,11 +86,13 @@ struct WireHello {
     #[prost(message, required, tag = "3")]
     node: WireId,
     #[prost(fixed64, tag = "4")]
-    incarnation_hint: u64,
+    life: u64,
     #[prost(uint32, tag = "5")]
     role: u32,
     #[prost(string, tag = "6")]
     name: String,
+    #[prost(uint64, tag = "7")]
+    number: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -149,6 +156,10 @@ struct WireAccepted {
     node: WireId,
     #[prost(message, required, tag = "3")]
     cluster: WireId,
+    #[prost(fixed64, tag = "4")]
+    life: u64,
+    #[prost(uint64, tag = "5")]
+    number: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -13,8 +13,8 @@ pub(crate) struct WireBallot {
     counter: u64,
     #[prost(message, required, tag = "2")]
     node: WireId,
-    #[prost(uint32, tag = "3")]
-    incarnation: u32,
+    #[prost(uint64, tag = "3")]
+    incarnation: u64,
 }
 
 impl From<&Ballot> for WireBallot {

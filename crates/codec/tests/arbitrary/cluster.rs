@@ -1,6 +1,6 @@
 //! Events, acceptors, statuses, handshakes.
 
-use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, span, text, token};
+use super::{all_progress, bucket, digest, epoch, grid, member, node, number, progress, pulse, span, text, token};
 use causal::Stamp;
 use codec::{HandshakeRefusal, Hello, MetaRecord, Role, Welcome};
 use liveness::Condition;
@@ -55,7 +55,7 @@ pub(crate) fn event() -> BoxedStrategy<Event> {
 }
 
 pub(crate) fn ballot() -> BoxedStrategy<Ballot> {
-    (number(), node(), any::<u32>())
+    (number(), node(), any::<u64>())
         .prop_map(|(counter, node, incarnation)| Ballot { counter, node, incarnation })
         .boxed()
 }
@@ -68,7 +68,8 @@ pub(crate) fn meta() -> BoxedStrategy<MetaRecord> {
     let state = (ballot(), accepted()).prop_map(|(promised, accepted)| AcceptorState { promised, accepted });
     prop_oneof![
         node().prop_map(MetaRecord::Node),
-        any::<u32>().prop_map(MetaRecord::Incarnation),
+        any::<u64>().prop_map(MetaRecord::Incarnation),
+        vec((node(), pulse()), 0..4).prop_map(MetaRecord::Pulses),
         event().prop_map(MetaRecord::Event),
         (epoch(), state).prop_map(|(epoch, state)| MetaRecord::Acceptor { epoch, state }),
         (progress(), epoch()).prop_map(|(progress, stable)| MetaRecord::Progress { progress, stable }),
@@ -133,13 +134,13 @@ pub(crate) fn status() -> BoxedStrategy<Status> {
 
 pub(crate) fn hello() -> BoxedStrategy<Hello> {
     let role = prop_oneof![Just(Role::Control), Just(Role::Data), Just(Role::Guest)];
-    (any::<(u16, u16)>(), option::of(any::<u128>()), node(), any::<u64>(), role, text())
-        .prop_map(|((protocol_min, protocol_max), cluster, node, incarnation_hint, role, name)| Hello {
+    (any::<(u16, u16)>(), option::of(any::<u128>()), node(), pulse(), role, text())
+        .prop_map(|((protocol_min, protocol_max), cluster, node, pulse, role, name)| Hello {
             protocol_min,
             protocol_max,
             cluster,
             node,
-            incarnation_hint,
+            pulse,
             role,
             name,
         })
@@ -156,7 +157,8 @@ pub(crate) fn welcome() -> BoxedStrategy<Welcome> {
         text().prop_map(HandshakeRefusal::Other),
     ];
     prop_oneof![
-        (any::<u16>(), node(), any::<u128>()).prop_map(|(protocol, node, cluster)| Welcome::Accepted {
+        (any::<u16>(), node(), any::<u128>(), pulse()).prop_map(|(protocol, node, cluster, pulse)| Welcome::Accepted {
+            pulse,
             protocol,
             node,
             cluster

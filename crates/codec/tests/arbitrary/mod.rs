@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::tree::Tree;
 use proto::{
-    Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Record, Rule, Value, Version,
+    Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Pulse, Record, Rule, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
@@ -67,7 +67,7 @@ pub(crate) fn item_key() -> BoxedStrategy<ItemKey> {
 }
 
 fn actor() -> BoxedStrategy<Actor> {
-    (node(), any::<u32>()).prop_map(|(node, incarnation)| Actor { node: node.0, incarnation }).boxed()
+    (node(), any::<u64>()).prop_map(|(node, incarnation)| Actor { node: node.0, incarnation }).boxed()
 }
 
 pub(crate) fn dot() -> BoxedStrategy<Dot> {
@@ -152,9 +152,13 @@ pub(crate) fn grid() -> impl Strategy<Value = Grid> {
     (0_u8..=16).prop_map(|bits| Grid::new(bits).unwrap())
 }
 
+pub(crate) fn pulse() -> BoxedStrategy<Pulse> {
+    any::<(u64, u64)>().prop_map(|(number, life)| Pulse { number, life }).boxed()
+}
+
 pub(crate) fn progress() -> BoxedStrategy<Progress> {
-    (epoch(), epoch(), epoch(), epoch())
-        .prop_map(|(acked, synced, switched, settled)| Progress { acked, synced, switched, settled })
+    (epoch(), epoch(), epoch(), epoch(), pulse())
+        .prop_map(|(acked, synced, switched, settled, pulse)| Progress { acked, synced, switched, settled, pulse })
         .boxed()
 }
 

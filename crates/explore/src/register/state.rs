@@ -110,7 +110,7 @@ impl State {
     fn ballot(&mut self, case: &Case, at: usize, above: Ballot) -> Ballot {
         let proposer = &mut self.proposers[at];
         proposer.counter = proposer.counter.max(above.counter) + 1;
-        let incarnation = if case.bug == Some(Bug::LifeForgotten) { 1 } else { proposer.life };
+        let incarnation = if case.bug == Some(Bug::LifeForgotten) { 1 } else { u64::from(proposer.life) };
         Ballot { counter: proposer.counter, node: NodeId(10 + at as u128), incarnation }
     }
 

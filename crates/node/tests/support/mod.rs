@@ -89,7 +89,7 @@ impl Cluster {
                     self.ejected.insert(at, why);
                 }
                 NodeEffect::Stop(why) => panic!("{at} stopped: {why}"),
-                NodeEffect::Peers(_) | NodeEffect::Note(_) => {}
+                NodeEffect::Peers(_) | NodeEffect::Pulse { .. } | NodeEffect::Note(_) => {}
             }
         }
     }

@@ -17,6 +17,9 @@ use stdx::bugs::planted;
 /// Peers told at once when something new is known.
 const TOLD_AT_ONCE: usize = 16;
 
+/// Peers told at once what every node says every second while it writes.
+const TOLD_OFTEN: usize = 3;
+
 /// The state of gossip on this node.
 #[derive(Default)]
 pub(crate) struct Gossip {
@@ -35,6 +38,7 @@ impl Gossip {
             return;
         }
         self.next_at = core.now.mono + core.config.gossip_every;
+        core.keep_pulse();
         let own = core.node;
         let peers: Vec<NodeId> = core.participants().into_iter().filter(|node| *node != own).collect();
         let usable: Vec<NodeId> = peers.iter().copied().filter(|node| core.is_usable(*node)).collect();
@@ -55,7 +59,8 @@ impl Gossip {
         answer: bool,
     ) {
         for (node, theirs) in progress {
-            // What we say about ourselves is what we have on disk; nobody else knows better.
+            core.hear_pulse(node, theirs.pulse);
+            // How far we are with a change is what we have on disk; nobody else knows better.
             if node != core.node && core.history.knows(node) {
                 let known = core.progress.entry(node).or_default();
                 *known = known.merged(theirs);
@@ -124,13 +129,22 @@ pub(crate) fn tell(core: &mut Core, peer: NodeId, answer: bool) {
     core.send(peer, Message::Gossip { epoch, head, progress, answer });
 }
 
-/// Tells a few peers at once; gossip reaches the rest.
+/// Tells some peers at once; gossip reaches the rest.
 pub(crate) fn tell_some(core: &mut Core) {
+    tell_at_most(core, TOLD_AT_ONCE);
+}
+
+/// Tells a few peers at once; gossip reaches the rest.
+pub(crate) fn tell_few(core: &mut Core) {
+    tell_at_most(core, TOLD_OFTEN);
+}
+
+fn tell_at_most(core: &mut Core, most: usize) {
     let own = core.node;
     let mut peers: Vec<NodeId> = core.participants().into_iter().filter(|node| *node != own).collect();
-    if peers.len() > TOLD_AT_ONCE {
+    if peers.len() > most {
         core.prng.shuffle(&mut peers);
-        peers.truncate(TOLD_AT_ONCE);
+        peers.truncate(most);
     }
     for peer in peers {
         if !core.is_down(peer) {

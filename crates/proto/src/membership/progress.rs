@@ -67,7 +67,8 @@ impl Transition {
     pub(crate) fn on_written(&mut self, core: &mut Core, progress: Progress) {
         self.writing = None;
         let node = core.node;
-        core.progress.insert(node, progress);
+        let known = core.progress.entry(node).or_default();
+        *known = known.merged(progress);
         tell_some(core);
         if self.late {
             self.let_go(core);
@@ -155,7 +156,7 @@ impl Transition {
         };
         let reading = core.reading();
         let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
-        own.merged(Progress { acked, synced, switched, settled: core.stable() })
+        own.merged(Progress { acked, synced, switched, settled: core.stable(), ..Progress::default() })
     }
 
     /// True if this node still holds what it should have handed over long ago.

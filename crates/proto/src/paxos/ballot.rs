@@ -13,7 +13,7 @@ pub struct Ballot {
     /// Who tries.
     pub node: NodeId,
     /// Which life of the node.
-    pub incarnation: u32,
+    pub incarnation: u64,
 }
 
 impl Default for Ballot {
@@ -28,7 +28,7 @@ impl Ballot {
     pub const COUNTER_MAX: u64 = 1 << 48;
 
     /// The lowest ballot of `node` that is above this one.
-    pub fn above(self, node: NodeId, incarnation: u32) -> Ballot {
+    pub fn above(self, node: NodeId, incarnation: u64) -> Ballot {
         Ballot { counter: self.counter + 1, node, incarnation }
     }
 }

@@ -43,7 +43,7 @@ pub enum Step<V> {
 impl<V: Clone> Proposer<V> {
     /// Begins: ask every acceptor to promise [`Proposer::ballot`], which is above `used`: whatever this node has tried
     /// before in this life must be below, or two values would go out under one ballot.
-    pub fn new(acceptors: Vec<NodeId>, node: NodeId, incarnation: u32, used: Ballot, own: V) -> Proposer<V> {
+    pub fn new(acceptors: Vec<NodeId>, node: NodeId, incarnation: u64, used: Ballot, own: V) -> Proposer<V> {
         let used = if planted("a ballot is used for two changes") { Ballot::default() } else { used };
         let ballot = used.above(node, incarnation);
         let phase = Phase::Preparing { promised: BTreeSet::new(), best: None };

@@ -242,8 +242,8 @@ impl<'a, R: AsyncRead + Unpin> Frames<'a, R> {
 mod tests {
     use super::{Broken, FRAME_BYTES, Frames, receive, serve_dialled};
     use crate::event::Event;
-    use crate::peer::Peer;
     use crate::peer::tests::{member, pair, surroundings};
+    use crate::peer::{Peer, PulseCell};
     use bytes::BytesMut;
     use codec::FRAME_BYTES_MAX;
     use proto::{BucketId, Epoch, ItemKey, Lane, Message, OpId};
@@ -258,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_goes_into_one_frame() {
         let (surroundings, _queue) = surroundings(1);
-        let peer = Peer::new(&member(2, 9));
+        let peer = Peer::new(&member(2, 9), PulseCell::default());
         let (writing, mut reading) = pair().await;
         let messages: Vec<_> = (0..100).map(|op| read(op, 10)).collect();
         for message in &messages {
@@ -275,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn frames_stay_small_unless_a_message_is_large() {
         let (surroundings, _queue) = surroundings(1);
-        let peer = Peer::new(&member(2, 9));
+        let peer = Peer::new(&member(2, 9), PulseCell::default());
         let (writing, mut reading) = pair().await;
         let sizes = [FRAME_BYTES / 2, FRAME_BYTES / 3, FRAME_BYTES / 3, 3 * FRAME_BYTES, 10];
         for (op, size) in sizes.into_iter().enumerate() {
@@ -298,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn frames_are_handed_on_and_damaged_ones_end_the_connection() {
         let (surroundings, mut queue) = surroundings(1);
-        let peer = Peer::new(&member(2, 9));
+        let peer = Peer::new(&member(2, 9), PulseCell::default());
         let (mut writing, mut reading) = pair().await;
         let mut bytes = codec::encode_frame(&[read(1, 10), read(2, 10)]).to_vec();
         writing.write_all(&bytes).await.unwrap();
@@ -315,7 +315,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_closes_is_noticed_without_writing() {
         let (surroundings, _queue) = surroundings(1);
-        let peer = Peer::new(&member(2, 9));
+        let peer = Peer::new(&member(2, 9), PulseCell::default());
         let (writing, reading) = pair().await;
         drop(reading);
         assert!(matches!(
@@ -327,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_is_never_heard_of_is_given_up() {
         let (surroundings, _queue) = surroundings(1);
-        let peer = Peer::new(&member(2, 9));
+        let peer = Peer::new(&member(2, 9), PulseCell::default());
         let (writing, _reading) = pair().await;
         tokio::time::pause();
         let silent = async {

@@ -67,7 +67,7 @@ impl Dialer {
             Lane::Control => Role::Control,
             Lane::Data => Role::Data,
         };
-        let hello = handshake::hello(local.node, Some(local.cluster), role, &local.name, local.incarnation_hint);
+        let hello = handshake::hello(local.node, Some(local.cluster), role, &local.name, local.pulse.get());
         let mut stream = dial(address).await?;
         let mut buffer = BytesMut::new();
         let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
@@ -75,6 +75,9 @@ impl Dialer {
         // Another node may have taken the address over.
         if accepted.node != self.peer.id {
             return Err(HandshakeError::SomebodyElse { found: accepted.node });
+        }
+        if let Some(why) = handshake::outdated(&self.peer, accepted.pulse) {
+            return Err(HandshakeError::Outdated(why));
         }
         Ok((stream, buffer))
     }
@@ -119,7 +122,9 @@ impl Dialer {
                 error!(peer = %id, "{name}[{address}] refused this node: {sentence}");
             }
             HandshakeError::Refused(_) => info!(peer = %id, "{name}[{address}] refused this node for now: {sentence}"),
-            HandshakeError::SomebodyElse { .. } => warn!(peer = %id, "{name}[{address}]: {sentence}"),
+            HandshakeError::SomebodyElse { .. } | HandshakeError::Outdated(_) => {
+                warn!(peer = %id, "{name}[{address}]: {sentence}")
+            }
             _ => debug!(peer = %id, "could not connect to {name}[{address}]: {sentence}"),
         }
         self.told = sentence;

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proto::{Lane, Message};
+use proto::{Lane, Message, Pulse};
 use ring::{Member, NodeId};
 use stdx::Prng;
 
 use crate::peer::dialer::Dialer;
 use crate::peer::outbox::Pushed;
-use crate::peer::{Peer, Surroundings};
+use crate::peer::{Peer, PulseCell, Surroundings};
 use crate::task::Task;
 
 /// Who may connect to this node, and who may not any more. Shared with the listener.
@@ -54,6 +54,8 @@ pub(crate) struct Directory {
     surroundings: Arc<Surroundings>,
     roster: Arc<Roster>,
     links: BTreeMap<NodeId, Link>,
+    /// How far everybody's records have got.
+    pulses: BTreeMap<NodeId, PulseCell>,
     prng: Prng,
     /// Peers whose data lane has run full and that have not been reported for it.
     overflowed: Vec<NodeId>,
@@ -68,7 +70,14 @@ struct Link {
 
 impl Directory {
     pub(crate) fn new(surroundings: Arc<Surroundings>, roster: Arc<Roster>, prng: Prng) -> Directory {
-        Directory { surroundings, roster, links: BTreeMap::new(), prng, overflowed: Vec::new() }
+        Directory {
+            surroundings,
+            roster,
+            links: BTreeMap::new(),
+            pulses: BTreeMap::new(),
+            prng,
+            overflowed: Vec::new(),
+        }
     }
 
     /// Talks to these and to nobody else from now on.
@@ -84,6 +93,13 @@ impl Directory {
         for gone in std::mem::replace(&mut self.links, links).into_values() {
             gone.peer.hang_up();
         }
+    }
+
+    /// Refuses from now on whoever comes as this node with a pulse that this one outdates.
+    pub(crate) fn raise_pulse(&mut self, of: NodeId, pulse: Pulse) {
+        let local = &self.surroundings.local;
+        let known = if of == local.node { &local.pulse } else { self.pulses.entry(of).or_default() };
+        known.raise(pulse);
     }
 
     /// Tells these, when they come, that they were put out.
@@ -120,7 +136,8 @@ impl Directory {
     }
 
     fn link(&mut self, member: &Member) -> Link {
-        let peer = Arc::new(Peer::new(member));
+        let pulse = self.pulses.entry(member.id).or_default().clone();
+        let peer = Arc::new(Peer::new(member, pulse));
         if peer.address().is_none() {
             tracing::warn!(peer = %peer.id, "{} has the address \"{}\", which makes no sense", peer.name, peer.uri);
         }

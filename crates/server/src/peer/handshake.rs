@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, PROTOCOL_MIN, Role, Welcome};
-use proto::Lane;
+use proto::{Lane, Pulse};
 use ring::NodeId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -42,6 +42,8 @@ pub(crate) enum HandshakeError {
         /// Who.
         found: NodeId,
     },
+    /// The node that was dialled answered, but on old records; the sentence is for whoever started it.
+    Outdated(String),
 }
 
 impl fmt::Display for HandshakeError {
@@ -55,6 +57,7 @@ impl fmt::Display for HandshakeError {
             HandshakeError::SomebodyElse { found } => {
                 write!(f, "another node, {found}, answers at this address; check the addresses that nodes advertise")
             }
+            HandshakeError::Outdated(why) => f.write_str(why),
         }
     }
 }
@@ -70,12 +73,13 @@ impl From<io::Error> for HandshakeError {
 pub(crate) struct Greeted {
     pub(crate) node: NodeId,
     pub(crate) cluster: u128,
+    pub(crate) pulse: Pulse,
 }
 
 /// How this version introduces itself.
-pub(crate) fn hello(node: NodeId, cluster: Option<u128>, role: Role, name: &str, incarnation_hint: u64) -> Hello {
+pub(crate) fn hello(node: NodeId, cluster: Option<u128>, role: Role, name: &str, pulse: Pulse) -> Hello {
     let name = name.to_owned();
-    Hello { protocol_min: PROTOCOL_MIN, protocol_max: PROTOCOL_MAX, cluster, node, incarnation_hint, role, name }
+    Hello { protocol_min: PROTOCOL_MIN, protocol_max: PROTOCOL_MAX, cluster, node, pulse, role, name }
 }
 
 /// The dialling side: introduces itself and waits for the welcome. What came behind it stays in `buffer`: whoever
@@ -87,7 +91,7 @@ where
     stream.write_all(&codec::encode_hello(hello)).await?;
     loop {
         match codec::decode_welcome(buffer).map_err(HandshakeError::Malformed)? {
-            Some(Welcome::Accepted { node, cluster, .. }) => return Ok(Greeted { node, cluster }),
+            Some(Welcome::Accepted { node, cluster, pulse, .. }) => return Ok(Greeted { node, cluster, pulse }),
             Some(Welcome::Refused(refusal)) => return Err(HandshakeError::Refused(refusal)),
             None => read_more(stream, buffer).await?,
         }
@@ -149,7 +153,16 @@ pub(crate) fn judge(hello: &Hello, local: &Local, roster: &Roster) -> Result<(Ad
     }
     // Whoever names no cluster is a stranger, whatever its id.
     let peer = hello.cluster.and_then(|_| roster.get(hello.node)).ok_or(HandshakeRefusal::UnknownNode)?;
-    Ok((Admission::Peer(peer, lane), protocol))
+    match outdated(&peer, hello.pulse) {
+        Some(why) => Err(HandshakeRefusal::Ejected(why)),
+        None => Ok((Admission::Peer(peer, lane), protocol)),
+    }
+}
+
+/// What a peer is to be told that comes, or answers, with this pulse, if its records are old.
+pub(crate) fn outdated(peer: &Peer, pulse: Pulse) -> Option<String> {
+    let known = peer.pulse.get();
+    known.outdates(pulse).then(|| proto::pulse::outdated(&peer.name, known, pulse))
 }
 
 /// True if a refusal does not pass by itself: a person has to change something.
@@ -170,12 +183,12 @@ mod tests {
     use crate::peer::tests::{CLUSTER, local, roster_of};
     use bytes::BytesMut;
     use codec::{HandshakeRefusal, Hello, PROTOCOL_MAX, Role, Welcome};
-    use proto::Lane;
+    use proto::{Lane, Pulse};
     use ring::NodeId;
     use tokio::io::AsyncWriteExt;
 
     fn from_two(cluster: Option<u128>, role: Role) -> Hello {
-        hello(NodeId(2), cluster, role, "Larraine", 5)
+        hello(NodeId(2), cluster, role, "Larraine", Pulse { number: 5, life: 50 })
     }
 
     fn refusal(hello: &Hello, roster: &Roster) -> HandshakeRefusal {
@@ -217,6 +230,19 @@ mod tests {
         assert_eq!(told, HandshakeRefusal::Ejected("it was replaced".to_owned()));
     }
 
+    #[test]
+    fn whoever_runs_on_old_records_is_told_so() {
+        let roster = roster_of(&[2]);
+        let newer = |number, life| roster.get(NodeId(2)).unwrap().pulse.raise(Pulse { number, life });
+        newer(9, 50);
+        assert!(judge(&from_two(Some(CLUSTER), Role::Data), &local(1), &roster).is_ok(), "the same life, further on");
+        newer(10, 51);
+        let HandshakeRefusal::Ejected(told) = refusal(&from_two(Some(CLUSTER), Role::Data), &roster) else {
+            panic!("it was not told to end");
+        };
+        assert!(told.contains("record 10") && told.contains("from 5") && told.contains("--replace node-2"), "{told}");
+    }
+
     #[tokio::test]
     async fn what_follows_a_hello_is_kept() {
         let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
@@ -232,7 +258,8 @@ mod tests {
     #[tokio::test]
     async fn what_follows_a_welcome_is_kept() {
         let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
-        let welcome = Welcome::Accepted { protocol: PROTOCOL_MAX, node: NodeId(1), cluster: CLUSTER };
+        let welcome =
+            Welcome::Accepted { protocol: PROTOCOL_MAX, node: NodeId(1), cluster: CLUSTER, pulse: Pulse::default() };
         let mut bytes = codec::encode_welcome(&welcome).to_vec();
         bytes.extend_from_slice(b"more");
         theirs.write_all(&bytes).await.unwrap();

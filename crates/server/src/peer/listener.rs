@@ -134,7 +134,8 @@ impl Listener {
         let hello = handshake::await_hello(stream, buffer).await?;
         match handshake::judge(&hello, local, &self.roster) {
             Ok((admission, protocol)) => {
-                let welcome = Welcome::Accepted { protocol, node: local.node, cluster: local.cluster };
+                let welcome =
+                    Welcome::Accepted { protocol, node: local.node, cluster: local.cluster, pulse: local.pulse.get() };
                 handshake::answer(stream, &welcome).await?;
                 Ok(admission)
             }

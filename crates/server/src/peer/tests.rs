@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::Role;
-use proto::Message;
+use proto::{Message, Pulse};
 use ring::{Member, NodeId};
 use stdx::Prng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,12 +19,12 @@ use crate::handle::{Handle, tests::handle_on};
 use crate::peer::directory::{Directory, Roster};
 use crate::peer::handshake::{self, HandshakeError};
 use crate::peer::listener::{HttpStream, Listener};
-use crate::peer::{Local, Surroundings};
+use crate::peer::{Local, PulseCell, Surroundings};
 
 pub(crate) const CLUSTER: u128 = 7;
 
 pub(crate) fn local(node: u128) -> Local {
-    Local { node: NodeId(node), cluster: CLUSTER, name: format!("node-{node}"), incarnation_hint: 0 }
+    Local { node: NodeId(node), cluster: CLUSTER, name: format!("node-{node}"), pulse: PulseCell::default() }
 }
 
 /// A member that is reached on this port of the loopback.
@@ -41,7 +41,12 @@ pub(crate) fn surroundings(node: u128) -> (Arc<Surroundings>, mpsc::Receiver<Eve
 
 pub(crate) fn roster_of(nodes: &[u128]) -> Roster {
     let roster = Roster::default();
-    roster.set(nodes.iter().map(|node| (NodeId(*node), Arc::new(super::Peer::new(&member(*node, 9))))).collect());
+    roster.set(
+        nodes
+            .iter()
+            .map(|node| (NodeId(*node), Arc::new(super::Peer::new(&member(*node, 9), PulseCell::default()))))
+            .collect(),
+    );
     roster
 }
 
@@ -197,7 +202,7 @@ async fn damaged_frames_end_the_connection_and_are_reported() {
     let mut one = Station::anywhere(1).await;
     one.know(&[&member(2, 9)]);
     let mut stream = TcpStream::connect(one.address).await.unwrap();
-    let hello = handshake::hello(NodeId(2), Some(CLUSTER), Role::Control, "Ted", 0);
+    let hello = handshake::hello(NodeId(2), Some(CLUSTER), Role::Control, "Ted", Pulse::default());
     handshake::greet(&mut stream, &mut BytesMut::new(), &hello).await.unwrap();
     while one.queue.try_recv().is_ok() {}
     let mut frame = codec::encode_frame(&[Message::Ping { nonce: 1 }]).to_vec();
@@ -211,7 +216,7 @@ async fn damaged_frames_end_the_connection_and_are_reported() {
 async fn a_node_of_another_cluster_is_told_so() {
     let one = Station::anywhere(1).await;
     let mut stream = TcpStream::connect(one.address).await.unwrap();
-    let hello = handshake::hello(NodeId(2), Some(8), Role::Control, "Ted", 0);
+    let hello = handshake::hello(NodeId(2), Some(8), Role::Control, "Ted", Pulse::default());
     let error = handshake::greet(&mut stream, &mut BytesMut::new(), &hello).await.unwrap_err();
     let HandshakeError::Refused(refusal) = error else { panic!("{error}") };
     assert!(handshake::is_for_good(&refusal));

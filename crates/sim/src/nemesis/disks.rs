@@ -3,9 +3,12 @@
 //! The engine's own failures are planned on the model disk; this only says when.
 
 use crate::fault::{Fault, HostId, Loss, Part};
+use crate::host::Stage;
+use crate::operator::Work;
 use crate::world::World;
 use node::storage::{self, Space};
 use stdx::Span;
+use stdx::marks::hit;
 
 impl World {
     pub(super) fn fail_read(&mut self, host: HostId, nth: u64) {
@@ -45,6 +48,20 @@ impl World {
         self.crash(host, down, Loss::All);
         if let Some(image) = self.images.remove(&number) {
             self.host(host).disk.restore(&image);
+        }
+    }
+
+    /// The others have noticed that a host runs on an old disk. What it was given meanwhile goes with it.
+    pub(crate) fn give_up_old_image(&mut self, host: HostId) {
+        hit("ring.an_old_image_was_noticed");
+        self.atlas.hit(self.now, host);
+        let instead = self.plan.faults.iter().find_map(|timed| match timed.fault {
+            Fault::OldImage { host: old, instead, .. } if old == host => instead,
+            _ => None,
+        });
+        match instead.filter(|new| self.hosts[new.0].stage == Stage::Outside) {
+            Some(new) => self.employ(Work::Replace { old: host, host: new }, HostId(0)),
+            None => self.employ(Work::Eject { host, force: true }, HostId(0)),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     let everything = Prng::keyed(seed, "everything", &[]).chance(EVERYTHING);
     plan.faults = Faults { seed, hosts, founders, storm, everything, list: Vec::new() }.draw();
     destroy(&mut plan, everything);
+    go_back(&mut plan);
     plan
 }
 
@@ -129,6 +130,36 @@ fn destroy(plan: &mut Plan, everything: bool) {
     }
     // What nobody reads is found when trees are computed again; by itself that would be after days.
     plan.config.tree_rebuild_every = Span::millis(prng.between(1_500, 6_000));
+    plan.faults.sort_by_key(|timed| timed.at);
+}
+
+/// Brings an old image of a disk back in some plans, where the promise says that it is noticed: those who have heard of the
+/// node's last life are there when it comes back. No other copy may be lost in such a plan.
+fn go_back(plan: &mut Plan) {
+    let mut prng = Prng::keyed(plan.seed, "old image", &[]);
+    if !prng.chance(EIGHTH) || atlas::victims_max(plan) == 0 {
+        return;
+    }
+    let host = HostId(prng.below(plan.founders as u64) as usize);
+    let age = Span::millis(prng.between(500, plan.storm.as_millis() / 2));
+    let at = Span::millis(prng.between(age.as_millis(), plan.storm.as_millis()));
+    let down = down(&mut prng);
+    let instead = prng.chance(HALF).then_some(HostId(plan.hosts));
+    plan.hosts += usize::from(instead.is_some());
+    let (quiet_from, quiet_to) = (at.0.saturating_sub(Span::secs(21).0), at.0 + down.0 + Span::secs(5).0);
+    plan.faults.retain(|timed| match &timed.fault {
+        Fault::Remove { .. } | Fault::Replace { .. } | Fault::CrashLoop { .. } | Fault::RollingRestart { .. } => false,
+        Fault::Swizzle { .. } | Fault::Rot { .. } => false,
+        // Of two nodes one decides on members alone.
+        Fault::Leave { .. } => false,
+        fault if fault.is_operators() => true,
+        Fault::ClockJump { .. } | Fault::ClockStrobe { .. } | Fault::FillDisk { .. } => true,
+        _ => timed.at.0 < quiet_from || timed.at.0 > quiet_to,
+    });
+    plan.network.needs_connection = true;
+    plan.network.loss_ppm = 0;
+    (plan.network.bytes_per_second, plan.network.under_way_max) = (0, 0);
+    plan.faults.push(TimedFault { at, fault: Fault::OldImage { host, instead, age, down } });
     plan.faults.sort_by_key(|timed| timed.at);
 }
 

@@ -58,6 +58,24 @@ pub(crate) fn recounted(seed: u64) -> Plan {
     plan
 }
 
+/// A host and one of the two others miss each other for a moment; then its disk is as it was before.
+pub(crate) fn old_images(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(8));
+    plan.network.needs_connection = true;
+    plan.config.compare_every = Span::secs(9);
+    plan.workload.think = Span::millis(20);
+    plan.workload.clients = 5;
+    plan.workload.write_percent = 40;
+    plan.workload.hot_keys = 400;
+    plan.workload.cold_keys = 1;
+    plan.workload.rows = 1;
+    plan.workload.level_percent = 0;
+    let (from, to, span) = (vec![HostId(0)], vec![HostId(1)], Span::millis(800));
+    let (host, age, down) = (HostId(0), Span::millis(1_600), Span::millis(1_200));
+    plan.with(Span::secs(3), Fault::Cut { from, to, both_ways: true, span })
+        .with(Span::millis(3_900), Fault::OldImage { host, instead: None, age, down })
+}
+
 /// One disk rots, all the time, while another replica hears late what the third one wrote.
 pub(crate) fn rotten(seed: u64) -> Plan {
     let mut plan = Plan::calm(seed, 3, Span::secs(20));
