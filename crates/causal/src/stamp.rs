@@ -56,7 +56,7 @@ impl Stamp {
 }
 
 /// A clock that gives stamps.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct HybridClock {
     last: Stamp,
 }

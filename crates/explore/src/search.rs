@@ -1,11 +1,18 @@
-//! Depth-first search through every state a model can reach.
+//! Search through every state a model can reach: depth first, which needs little memory, or breadth first, which finds the
+//! shortest way to what must not be.
 //!
 //! Invariant: a state counts as seen by a hash of 128 bits; with n states the chance that two share one is below
 //! n² / 2^128, which is nothing for all that fits a memory.
 
+mod hash;
+mod seen;
+
+pub(crate) use hash::{Both, Hashed};
+
+use hash::hash;
+use seen::Seen;
 use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
-use stdx::hash::Mixer;
+use std::hash::Hash;
 
 /// Something with states and actions.
 pub trait Model {
@@ -22,6 +29,16 @@ pub trait Model {
 
     /// Lets it happen. The error says what must not be.
     fn apply(&self, state: &mut Self::State, action: Self::Action) -> Result<(), String>;
+
+    /// Nothing can happen any more. The error says what should have happened.
+    fn at_end(&self, _state: &Self::State) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// An action, for people.
+    fn describe(&self, _state: &Self::State, action: Self::Action) -> String {
+        format!("{action:?}")
+    }
 }
 
 /// What a search found.
@@ -29,6 +46,8 @@ pub trait Model {
 pub struct Found {
     /// Different states.
     pub states: usize,
+    /// Steps from one state to another.
+    pub steps: u64,
     /// Longest way from the start.
     pub depth: usize,
     /// Whether something must not be.
@@ -54,7 +73,7 @@ pub enum Verdict {
 /// Looks at every state, or at `states_max` of them.
 pub fn search<M: Model>(model: &M, states_max: usize) -> Found {
     let mut seen = Seen::new();
-    let mut found = Found { states: 1, depth: 0, verdict: Verdict::Holds };
+    let mut found = Found { states: 1, steps: 0, depth: 0, verdict: Verdict::Holds };
     let start = model.start();
     seen.insert(hash(&start));
     let mut path = vec![Node::of(model, start)];
@@ -65,22 +84,95 @@ pub fn search<M: Model>(model: &M, states_max: usize) -> Found {
         };
         let mut next = top.state.clone();
         top.taken = Some(action);
+        found.steps += 1;
         if let Err(what) = model.apply(&mut next, action) {
-            let way = path.iter().filter_map(|node| node.taken.map(|action| format!("{action:?}"))).collect();
-            found.verdict = Verdict::Violated { what, way };
+            found.verdict = violated(model, &path, what);
             return found;
         }
-        if seen.insert(hash(&next)) {
-            found.states += 1;
+        if !seen.insert(hash(&next)) {
+            continue;
+        }
+        found.states += 1;
+        let node = Node::of(model, next);
+        let end = if node.left.is_empty() { model.at_end(&node.state) } else { Ok(()) };
+        if let Err(what) = end {
+            found.verdict = violated(model, &path, what);
+            return found;
+        }
+        if found.states >= states_max {
+            found.verdict = Verdict::Unfinished;
+            return found;
+        }
+        path.push(node);
+        found.depth = found.depth.max(path.len());
+    }
+    found
+}
+
+/// Looks at every state, or at `states_max` of them, those first that are fewest steps from the start.
+pub fn search_shortest<M: Model>(model: &M, states_max: usize) -> Found {
+    let mut seen = Seen::new();
+    let mut found = Found { states: 1, steps: 0, depth: 0, verdict: Verdict::Holds };
+    // How each state was reached first, by the number of the one before.
+    let mut ways: Vec<(u32, M::Action)> = Vec::new();
+    let mut front = vec![(0, model.start())];
+    seen.insert(hash(&front[0].1));
+    while !front.is_empty() {
+        let mut next_front = Vec::new();
+        for (number, state) in front {
+            let mut actions = Vec::new();
+            model.actions(&state, &mut actions);
+            let mut fault = if actions.is_empty() { model.at_end(&state).err().map(|what| (what, None)) } else { None };
+            for action in actions {
+                let mut next = state.clone();
+                found.steps += 1;
+                if let Err(what) = model.apply(&mut next, action) {
+                    fault = Some((what, Some(action)));
+                    break;
+                }
+                if seen.insert(hash(&next)) {
+                    ways.push((number, action));
+                    next_front.push((ways.len() as u32, next));
+                }
+            }
+            found.states = ways.len() + 1;
+            if let Some((what, last)) = fault {
+                found.verdict = Verdict::Violated { what, way: retrace(model, &ways, number, last) };
+                return found;
+            }
             if found.states >= states_max {
                 found.verdict = Verdict::Unfinished;
                 return found;
             }
-            path.push(Node::of(model, next));
-            found.depth = found.depth.max(path.len());
         }
+        found.depth += 1;
+        front = next_front;
     }
     found
+}
+
+/// Goes the way to a state again, and one step further.
+fn retrace<M: Model>(model: &M, ways: &[(u32, M::Action)], mut number: u32, last: Option<M::Action>) -> Vec<String> {
+    let mut actions: Vec<M::Action> = last.into_iter().collect();
+    while let Some(before) = number.checked_sub(1) {
+        let (from, action) = ways[before as usize];
+        actions.push(action);
+        number = from;
+    }
+    let mut state = model.start();
+    let mut way = Vec::new();
+    for action in actions.into_iter().rev() {
+        way.push(model.describe(&state, action));
+        if model.apply(&mut state, action).is_err() {
+            break;
+        }
+    }
+    way
+}
+
+fn violated<M: Model>(model: &M, path: &[Node<M>], what: String) -> Verdict {
+    let step = |node: &Node<M>| node.taken.map(|action| model.describe(&node.state, action));
+    Verdict::Violated { what, way: path.iter().filter_map(step).collect() }
 }
 
 struct Node<M: Model> {
@@ -97,104 +189,9 @@ impl<M: Model> Node<M> {
     }
 }
 
-fn hash(state: &impl Hash) -> u128 {
-    let mut both = Both(Mixer::new(1), Mixer::new(2));
-    state.hash(&mut both);
-    (u128::from(both.0.finish()) << 64 | u128::from(both.1.finish())).max(1)
-}
-
-/// Two hashes at once.
-struct Both(Mixer, Mixer);
-
-impl Hasher for Both {
-    fn finish(&self) -> u64 {
-        self.0.finish()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, number: u8) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0.number(number);
-        self.1.number(number);
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
-}
-
-/// A hasher whose results are the same everywhere.
-pub(crate) struct Hashed(pub(crate) Mixer);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0.finish()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.bytes(bytes);
-    }
-}
-
-/// A set of hashes, none of which is 0: open addressing, 16 bytes for each place.
-struct Seen {
-    places: Vec<u128>,
-    count: usize,
-}
-
-impl Seen {
-    fn new() -> Seen {
-        Seen { places: vec![0; 1 << 16], count: 0 }
-    }
-
-    /// False if it was in already.
-    fn insert(&mut self, hash: u128) -> bool {
-        if self.count * 4 > self.places.len() * 3 {
-            let places = vec![0; self.places.len() * 2];
-            for old in std::mem::replace(&mut self.places, places) {
-                if old != 0 {
-                    let at = self.place(old);
-                    self.places[at] = old;
-                }
-            }
-        }
-        let at = self.place(hash);
-        if self.places[at] == hash {
-            return false;
-        }
-        self.places[at] = hash;
-        self.count += 1;
-        true
-    }
-
-    /// Where the hash is, or would go.
-    fn place(&self, hash: u128) -> usize {
-        let mask = self.places.len() - 1;
-        let mut at = hash as usize & mask;
-        while self.places[at] != 0 && self.places[at] != hash {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Model, Verdict, search};
+    use super::{Model, Verdict, search, search_shortest};
 
     /// Two counters up to 9 that must never both be at `bad`.
     struct Counters(u8);
@@ -225,5 +222,14 @@ mod tests {
         let Verdict::Violated { way, .. } = search(&Counters(7), 1_000).verdict else { panic!("it must be found") };
         assert_eq!(way.len(), 14);
         assert_eq!(search(&Counters(99), 50).verdict, Verdict::Unfinished);
+    }
+
+    #[test]
+    fn breadth_first_sees_the_same_states_and_goes_no_roundabout_way() {
+        let found = search_shortest(&Counters(99), 1_000);
+        assert_eq!((found.states, found.verdict), (100, Verdict::Holds));
+        let Verdict::Violated { way, what } = search_shortest(&Counters(2), 1_000).verdict else { panic!("not found") };
+        assert_eq!((way.len(), what.as_str()), (4, "both"));
+        assert_eq!(way.iter().filter(|step| *step == "true").count(), 2, "{way:?} leads there");
     }
 }

@@ -37,7 +37,7 @@ use shared::Shared;
 use stdx::{Mono, Span};
 
 /// The state of anti-entropy on this node.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct AntiEntropy {
     shared: Shared,
     builds: Builds,

@@ -9,7 +9,7 @@ use stdx::Span;
 use stdx::bugs::planted;
 
 /// How many replicas must answer before the coordinator does.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum Level {
     /// Writes: one durable copy or one durable hint anywhere. Reads: the same as `One`.
     Any,

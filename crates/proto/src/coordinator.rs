@@ -32,10 +32,11 @@ use crate::message::Message;
 use crate::request::{Refusal, Response};
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use stdx::Mono;
 
 /// Who waits for an operation.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Asker {
     /// A client of this node.
     Client(ClientId),
@@ -50,7 +51,7 @@ pub(crate) enum Asker {
 }
 
 /// An operation in flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Write(Writing),
     Read(Reading),
@@ -68,7 +69,7 @@ pub(crate) enum Inner {
 }
 
 /// All operations in flight.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Operations {
     by_id: BTreeMap<OpId, (Operation, Mono)>,
     /// When each operation wants to be woken; one entry for each.
@@ -83,6 +84,20 @@ pub(crate) struct Operations {
     pub(crate) turns: turns::Turns,
     /// Results for parts of the machine, to be handed out before `handle` returns.
     pub(crate) inner: Vec<Inner>,
+}
+
+impl Hash for Operations {
+    /// What is under way; the rest follows from it.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for (id, (operation, wake)) in &self.by_id {
+            (id, wake).hash(hasher);
+            match operation {
+                Operation::Write(writing) => writing.hash(hasher),
+                Operation::Read(reading) => reading.hash(hasher),
+                other => format!("{other:?}").hash(hasher),
+            }
+        }
+    }
 }
 
 impl Operations {

@@ -20,6 +20,7 @@ use causal::{Actor, Dot, HybridClock, Stamp};
 use liveness::{Condition, Detector, Outgoing, Report};
 use ring::{Member, NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use stdx::bugs::planted;
 use stdx::{Now, Prng};
@@ -27,6 +28,7 @@ use stdx::{Now, Prng};
 /// A node that left in one of this many last events may still be talked to.
 const EVENTS_REMEMBERED: usize = 16;
 
+#[derive(Clone)]
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) now: Now,
@@ -99,6 +101,22 @@ impl Core {
             life: Prng::keyed(seed, "life", &[]).next_u64() | 1,
             lives: BTreeMap::new(),
         }
+    }
+
+    /// Operations and streams are named by numbers after this one from now on. Returns the last number given before.
+    pub(crate) fn name_after(&mut self, number: u64) -> u64 {
+        std::mem::replace(&mut self.ids, number)
+    }
+
+    /// What decides how this node goes on, without what only names new things: see [`Core::hash_names`].
+    pub(crate) fn hash_state<H: Hasher>(&self, hasher: &mut H) {
+        (self.epoch(), self.stable(), self.actor, self.newest_incarnation).hash(hasher);
+        (&self.progress, self.heard, self.absent.nodes(), &self.hints_full).hash(hasher);
+    }
+
+    /// What decides the names and stamps of versions and hints made from now on.
+    pub(crate) fn hash_names<H: Hasher>(&self, hasher: &mut H) {
+        (&self.clock, self.dots, self.hints, self.ballots).hash(hasher);
     }
 
     pub(crate) fn send(&mut self, to: NodeId, message: Message) {

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use stdx::bugs::planted;
 
 /// Where the fences of a replica stand; said to whom it refuses.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Fences {
     /// The newest epoch it knows.
     pub epoch: Epoch,
@@ -116,7 +116,7 @@ impl Core {
 }
 
 /// Nodes that are down and that a change of the ring can do without.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Absent {
     /// What this was computed for: the oldest and the newest epoch in use, and the nodes that are down.
     asked: ((Epoch, Epoch), BTreeSet<NodeId>),

@@ -35,7 +35,7 @@ const AGAIN: Span = Span::secs(2);
 
 type Name = (BucketId, ItemKey);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Damaged {
     slot: Slot,
     /// The question that is open, if one is.
@@ -49,7 +49,7 @@ struct Damaged {
 }
 
 /// The damaged slots of this node, as far as they are known.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Healing {
     slots: BTreeMap<Name, Damaged>,
     by_question: BTreeMap<OpId, Name>,

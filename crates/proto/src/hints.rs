@@ -21,7 +21,7 @@ use stdx::{Mono, Span};
 /// Before hints that could not be delivered are tried again.
 const RETRY_AFTER: Span = Span::secs(2);
 
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Hash, Debug)]
 struct Target {
     /// Hints on their way.
     in_flight: BTreeSet<HintId>,
@@ -40,7 +40,7 @@ struct Target {
 }
 
 /// Nodes for which hints are kept here.
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub(crate) struct Hints {
     targets: BTreeMap<NodeId, Target>,
 }

@@ -159,7 +159,7 @@ impl std::error::Error for BrokenHistory {}
 /// All events, and the views of those epochs that are in use.
 #[derive(Clone, Debug)]
 pub struct History {
-    events: Vec<Event>,
+    events: Arc<Vec<Event>>,
     head: Digest,
     genesis: Genesis,
     views: BTreeMap<Epoch, Arc<View>>,
@@ -187,7 +187,7 @@ impl History {
             genesis: genesis.clone(),
             views: [(view.epoch, Arc::new(view))].into(),
             known: BTreeSet::new(),
-            events: vec![first],
+            events: Arc::new(vec![first]),
         };
         for event in events {
             history.append(event)?;
@@ -202,7 +202,7 @@ impl History {
         self.head = event.hash();
         self.known.extend(event.change.admits().map(|member| member.id));
         self.views.insert(view.epoch, Arc::new(view));
-        self.events.push(event);
+        Arc::make_mut(&mut self.events).push(event);
         Ok(())
     }
 

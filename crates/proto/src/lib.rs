@@ -16,6 +16,7 @@ mod core;
 pub mod event;
 pub mod explain;
 mod fences;
+mod fingerprint;
 pub mod hash;
 mod healing;
 mod hints;

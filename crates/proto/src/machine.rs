@@ -52,6 +52,7 @@ pub struct Boot {
 }
 
 /// One node's decisions.
+#[derive(Clone)]
 pub struct Machine {
     pub(crate) core: Core,
     pub(crate) ops: Operations,
@@ -61,7 +62,7 @@ pub struct Machine {
     pub(crate) transition: Transition,
     pub(crate) proposals: Proposals,
     acceptors: Acceptors,
-    gossip: Gossip,
+    pub(crate) gossip: Gossip,
     pub(crate) anti_entropy: AntiEntropy,
     handed: Handed,
     /// The oldest epoch in use, the one reads use, and the newest, as operations know them.

@@ -18,7 +18,7 @@ use ring::{NodeId, PartitionId};
 use stdx::Span;
 
 /// How far a node is with the changes of the ring. Each part only grows.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Progress {
     /// The node knows this epoch durably and has no write in flight that began under an older one.
     pub acked: Epoch,

@@ -37,7 +37,7 @@ impl Pulse {
 }
 
 /// This node's own pulse, and what is to be written down of the others'.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Pulses {
     /// The newest that was written, or is on its way to disk.
     newest: Pulse,

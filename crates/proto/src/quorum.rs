@@ -18,7 +18,7 @@ pub struct Group {
 }
 
 /// How much of each replica set an operation needs; the sets change with the views in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Need {
     /// What the level asks for.
     Level(Level),

@@ -15,7 +15,7 @@ use stdx::Wall;
 use stdx::bugs::planted;
 
 /// How concurrent writes of one bucket are settled. Fixed when the bucket is made.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum Rule {
     /// The version with the highest stamp stays; the others are gone.
     #[default]
@@ -25,7 +25,7 @@ pub enum Rule {
 }
 
 /// A value as the client gave it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Value {
     /// The bytes.
     pub bytes: Bytes,
@@ -41,7 +41,7 @@ impl Value {
 }
 
 /// One version of an item.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Version {
     /// When it was written, by the hybrid logical clock of its coordinator.
     pub stamp: Stamp,
@@ -73,7 +73,7 @@ pub struct Update {
 }
 
 /// Everything a replica knows of one slot.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Record {
     /// Of a last-writer-wins bucket: the winner.
     Latest {

@@ -101,7 +101,7 @@ pub enum Meta {
 }
 
 /// A hint as it is stored.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hint {
     /// Names it.
     pub id: HintId,

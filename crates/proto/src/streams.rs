@@ -17,6 +17,7 @@ use crate::record::Record;
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
@@ -31,7 +32,7 @@ type Item = (BucketId, ItemKey, Record);
 /// The last item of a partition that was dealt with.
 type Position = Option<(BucketId, ItemKey)>;
 
-#[derive(Debug)]
+#[derive(Clone, Hash, Debug)]
 struct Stream {
     partition: PartitionId,
     to: NodeId,
@@ -43,7 +44,7 @@ struct Stream {
 }
 
 /// All outgoing streams of this node.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Streams {
     waiting: VecDeque<(PartitionId, NodeId)>,
     retry: BTreeSet<(Mono, PartitionId, NodeId)>,
@@ -60,6 +61,15 @@ pub(crate) struct Streams {
 
 /// Hand-overs to make: true if the receiver did not hold the partition before.
 type Transfers = BTreeMap<(PartitionId, NodeId), bool>;
+
+impl Hash for Streams {
+    /// Without the budget, and without the times of retries.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (&self.waiting, &self.active, self.target, &self.open, &self.spare).hash(hasher);
+        let retry: BTreeSet<(PartitionId, NodeId)> = self.retry.iter().map(|(_, partition, to)| (*partition, *to)).collect();
+        retry.hash(hasher);
+    }
+}
 
 impl Streams {
     /// Streams being sent.

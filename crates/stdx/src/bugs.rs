@@ -1,6 +1,7 @@
 //! Planted bugs: named places in the code that do the wrong thing on purpose, one at a time, to show that the tests
-//! would notice. They exist only in builds with the feature `mutants`, which the simulator's tests switch on and nothing
-//! else may; everywhere else [`planted`] is `false` at compile time and costs nothing.
+//! would notice. They exist only in builds with the feature `mutants`, which the tests of the simulator and of the search
+//! through small models switch on and nothing else may; everywhere else [`planted`] is `false` at compile time and costs
+//! nothing.
 //!
 //! Invariant: at most one bug is planted on a thread, and only by [`plant`].
 

@@ -15,7 +15,7 @@ use stdx::{Mono, Span};
 const PARTITIONS_PER_STEP: usize = 64;
 
 /// Trees to be computed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builds {
     /// For the first time.
     unknown: BTreeSet<PartitionId>,

@@ -22,7 +22,7 @@ struct Seen {
 }
 
 /// When each tree was last seen equal to each peer's.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Knowledge {
     of: BTreeMap<(Tree, NodeId), Seen>,
 }

@@ -24,14 +24,14 @@ const PAGE_TIME: Span = Span::secs(10);
 /// Patches waiting for one peer; comparisons come back for the rest.
 const WAITING_MAX: usize = 4_096;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Page {
     to: NodeId,
     items: Vec<(BucketId, ItemKey, Record)>,
     give_up_at: Mono,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Waiting {
     patches: VecDeque<Patch>,
     known: BTreeSet<Patch>,
@@ -39,7 +39,7 @@ struct Waiting {
 }
 
 /// All repairs that this node gives.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Repairs {
     waiting: BTreeMap<NodeId, Waiting>,
     active: BTreeMap<SessionId, Page>,

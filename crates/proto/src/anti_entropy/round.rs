@@ -31,7 +31,7 @@ pub(super) enum Phase {
 }
 
 /// A comparison with one peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round {
     pub(super) with: NodeId,
     pub(super) phase: Phase,

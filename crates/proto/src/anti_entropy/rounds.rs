@@ -28,7 +28,7 @@ const ROUNDS_MAX: usize = 16;
 const SHORT_PAUSE: Span = Span::millis(50);
 
 /// Comparisons under way, and when the next begin.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rounds {
     active: BTreeMap<SessionId, Round>,
     next_at: Mono,

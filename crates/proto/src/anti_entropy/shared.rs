@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use stdx::hash::Mixer;
 
 /// The trees that this node has in common with its peers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Shared {
     /// The oldest and the newest view in use.
     views: Option<(Epoch, Epoch)>,

@@ -26,7 +26,7 @@ use stdx::{Mono, Span};
 const WAIT_MAX: Span = Span::secs(2);
 
 /// An explanation being gathered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Explaining {
     asker: Asker,
     bucket: Bucket,

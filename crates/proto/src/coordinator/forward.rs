@@ -17,7 +17,7 @@ use ring::NodeId;
 use stdx::{Mono, Span};
 
 /// A request in another node's hands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Forwarding {
     asker: Asker,
     request: Request,

@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 const REMEMBERED_MAX: usize = 16_384;
 
 /// What this life of the node was handed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Handed {
     known: BTreeSet<(NodeId, OpId)>,
     order: VecDeque<(NodeId, OpId)>,

@@ -26,7 +26,7 @@ use stdx::bugs::planted;
 use stdx::{Mono, Span, Wall};
 
 /// A read in flight.
-#[derive(Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Reading {
     asker: Asker,
     /// The view it reads by.
@@ -47,7 +47,7 @@ pub(crate) struct Reading {
     deadline: Mono,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Hash, Debug)]
 enum Phase {
     /// Waiting for enough answers.
     Gathering,

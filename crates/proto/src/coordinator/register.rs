@@ -35,7 +35,7 @@ const PAUSE: Span = Span::millis(4);
 const PAUSE_MAX: Span = Span::millis(500);
 
 /// A read or change in flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Deciding {
     asker: Asker,
     /// The epoch it counts under as unfinished.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use stdx::{Mono, Span};
 
 /// What is known of the nodes requests are handed to.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Routes {
     paces: BTreeMap<NodeId, Pace>,
 }

@@ -33,14 +33,14 @@ const WRITE_BACKS_MAX: usize = 256;
 /// Position of an item in storage order inside one bucket and partition.
 type Place = (ring::Token, ItemKey);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     items: Vec<(Place, Record)>,
     more: bool,
 }
 
 /// A scan in flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scanning {
     asker: Asker,
     /// The view it reads by.

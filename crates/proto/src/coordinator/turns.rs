@@ -21,7 +21,7 @@ const CACHED_BYTES_MAX: usize = 16 << 10;
 type Views = (Epoch, Epoch);
 
 /// Queues and caches of this node, by key.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Turns {
     /// Keys under change, each with those who wait.
     waiting: BTreeMap<Slot, VecDeque<OpId>>,

@@ -29,7 +29,7 @@ const SORT_KEY_BYTES_MAX: usize = 32 << 10;
 pub(super) const BEHIND_AGAIN: Span = Span::millis(100);
 
 /// A write in flight.
-#[derive(Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Writing {
     asker: Asker,
     /// The epoch by whose views it counts.
@@ -107,6 +107,11 @@ impl Writing {
         let quorum = Quorum::new(vec![Group { replicas: replicas.into(), needed: 1 }]);
         let within = core.config.request_time;
         Writing::new(core, Asker::Nobody, slot, quorum, within, Context::default()).begin_with(ops, core, record);
+    }
+
+    /// True if whoever asked for it has an answer.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
     }
 
     /// True if this is a write of `slot` for which `node` counts.

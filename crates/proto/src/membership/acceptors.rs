@@ -20,7 +20,7 @@ pub(crate) const EVENTS_PER_MESSAGE: usize = 256;
 const BALLOT_MAX: u64 = 1 << 48;
 
 /// States of the registers that are not decided as far as this node knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Acceptors {
     states: BTreeMap<Epoch, AcceptorState<Event>>,
 }

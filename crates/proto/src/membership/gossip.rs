@@ -21,7 +21,7 @@ const TOLD_AT_ONCE: usize = 16;
 const TOLD_OFTEN: usize = 3;
 
 /// The state of gossip on this node.
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub(crate) struct Gossip {
     next_at: Mono,
     /// Events on their way to disk; others wait until they are there.

@@ -27,7 +27,7 @@ use ring::NodeId;
 use stdx::bugs::planted;
 
 /// Where this node stands in the changes of the ring.
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub(crate) struct Transition {
     /// What is on its way to disk, and will be told when it is there.
     writing: Option<Progress>,

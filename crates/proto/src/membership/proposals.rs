@@ -22,7 +22,7 @@ const WAITING_MAX: usize = 64;
 /// An attempt without an answer is repeated after this long, and up to twice.
 const ATTEMPT_TIME: Span = Span::millis(400);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Proposal {
     asker: Asker,
     admin: Admin,
@@ -30,7 +30,7 @@ struct Proposal {
     attempt: Option<Attempt>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Attempt {
     epoch: Epoch,
     event: Event,
@@ -41,7 +41,7 @@ struct Attempt {
 }
 
 /// The change being decided, and those that wait.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Proposals {
     current: Option<Proposal>,
     waiting: VecDeque<Proposal>,

@@ -1,6 +1,6 @@
 //! Cases that are small enough for every run of the tests; `explore` searches all of them.
 
-use explore::cases::{sound, unsound};
+use explore::cases::register::{sound, unsound};
 use explore::register::Bug;
 use explore::search::{Verdict, search};
 
