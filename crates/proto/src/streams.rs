@@ -66,7 +66,8 @@ impl Hash for Streams {
     /// Without the budget, and without the times of retries.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (&self.waiting, &self.active, self.target, &self.open, &self.spare).hash(hasher);
-        let retry: BTreeSet<(PartitionId, NodeId)> = self.retry.iter().map(|(_, partition, to)| (*partition, *to)).collect();
+        let retry: BTreeSet<(PartitionId, NodeId)> =
+            self.retry.iter().map(|(_, partition, to)| (*partition, *to)).collect();
         retry.hash(hasher);
     }
 }

@@ -50,7 +50,8 @@ impl State {
         (0..self.nodes.len()).for_each(|place| self.actions_of(model, world, place, actions));
         if self.breaks < model.case.breaks {
             let ends = self.letters.iter().map(|letter| world.letter(*letter));
-            let links = ends.filter_map(|letter| Some((model.place(letter.from)? as u8, model.place(letter.to)? as u8)));
+            let links =
+                ends.filter_map(|letter| Some((model.place(letter.from)? as u8, model.place(letter.to)? as u8)));
             let links: BTreeSet<(u8, u8)> = links.map(|(from, to)| (from.min(to), from.max(to))).collect();
             actions.extend(links.into_iter().map(|(a, b)| Action::Break(a, b)));
         }

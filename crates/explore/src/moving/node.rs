@@ -8,7 +8,8 @@ use super::disk::Disk;
 use super::state::versions;
 use crate::search::Both;
 use proto::{
-    Boot, ClientId, Config, Effect, Epoch, History, Input, Machine, Message, Meta, Progress, Response, Slot, StoreOp, Ticket,
+    Boot, ClientId, Config, Effect, Epoch, History, Input, Machine, Message, Meta, Progress, Response, Slot, StoreOp,
+    Ticket,
 };
 use ring::NodeId;
 use std::collections::{BTreeMap, VecDeque};
@@ -98,8 +99,21 @@ impl Node {
         let (writing, slow) = (VecDeque::new(), case.slow);
         let (epochs, facts) = ((model.before, model.newest), Facts::default());
         let told = (0, 0);
-        let mut node =
-            Node { id, machine, disk, writing, life, told, named: 0, makes_versions, slow, clock, epochs, facts, hash: 0 };
+        let mut node = Node {
+            id,
+            machine,
+            disk,
+            writing,
+            life,
+            told,
+            named: 0,
+            makes_versions,
+            slow,
+            clock,
+            epochs,
+            facts,
+            hash: 0,
+        };
         node.carry_out(effects, VecDeque::from([Input::Tick]), clock);
         node
     }
@@ -164,7 +178,9 @@ impl Node {
                 match effect {
                     Effect::Send { to, message } => said.push(Said::To(to, message)),
                     Effect::Reply { client, response } => said.push(Said::Client(client, response)),
-                    Effect::Store { ticket, op } if self.slow && is_progress(&op) => self.writing.push_back((ticket, op)),
+                    Effect::Store { ticket, op } if self.slow && is_progress(&op) => {
+                        self.writing.push_back((ticket, op))
+                    }
                     Effect::Store { ticket, op } => inputs.extend(outcomes(&mut self.disk, &ticket, op)),
                     Effect::Peers(_) | Effect::Note(_) | Effect::Pulse { .. } | Effect::Left => {}
                     Effect::Ejected(why) | Effect::Stop(why) => unreachable!("node {}: {why}", self.id),

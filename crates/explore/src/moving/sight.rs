@@ -29,8 +29,7 @@ pub(super) fn lose(nodes: &mut [Node], cut: u8) {
 }
 
 fn probe(nodes: &mut [Node], cut: u8, from: u8, to: u8, message: Message, mail: &mut Vec<(u8, Said)>) {
-    let is_of_history =
-        matches!(message, Message::Gossip { .. } | Message::Events { .. } | Message::PullEvents { .. });
+    let is_of_history = matches!(message, Message::Gossip { .. } | Message::Events { .. } | Message::PullEvents { .. });
     let (from, to, message) = match message {
         Message::Ping { nonce } if from == cut => (to, cut, Message::Pong { nonce }),
         message if travels(&message) || is_of_history || from == cut || to == cut => {
