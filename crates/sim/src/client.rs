@@ -53,6 +53,7 @@ impl World {
         for client in 0..self.clients.len() {
             self.after(Span::millis(client as u64 + 1), Event::ClientTurn { client });
         }
+        self.after(Span::millis(1), Event::DumperTurn);
     }
 
     /// From now on every request must succeed; each client makes this many.
@@ -105,6 +106,7 @@ impl World {
         self.trace.event(now, host, "ask", number as u64);
         self.trace.line(now, host, || format!("is asked #{number}: {} within {within:?}", describe::request(&request)));
         self.sets.asked(number, &request);
+        self.watch_item(number, &request);
         if let Request::Put(put) = &request {
             self.past.asked(number, put, &seen.context);
         }
@@ -183,9 +185,11 @@ impl World {
         operation.outcome = outcome;
         let operation = operation.clone();
         self.judge_answer(number, &operation);
+        self.judge_explanation(number, &operation);
         match operation.asker {
             Asker::Operator(task) => self.operator_hears(task, &operation.outcome),
             Asker::Client(client) => self.client_hears(client, number, &operation),
+            Asker::Dumper => self.dumper_hears(&operation.outcome),
         }
     }
 

@@ -78,6 +78,8 @@ impl World {
         let life = this.life;
         let mut prng = Prng::keyed(plan_seed, "life", &[host.0 as u64, u64::from(life)]);
         let clock = this.clock.next_life(prng.below(1 << 40));
+        self.watch_disk(host);
+        let this = self.host(host);
         let engine = match this.disk.open() {
             Ok(engine) => WatchedEngine::new(engine, this.watch.clone(), mutant),
             Err(error) => return self.fail("open", format!("the disk of {host} could not be opened: {error}")),

@@ -192,6 +192,7 @@ impl World {
     pub(crate) fn look_at_stores(&mut self, host: HostId) {
         let watch = self.host(host).watch.clone();
         for change in watch.borrow_mut().drain(..) {
+            self.watch_change(host, &change);
             let seen = match &change {
                 Change::Put { space: Space::Items, key, value } => self.see_item(host, key, value),
                 Change::Put { space: Space::Meta, key, value } => self.see_meta(key, value),

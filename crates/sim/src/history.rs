@@ -17,6 +17,8 @@ pub(crate) enum Asker {
     Client(usize),
     /// An operator's task, by its number.
     Operator(usize),
+    /// Whoever takes backups.
+    Dumper,
 }
 
 /// What became of a request.

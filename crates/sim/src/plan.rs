@@ -134,6 +134,10 @@ pub struct WorkloadPlan {
     pub churn_percent: u64,
     /// Writes without a good answer that are asked for again, in a hundred.
     pub retry_percent: u64,
+    /// Requests for an explanation, in a hundred.
+    pub explain_percent: u64,
+    /// Dumps of a bucket that are taken one after the other.
+    pub dumps: u64,
 }
 
 impl Plan {
@@ -189,6 +193,8 @@ impl Plan {
                 set_percent: 10,
                 churn_percent: 5,
                 retry_percent: 30,
+                explain_percent: 0,
+                dumps: 0,
             },
             faults: Vec::new(),
             mutant: Mutant::None,

@@ -34,6 +34,8 @@ pub const PROBES: &[&str] = &[
     // What clients hear.
     "answer.siblings",
     "answer.many_siblings",
+    "answer.explained",
+    "answer.a_whole_dump",
     "answer.nothing",
     "answer.page_goes_on",
     "answer.write_quorum_unmet",
@@ -55,6 +57,7 @@ pub const PROBES: &[&str] = &[
     // Gossip and the history.
     "gossip.events_were_asked_for",
     "gossip.several_events_at_once",
+    "ring.an_old_image_was_noticed",
     "ring.an_old_view_went_out_of_use",
     "ring.two_changes_at_once",
     "ring.a_node_left",

@@ -1,5 +1,5 @@
 //! What clients ask: reads, writes, deletes and scans of a few hot keys, of many cold ones, of keys that are deleted and
-//! made again all the time, and of rows under one partition key; sets kept in siblings; at all levels; with fresh
+//! made again all the time, and of rows under one partition key; explanations; sets kept in siblings; at all levels; with fresh
 //! contexts, stale ones and none. A client may ask again for what it got no good answer to, and reads on where a page
 //! ended.
 //!
@@ -14,6 +14,7 @@ use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
 use crate::registers::RegisterChooser;
 use causal::Dot;
+use node::proto::explain::Explain;
 use node::proto::{Durability, Get, ItemKey, Level, Page, Put, Request, Response, Scan, Scope, Value};
 use ring::PartitionId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,10 @@ impl Chooser {
         }
         if let Some(request) = self.registers.next(number) {
             return (request, Seen::default());
+        }
+        if self.plan.explain_percent > 0 && self.percent(self.plan.explain_percent) {
+            let (bucket, key) = self.item();
+            return (Request::Explain(Explain { bucket, key }), Seen::default());
         }
         if self.percent(self.plan.set_percent) {
             return self.set(number);

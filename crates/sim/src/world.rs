@@ -13,6 +13,8 @@ use crate::checker::past::Past;
 use crate::checker::reads::Reads;
 use crate::checker::sets::Sets;
 use crate::client::Client;
+use crate::dumper::Dumper;
+use crate::explained::Watched;
 use crate::fault::{Fault, HostId};
 use crate::history::Operation;
 use crate::host::Host;
@@ -52,6 +54,8 @@ pub(crate) enum Event {
     Overdue { operation: usize },
     /// A client does something.
     ClientTurn { client: usize },
+    /// The next page of a backup is asked for.
+    DumperTurn,
     /// An operator does something.
     OperatorTurn { task: usize },
     /// The n-th fault of the plan.
@@ -106,6 +110,9 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) clients: Vec<Client>,
     pub(crate) tasks: Vec<Task>,
+    pub(crate) dumper: Dumper,
+    /// What is explained at the moment, by the number of the request.
+    pub(crate) watched: BTreeMap<usize, Watched>,
     pub(crate) history: Vec<Operation>,
     /// Buckets by name, once they are made.
     pub(crate) buckets: BTreeMap<String, (BucketId, Rule)>,
@@ -144,6 +151,8 @@ impl World {
             network: Network::new(plan.seed, plan.network.clone()),
             clients: Client::all(&plan),
             tasks: Vec::new(),
+            dumper: Dumper::new(&plan),
+            watched: BTreeMap::new(),
             history: Vec::new(),
             buckets: [(DEFAULT.to_owned(), (BucketId::DEFAULT, Rule::LastWriterWins))].into(),
             is_quiet_time: true,
@@ -241,6 +250,7 @@ impl World {
             }
             Event::Overdue { operation } => self.overdue(operation),
             Event::ClientTurn { client } => self.client_turn(client),
+            Event::DumperTurn => self.dumper_turn(),
             Event::OperatorTurn { task } => self.operator_turn(task),
             Event::Fault { number } => self.carry_out_fault(number),
             Event::FaultGoesOn { number, step } => self.go_on(number, step),

@@ -20,6 +20,7 @@ use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use stdx::bugs::planted;
 use stdx::{Mono, Span};
 
 /// Accounts take one round trip and one look into the store; who needs longer than this is named as silent.
@@ -89,8 +90,10 @@ impl Explaining {
         from: NodeId,
         account: Account,
     ) {
-        if self.asked.contains(&from) {
-            self.accounts.insert(from, account);
+        let silent = || self.asked.iter().copied().find(|node| !self.accounts.contains_key(node));
+        let of = if planted("an account is taken for another's") { silent() } else { Some(from) };
+        if let Some(of) = of.filter(|node| self.asked.contains(node)) {
+            self.accounts.insert(of, account);
         }
         self.keep(ops, core, id);
     }

@@ -84,6 +84,9 @@ fn workload(seed: u64) -> WorkloadPlan {
     let (set_percent, churn_percent, retry_percent) = (sometimes(30), sometimes(20), sometimes(60));
     let mut registers = Prng::keyed(seed, "registers plan", &[]);
     let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
+    let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
+    let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
+    let dumps = if asides.chance(HALF) { asides.between(1, 4) } else { 0 };
     WorkloadPlan {
         clients: prng.between(2, 6) as usize,
         think: Span::millis(prng.between(20, 300)),
@@ -100,6 +103,8 @@ fn workload(seed: u64) -> WorkloadPlan {
         set_percent,
         churn_percent,
         retry_percent,
+        explain_percent,
+        dumps,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
     }
 }
