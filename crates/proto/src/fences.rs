@@ -93,7 +93,8 @@ impl Core {
     /// never hands over, so it counts as missing from the set as it was, and nobody else may be missing beside it unless
     /// a quorum of that set is met all the same.
     fn can_do_without(&self, absent: &BTreeSet<NodeId>) -> bool {
-        let is_missing = |node: &NodeId| absent.contains(node) || self.is_banned(*node);
+        let is_gone = |node: &NodeId| self.is_banned(*node) && !planted("a banned node is not missed");
+        let is_missing = |node: &NodeId| absent.contains(node) || is_gone(node);
         let missing = |replicas: &[NodeId]| replicas.iter().filter(|node| is_missing(node)).count();
         let enough = |bucket: &Bucket, partition: PartitionId| {
             let sets: Vec<_> = self.history.views().map(|view| view.replicas(partition, bucket.id)).collect();

@@ -141,7 +141,9 @@ impl Machine {
         }
         match input {
             Input::Client { client, request, within } => self.on_client(client, request, within),
-            Input::Peer { from, message } if self.core.is_banned(from) => self.teach(from, &message),
+            Input::Peer { from, message } if self.core.is_banned(from) && !planted("a banned node is heard") => {
+                self.teach(from, &message);
+            }
             Input::Peer { from, message } => {
                 self.core.detector.on_sign_of_life(now.mono, from);
                 self.on_message(from, message);

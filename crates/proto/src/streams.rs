@@ -322,7 +322,9 @@ fn transfers(core: &Core) -> Transfers {
                 let after = view.replicas(partition, *bucket);
                 let stays = after.contains(&core.node) || planted("leavers give to gainers alone");
                 // What a dead node shared with one other may be on that one alone, and in a smaller set nobody new gets it.
-                let thinned = after.len() < before.len() && before.iter().any(|node| core.is_banned(*node));
+                let thinned = after.len() < before.len()
+                    && !planted("nobody fills a set that lost its dead")
+                    && before.iter().any(|node| core.is_banned(*node));
                 let gets = |node: &&NodeId| !stays || thinned || !before.contains(node);
                 for node in after.iter().filter(gets).filter(|node| !core.is_banned(**node) && **node != core.node) {
                     *open.entry((partition, *node)).or_insert(false) |= !before.contains(node);

@@ -109,6 +109,11 @@ impl Atlas {
         self.gone_back.insert(host);
     }
 
+    /// True if a host went back to an old image of its disk.
+    pub(crate) fn has_gone_back(&self, host: HostId) -> bool {
+        self.gone_back.contains(&host)
+    }
+
     /// True if a host was put out as dead, or has to be for its disk is an old one, whether it has heard of it or not.
     pub(crate) fn is_out(&self, host: HostId) -> bool {
         self.banned.contains(&host) || self.gone_back.contains(&host)

@@ -343,6 +343,13 @@ pub enum Fault {
         #[serde(with = "span_text")]
         away: Span,
     },
+    /// A host that was put out, and has ended, asks to be taken in again under its old id, on an empty disk. It must be refused.
+    ComeBack {
+        /// The host.
+        host: HostId,
+        /// The member that is asked first.
+        through: HostId,
+    },
     /// An operator gives a host another share of the load.
     Reweigh {
         /// The host.
@@ -400,6 +407,7 @@ impl Fault {
             Fault::SetCopies { .. } => "change of n",
             Fault::Remove { .. } => "removal",
             Fault::Replace { .. } => "replacement",
+            Fault::ComeBack { .. } => "return",
             Fault::Reweigh { .. } => "new weight",
             Fault::Abort { .. } => "abort",
         }
@@ -431,7 +439,9 @@ impl Fault {
             Fault::HalfDead { from, to, .. } | Fault::Clog { from, to, .. } => vec![*from, *to],
             Fault::Swizzle { hosts, released, .. } => [hosts.as_slice(), released].concat(),
             Fault::Reset { one, other } => vec![*one, *other],
-            Fault::Join { host, through } | Fault::Leave { host, through } => vec![*host, *through],
+            Fault::Join { host, through } | Fault::Leave { host, through } | Fault::ComeBack { host, through } => {
+                vec![*host, *through]
+            }
             Fault::SetCopies { through, .. } | Fault::Abort { through } => vec![*through],
             Fault::Remove { host, through, .. } | Fault::Reweigh { host, through, .. } => vec![*host, *through],
             Fault::Replace { old, host, through, .. } => vec![*old, *host, *through],
@@ -453,6 +463,7 @@ impl Fault {
                 | Fault::RollingRestart { .. }
                 | Fault::Remove { .. }
                 | Fault::Replace { .. }
+                | Fault::ComeBack { .. }
                 | Fault::Reweigh { .. }
                 | Fault::Abort { .. }
         )

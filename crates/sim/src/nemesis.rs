@@ -63,6 +63,7 @@ impl World {
                 self.strike_dead(old, away);
                 self.employ(Work::Replace { old, host }, through);
             }
+            Fault::ComeBack { host, through } => self.come_back(host, through),
             Fault::Reweigh { host, weight, through } => self.employ(Work::Reweigh(host, weight), through),
             Fault::Abort { through } => self.employ(Work::Abort, through),
             Fault::SetCopies { n, through } => {
@@ -173,6 +174,7 @@ impl World {
             | Fault::Abort { .. }
             | Fault::SetCopies { .. } => true,
             Fault::OldImage { host, .. } => up(host),
+            Fault::ComeBack { host, .. } => self.hosts[host.0].stage == Stage::Gone && self.atlas.is_out(*host),
             Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
             Fault::Leave { host, .. } | Fault::Remove { host, .. } => self.is_in(*host) && self.can_spare_one(),
             Fault::Reweigh { host, .. } => self.is_in(*host),

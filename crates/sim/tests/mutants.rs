@@ -54,7 +54,9 @@ fn what_the_swarm_finds() {
 #[test]
 fn what_dying_in_fsyncs_finds() {
     // A lost incarnation comes with "incarnations are counted": their lot alone keeps dots apart.
-    assert_found(plans::dying, &[(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)]);
+    let bugs = [(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)];
+    assert_found(plans::dying, &bugs);
+    assert_found(plans::dying, &[bug("a pulse is told before fsync", 10)]);
 }
 
 #[test]
@@ -85,6 +87,34 @@ fn what_a_disk_that_rots_finds() {
 fn what_an_old_image_finds() {
     assert_found(plans::old_images, &[bug("an old data directory is taken", 25)]);
     assert_eq!(found_by(Mutant::None, 30, plans::old_images), None, "no bug was planted");
+}
+
+#[test]
+fn what_changes_of_registers_find() {
+    assert_found(
+        plans::registers,
+        &[
+            bug("a condition is checked against any copy", 10),
+            bug("a change is made again when asked again", 10),
+            bug("a change under way is refused at once", 15),
+            bug("a register is read from one replica", 10),
+            bug("a register accepts what it promised not to", 10),
+            bug("a change that is handed twice is made twice", 10),
+            bug("a change for an earlier life is taken", 15),
+        ],
+    );
+    assert_found(plans::moving_registers, &[bug("promises stay behind when data moves", 15)]);
+}
+
+#[test]
+fn what_an_id_that_comes_back_finds() {
+    assert_found(plans::returning, &[bug("an id comes back", 5)]);
+}
+
+#[test]
+fn what_explanations_and_dumps_find() {
+    let bugs = [bug("an account is taken for another's", 10), bug("a dump asks one replica", 20)];
+    assert_found(plans::asides, &bugs);
 }
 
 #[test]

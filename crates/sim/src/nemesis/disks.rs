@@ -6,7 +6,7 @@ use crate::fault::{Fault, HostId, Loss, Part};
 use crate::host::Stage;
 use crate::operator::Work;
 use crate::world::World;
-use node::storage::{self, Space};
+use node::storage::{self, ModelDisk, Space};
 use stdx::Span;
 use stdx::marks::hit;
 
@@ -51,9 +51,21 @@ impl World {
         }
     }
 
+    /// A host that was put out asks to be taken in under its old id, on an empty disk.
+    pub(super) fn come_back(&mut self, host: HostId, through: HostId) {
+        let this = self.host(host);
+        this.disk = ModelDisk::new();
+        this.stage = Stage::Outside;
+        self.employ(Work::Join(host), through);
+    }
+
     /// The others have noticed that a host runs on an old disk. What it was given meanwhile goes with it.
     pub(crate) fn give_up_old_image(&mut self, host: HostId) {
         hit("ring.an_old_image_was_noticed");
+        let is_lying = |fault: &Fault| matches!(fault, Fault::LyingSync { host: of, .. } if *of == host);
+        if !self.atlas.has_gone_back(host) && !self.plan.faults.iter().any(|timed| is_lying(&timed.fault)) {
+            self.fail("old images", format!("{host} was refused as old, and its disk has lost nothing"));
+        }
         self.atlas.hit(self.now, host);
         let instead = self.plan.faults.iter().find_map(|timed| match timed.fault {
             Fault::OldImage { host: old, instead, .. } if old == host => instead,

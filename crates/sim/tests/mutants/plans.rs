@@ -302,3 +302,63 @@ pub(crate) fn keepers_start_again(seed: u64) -> Plan {
     }
     plan
 }
+
+/// Everybody changes a few registers on conditions, while nodes die and links lose, hold back and repeat.
+pub(crate) fn registers(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(10));
+    plan.network.loss_ppm = 40_000;
+    plan.network.duplicate_ppm = 150_000;
+    plan.network.needs_connection = false;
+    plan.config.request_time = Span::millis(1_200);
+    plan.workload.think = Span::millis(10);
+    plan.workload.clients = 6;
+    plan.workload.register_percent = 100;
+    (0..12).fold(plan, |plan, n| {
+        let (from, to, span) = (host(n, 3), host(n + 1, 3), Span::millis(700));
+        let cut =
+            Fault::Cut { from: vec![host(n + 2, 3)], to: vec![host(n, 3)], both_ways: false, span: Span::millis(350) };
+        let crash = Fault::Crash { host: host(n, 3), down: Span::millis(100), loss: Loss::All };
+        plan.with(Span::millis(600 * n + 400), Fault::Clog { from, to, span })
+            .with(Span::millis(600 * n + 550), cut)
+            .with(Span::millis(1_900 * n + 1_000), crash)
+    })
+}
+
+/// The same while the replicas change all the time.
+pub(crate) fn moving_registers(seed: u64) -> Plan {
+    let mut plan = registers(seed);
+    plan.hosts = 5;
+    plan.storm = Span::secs(16);
+    let join = |at, new: usize| (Span::millis(at), Fault::Join { host: HostId(new), through: HostId(0) });
+    let leave = |at, old: usize| (Span::millis(at), Fault::Leave { host: HostId(old), through: HostId(2) });
+    let weigh =
+        |at, of: usize, weight| (Span::millis(at), Fault::Reweigh { host: HostId(of), weight, through: HostId(2) });
+    let changes = [
+        join(1_500, 3),
+        weigh(3_500, 0, 30),
+        join(5_000, 4),
+        weigh(7_500, 2, 300),
+        leave(9_000, 1),
+        weigh(11_000, 0, 200),
+    ];
+    changes.into_iter().fold(plan, |plan, (at, fault)| plan.with(at, fault))
+}
+
+/// A node is put out, its disk is emptied, and it asks to be taken in as if it were a new one.
+pub(crate) fn returning(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(26));
+    plan.workload.think = Span::millis(30);
+    let removal = Fault::Remove { host: HostId(3), through: HostId(2), away: Span::secs(14) };
+    plan.with(Span::secs(2), removal).with(Span::secs(19), Fault::ComeBack { host: HostId(3), through: HostId(1) })
+}
+
+/// Explanations and dumps, while replicas miss writes.
+pub(crate) fn asides(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(10));
+    plan.network.loss_ppm = 100_000;
+    plan.config.compare_every = Span::secs(4);
+    plan.workload.think = Span::millis(20);
+    plan.workload.explain_percent = 20;
+    plan.workload.dumps = 4;
+    plan
+}

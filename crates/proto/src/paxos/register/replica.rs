@@ -5,6 +5,7 @@
 
 use super::Cell;
 use crate::paxos::{AcceptorState, Answer as Vote, Ballot};
+use stdx::bugs::planted;
 
 /// What a replica must not forget about one register.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -88,7 +89,9 @@ impl<V: Clone> Register<V> {
     fn on_accept(&mut self, ballot: Ballot, cell: Cell<V>, next: Ballot) -> Answer<V> {
         // A message that comes twice finds its ballot accepted and the next one promised.
         if self.vote() != Some(ballot) {
-            if let Vote::Nack(promised) = self.state.on_accept(ballot, cell) {
+            if planted("a register accepts what it promised not to") {
+                self.state.accepted = Some((ballot, cell));
+            } else if let Vote::Nack(promised) = self.state.on_accept(ballot, cell) {
                 return Answer::Nack { ballot, promised };
             }
             self.learned = false;
@@ -110,10 +113,12 @@ impl<V: Clone> Register<V> {
             (Some((held, _)), Some((ballot, _))) if held >= ballot => None,
             (_, Some(accepted)) => Some(accepted),
         };
-        let promised = theirs.promised.max(higher.map_or(own.promised, |(ballot, _)| *ballot));
+        let accepted = higher.map_or(own.promised, |(ballot, _)| *ballot);
+        let stays_behind = planted("promises stay behind when data moves");
+        let promised = if stays_behind { accepted } else { theirs.promised.max(accepted) };
         let changed = higher.is_some() || promised > own.promised;
         if let Some((ballot, cell)) = higher {
-            self.learned = *ballot < own.promised;
+            self.learned = *ballot < own.promised && !planted("what is taken over is a vote");
             own.accepted = Some((*ballot, cell.clone()));
         }
         own.promised = own.promised.max(promised);

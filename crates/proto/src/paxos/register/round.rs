@@ -14,6 +14,7 @@ use crate::paxos::Ballot;
 use crate::quorum::{Group, Quorum};
 use ring::NodeId;
 use std::collections::BTreeMap;
+use stdx::bugs::planted;
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -128,7 +129,8 @@ impl<C: Change> Round<C> {
     /// one that would write, or may have been made before: then it is to be begun with a read.
     pub fn accept(&mut self, cache: Cache<C::Value>, next: Ballot) -> bool {
         let Work::Change { id, change, .. } = &self.work else { return false };
-        if cache.cell.number_of(*id).is_some() || self.may_be_forgotten(&cache.cell) {
+        let is_made = cache.cell.number_of(*id).is_some() || self.may_be_forgotten(&cache.cell);
+        if is_made && !planted("a change is made again when asked again") {
             return false;
         }
         let Verdict::Write(value) = change.apply(&cache.cell) else { return false };
@@ -282,7 +284,7 @@ impl<C: Change> Round<C> {
         let mut hope = false;
         for ballot in ballots {
             let votes = self.quorum_of(voters(held, ballot));
-            if votes.is_met() {
+            if votes.is_met() || planted("a register is read from one replica") {
                 let cell = held.values().find(|held| under(held) == ballot).map(cell_of).unwrap_or_default();
                 return self.on_decided(cell);
             }
@@ -305,7 +307,9 @@ impl<C: Change> Round<C> {
         let outcome = match &self.work {
             Work::Read => Outcome::Read(cell),
             // Messages of an earlier attempt may still make it take effect, so what is decided now says nothing.
-            Work::Change { .. } if self.sent.is_some() => return self.give_up_reading(),
+            Work::Change { .. } if self.sent.is_some() && !planted("a change under way is refused at once") => {
+                return self.give_up_reading();
+            }
             Work::Change { change, .. } => match change.apply(&cell) {
                 Verdict::Write(_) => return self.give_up_reading(),
                 Verdict::Keep => Outcome::Kept(cell),
@@ -332,7 +336,12 @@ impl<C: Change> Round<C> {
             return Step::Wait;
         }
         let (ballot, next) = (*ballot, *next);
-        let highest = held.values().max_by_key(|held| under(held));
+        let any = || held.values().next();
+        let highest = if planted("a condition is checked against any copy") {
+            any()
+        } else {
+            held.values().max_by_key(|held| under(held))
+        };
         let votes = voters(held, highest.map_or_else(Ballot::default, under));
         let is_decided = self.quorum_of(votes).is_met();
         let current = highest.map(cell_of).unwrap_or_default();
@@ -358,7 +367,7 @@ impl<C: Change> Round<C> {
         let Work::Change { id, change, .. } = &self.work else {
             return Judgement::End(Outcome::Read(current.clone()));
         };
-        if let Some(number) = current.number_of(*id) {
+        if let Some(number) = current.number_of(*id).filter(|_| !planted("a change is made again when asked again")) {
             return Judgement::End(Outcome::Changed { number, cell: current.clone() });
         }
         if self.may_be_forgotten(current) {
@@ -371,7 +380,11 @@ impl<C: Change> Round<C> {
         };
         // An accept of an earlier attempt may be with a replica that has not promised our ballot. Once a round is decided
         // under it, no later one can take that up.
-        if self.sent.is_some() { Judgement::EndDecided(end) } else { Judgement::End(end) }
+        if self.sent.is_some() && !planted("a change under way is refused at once") {
+            Judgement::EndDecided(end)
+        } else {
+            Judgement::End(end)
+        }
     }
 
     /// Whether our change, whose id is not in `current`, may have been made so long ago that its id is not remembered.
