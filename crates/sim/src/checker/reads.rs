@@ -155,6 +155,7 @@ impl Reads {
         let any = operation.put().is_some_and(|put| put.level == Some(node::proto::Level::Any));
         let is_replica = dot.actor.incarnation > 0 && !any;
         let own = evidence.dots.stamp(&dot).map(|stamp| (stamp, dot));
+        let floor = floor.filter(|(_, dot)| !is_volatile(dot, evidence));
         if is_replica && own < floor {
             return Err(format!(
                 "the write {} of {} is stamped below {floor:?}, which every replica had before",
@@ -184,7 +185,8 @@ impl Reads {
                 continue;
             }
             let floor = self.floor(&item, Reach::of_read(scan.level), operation.started);
-            let Some(floor) = floor.and_then(|floor| floor.latest) else { continue };
+            let floor = floor.and_then(|floor| floor.latest).filter(|(_, dot)| !is_volatile(dot, evidence));
+            let Some(floor) = floor else { continue };
             let found = siblings.iter().map(|sibling| (sibling.version.stamp, sibling.dot)).max();
             if found < Some(floor) {
                 return Err(format!(
