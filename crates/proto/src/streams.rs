@@ -40,6 +40,8 @@ struct Stream {
     after: Position,
     page: Vec<Item>,
     more: bool,
+    /// What the receiver lacked of the page was sent: only that it is durable there counts now.
+    pushed: bool,
     give_up_at: Mono,
 }
 
@@ -149,8 +151,8 @@ impl Streams {
             && let Some((partition, to)) = self.waiting.pop_front()
         {
             let after = self.open.get(&(partition, to)).cloned().flatten();
-            let stream = Stream { partition, to, after, page: Vec::new(), more: false, give_up_at: Mono::default() };
-            self.next_page(core, stream);
+            let (page, give_up_at) = (Vec::new(), Mono::default());
+            self.next_page(core, Stream { partition, to, after, page, more: false, pushed: false, give_up_at });
         }
     }
 
@@ -196,9 +198,10 @@ impl Streams {
         self.active.insert(session, stream);
     }
 
-    /// The receiver says what it lacks.
+    /// The receiver says what it lacks. It may say so twice: the second time nothing is left to choose from, which does not
+    /// mean that it lacks nothing.
     pub(crate) fn on_want(&mut self, core: &mut Core, from: NodeId, session: SessionId, items: Option<Vec<u32>>) {
-        let Some(mut stream) = self.take(session, from) else { return };
+        let Some(mut stream) = self.take(session, from, false) else { return };
         let Some(wanted) = items else { return self.again(core, stream) };
         let wanted: BTreeSet<u32> = wanted.into_iter().collect();
         let page = std::mem::take(&mut stream.page);
@@ -212,22 +215,26 @@ impl Streams {
         if planted("a page counts before it is acknowledged") {
             return self.page_done(core, stream);
         }
+        stream.pushed = true;
         stream.give_up_at = core.now.mono + PAGE_TIME;
         self.active.insert(session, stream);
     }
 
     /// The receiver has what it lacked, or failed.
     pub(crate) fn on_pushed(&mut self, core: &mut Core, from: NodeId, session: SessionId, ok: bool) {
-        let Some(stream) = self.take(session, from) else { return };
+        let Some(stream) = self.take(session, from, true) else { return };
         if ok { self.page_done(core, stream) } else { self.again(core, stream) }
     }
 
-    fn take(&mut self, session: SessionId, from: NodeId) -> Option<Stream> {
+    /// The stream that an answer is about, if it waits for that kind of answer.
+    fn take(&mut self, session: SessionId, from: NodeId, pushed: bool) -> Option<Stream> {
         let session = match self.active.iter().find(|(_, stream)| stream.to == from) {
             Some((any, _)) if planted("answers of an old session count") => *any,
             _ => session,
         };
-        if self.active.get(&session)?.to != from {
+        let waits = |stream: &Stream| stream.pushed == pushed || planted("an answer about a page counts twice");
+        let stream = self.active.get(&session)?;
+        if stream.to != from || !waits(stream) {
             return None;
         }
         self.active.remove(&session)
