@@ -2,7 +2,7 @@
 
 mod support;
 
-use node::proto::{Admin, Bucket, Epoch, Message, OpId, Refusal, Response};
+use node::proto::{Admin, Bucket, BucketId, Epoch, Message, OpId, Refusal, Response};
 use node::{NodeEffect, NodeInput};
 use ring::NodeId;
 use support::{Cluster, join};
@@ -311,6 +311,34 @@ fn a_leaver_that_dies_on_its_way_out_is_removed() {
     assert!(matches!(cluster.change(1, Admin::Remove { node: NodeId(3) }), Response::Changed { .. }));
     cluster.settle();
     assert_complete(&mut cluster, 1, 2);
+}
+
+/// Sim seed 12627717850144637723: a node that had not handed over what it gave up by the first change did both at once,
+/// when the others had handed over the first one alone. What it was given by the first was handed on by nobody.
+#[test]
+fn a_change_that_others_have_handed_over_is_not_passed_over() {
+    let mut cluster = filled(1, 5);
+    let three = Bucket { id: BucketId(7), name: "three".to_owned(), ..Bucket::default_bucket(3) };
+    assert!(matches!(cluster.change(1, Admin::SetBucket(three)), Response::Changed { .. }));
+    cluster.settle();
+    for i in 0..KEYS {
+        cluster.put(1, "three", &format!("key_{i}"), Some("v"), None);
+    }
+    // What 1 says to 4 is lost, so that 4 cannot hand over.
+    cluster.cut.insert((NodeId(1), NodeId(4)));
+    cluster.begin(2, Admin::Leave { node: NodeId(5) });
+    cluster.run();
+    let epoch = cluster.nodes[&NodeId(2)].machine().history().epoch();
+    let synced = |id| cluster.nodes[&NodeId(id)].machine().progress_of(NodeId(id)).synced;
+    assert!(synced(5) == epoch && synced(4) < epoch);
+    // What 5 has given to 4 goes to 3.
+    cluster.begin(2, Admin::Reweigh { node: NodeId(3), weight: 300 });
+    cluster.run();
+    cluster.cut.clear();
+    cluster.settle();
+    for i in 0..KEYS {
+        assert_eq!(cluster.get(2, "default", &format!("key_{i}"), None).0, ["v"], "key_{i}");
+    }
 }
 
 #[test]

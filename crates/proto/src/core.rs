@@ -279,9 +279,19 @@ impl Core {
             return self.own_progress().synced.max(self.stable()).min(self.epoch());
         }
         let synced = self.least(|progress| progress.synced).min(self.epoch());
+        let synced = if self.is_passed_over(synced) { self.stable() } else { synced };
         // Whoever the others do not wait for any more may never hear how far those were who have gone meanwhile.
         let switched = self.own_progress().switched.max(self.heard.switched).min(self.epoch());
         self.stable().max(switched).max(synced).max(self.told())
+    }
+
+    /// True if somebody has handed over to a newer view what it held before this epoch, and so not what it would hold by the
+    /// view of this epoch alone: reads never follow that one.
+    pub(crate) fn is_passed_over(&self, epoch: Epoch) -> bool {
+        let passed = |progress: &Progress| progress.settled < epoch && progress.synced > epoch;
+        epoch > self.stable()
+            && self.participants().iter().filter_map(|node| self.progress.get(node)).any(passed)
+            && !planted("views are passed over")
     }
 
     /// The distinct replica sets that a write must reach, oldest view first.

@@ -227,6 +227,11 @@ impl Machine {
         &self.core.history
     }
 
+    /// How far a node is with the changes of the ring, as far as is known here; for checkers.
+    pub fn progress_of(&self, node: NodeId) -> Progress {
+        self.core.progress.get(&node).copied().unwrap_or_default()
+    }
+
     /// True if nothing is under way: no operation, no stream, no change of the ring, no hint.
     pub fn is_quiet(&self) -> bool {
         let core = &self.core;
@@ -589,7 +594,8 @@ impl Machine {
         self.transition.advance(&self.ops, &mut self.core, &mut self.streams);
         self.follow_views();
         self.ops.forget_ended();
-        if self.transition.has_left(&self.core, !self.hints.is_empty()) {
+        let is_busy = self.ops.len() > 0 || !self.hints.is_empty();
+        if self.transition.has_left(&self.core, is_busy) {
             self.core.out.push(Effect::Left);
         }
     }

@@ -20,7 +20,7 @@ impl Machine {
         if let Some(why) = self.core.ejected() {
             return self.ops.refuse(&mut self.core, &asker, Refusal::NotReady(why));
         }
-        if self.transition.is_over() {
+        if self.transition.is_out(&self.core) {
             let refusal = Refusal::NotReady("this node has left the cluster; ask another one".to_owned());
             return self.ops.refuse(&mut self.core, &asker, refusal);
         }

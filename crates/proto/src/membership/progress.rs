@@ -108,32 +108,31 @@ impl Transition {
     }
 
     fn start_hand_over(&mut self, core: &mut Core, streams: &mut Streams) {
-        let target = core.epoch();
         if self.late {
             if streams.target() != Some(core.stable()) {
                 streams.hand_over_late(core);
             }
             return;
         }
+        let target = target(core);
         let acked = core.least(|progress| progress.acked) >= target || planted("seeded before the fence");
         let begun = streams.target() == Some(target);
         // One hand-over at a time: what this node has said to have handed over must be settled before the next begins, or
         // a node that takes part in both would drop what another still has to get from it.
         let said = self.writing.unwrap_or_else(|| core.own_progress()).synced;
-        let is_free = said <= core.stable() || planted("two hand-overs at once");
+        let is_free = said <= core.stable() || core.is_passed_over(said);
         if acked && !begun && core.stable() < target && is_free {
             streams.hand_over(core, target);
         }
     }
 
-    /// True, once, when this node is in no view any more and everybody who is has let the old ones go.
-    pub(crate) fn has_left(&mut self, core: &Core, hints_left: bool) -> bool {
-        let view = core.history.current();
-        let is_member = |node: NodeId| view.ring.member(&node).is_some();
-        let out = !is_member(core.node) && core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
-        if !out || hints_left || self.left || self.late || !core.history.knows(core.node) {
+    /// True, once, when this node is in no view any more, everybody who is has let the old ones go, and nothing is under way
+    /// here that could end as a hint.
+    pub(crate) fn has_left(&mut self, core: &Core, is_busy: bool) -> bool {
+        if !self.is_out(core) || is_busy || self.left || self.late {
             return false;
         }
+        let view = core.history.current();
         let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
         let all_settled = view.ring.members().all(|member| settled(member.id) || core.is_down(member.id));
         // One that has it on disk is enough to tell the others, but one there must be.
@@ -142,16 +141,24 @@ impl Transition {
         done
     }
 
+    /// True if this node is in no view any more: it begins nothing new.
+    pub(crate) fn is_out(&self, core: &Core) -> bool {
+        let is_member = core.history.current().ring.member(&core.node).is_some();
+        let settled = core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
+        self.left || (!is_member && settled && core.history.knows(core.node))
+    }
+
     /// How far this node could be, if it were written down now.
     fn wanted(&self, ops: &Operations, core: &Core, streams: &Streams) -> Progress {
         let own = core.own_progress();
+        let said = self.writing.unwrap_or(own);
         let epoch = core.epoch();
         let acked = ops.oldest_write().map_or(epoch, |oldest| oldest.min(epoch));
         let nothing_to_give = core.stable() == epoch && !self.late;
         let handed_over = streams.is_done(core.absent.nodes()) && streams.target().is_some();
         let synced = match streams.target() {
             _ if nothing_to_give => epoch,
-            Some(target) if handed_over => target,
+            Some(target) if handed_over && may_be_said(core, target, said.acked) => target,
             _ => own.synced,
         };
         let reading = core.reading();
@@ -163,11 +170,24 @@ impl Transition {
     pub(crate) fn is_late(&self) -> bool {
         self.late
     }
+}
 
-    /// True if the process was told that it may end.
-    pub(crate) fn is_over(&self) -> bool {
-        self.left
+/// The epoch to hand over to next: one that somebody has handed over to already, else the newest. All must go by the same
+/// steps, for what a node is given under a view that another has passed over would be handed on by nobody.
+fn target(core: &Core) -> Epoch {
+    if planted("views are passed over") {
+        return core.epoch();
     }
+    let said = |node: &NodeId| core.progress.get(node).map(|progress| progress.synced);
+    let between = |epoch: &Epoch| core.stable() < *epoch && *epoch < core.epoch() && !core.is_passed_over(*epoch);
+    core.participants().iter().filter_map(said).filter(between).min().unwrap_or(core.epoch())
+}
+
+/// Whether *synced* may be told of `target`. The first to do so must not have acknowledged a newer epoch yet: whoever
+/// begins the hand-over of that one has heard what everybody had told before, and takes the same step.
+fn may_be_said(core: &Core, target: Epoch, acked: Epoch) -> bool {
+    let is_said = || core.progress.values().any(|progress| progress.synced == target);
+    target <= core.stable() || acked <= target || is_said() || planted("views are passed over")
 }
 
 /// Drops what this node holds by no view in use: what it gave away, now or in an earlier life, and what it was given under
