@@ -55,6 +55,8 @@ pub(crate) struct Atlas {
     banned: BTreeSet<HostId>,
     /// Went back to an old image of their disk.
     gone_back: BTreeSet<HostId>,
+    /// Somebody is to be put out, sooner or later.
+    puts_out: bool,
     /// By bucket: how many copies it had.
     copies: BTreeMap<&'static str, Copies>,
 }
@@ -76,7 +78,10 @@ impl Atlas {
     pub(crate) fn new(plan: &Plan) -> Atlas {
         let copies = [(DEFAULT, plan.n), (SIBLINGS, plan.sibling_copies)];
         let copies = copies.map(|(bucket, n)| (bucket, Copies::new(n, plan.founders)));
-        Atlas { hits: BTreeMap::new(), banned: BTreeSet::new(), gone_back: BTreeSet::new(), copies: copies.into() }
+        let puts_out = |fault: &Fault| matches!(fault, Fault::Remove { .. } | Fault::Replace { .. });
+        let puts_out = plan.faults.iter().any(|timed| puts_out(&timed.fault));
+        let (banned, gone_back) = (BTreeSet::new(), BTreeSet::new());
+        Atlas { hits: BTreeMap::new(), banned, gone_back, puts_out, copies: copies.into() }
     }
 
     /// A bucket has so many copies from now on.
@@ -112,6 +117,11 @@ impl Atlas {
     /// True if a host went back to an old image of its disk.
     pub(crate) fn has_gone_back(&self, host: HostId) -> bool {
         self.gone_back.contains(&host)
+    }
+
+    /// True if what one replica alone was given may go with it in this run.
+    pub(crate) fn puts_out(&self) -> bool {
+        self.puts_out
     }
 
     /// True if a host was put out as dead, or has to be for its disk is an old one, whether it has heard of it or not.

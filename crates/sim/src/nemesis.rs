@@ -193,8 +193,7 @@ impl World {
         if !self.plan.faults.iter().any(|timed| timed.fault.is_destructive()) {
             return true;
         }
-        let views = self.hosts.iter().filter_map(|host| Some(host.node.as_ref()?.machine().history().current()));
-        let members = views.max_by_key(|view| view.epoch).map_or(0, |view| view.ring.members().count());
+        let members = self.newest_view().map_or(0, |view| view.ring.members().count());
         members > fewest_copies(&self.plan) + self.leaving()
     }
 

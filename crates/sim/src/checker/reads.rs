@@ -55,6 +55,10 @@ impl Reads {
                 if rule == Rule::LastWriterWins {
                     self.check_stamp(&item, operation, dot, evidence)?;
                 }
+                // Its replica may be put out, and with it what it held below this version, acknowledged or not.
+                if operation.needs_nobody_else() && evidence.atlas.puts_out() {
+                    return Ok(());
+                }
                 for reach in Reach::of_write(put.level) {
                     self.raise((item.clone(), *reach), operation.ended, rule, &own, evidence);
                 }

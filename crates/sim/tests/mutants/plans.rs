@@ -219,6 +219,39 @@ pub(crate) fn lone_copies(seed: u64) -> Plan {
         .with(Span::secs(15), Fault::Leave { host: HostId(3), through: HostId(1) })
 }
 
+/// One copy of most things and three of some. A node leaves; another one cannot hand its part over, because it does not
+/// hear a third one, when the next change comes.
+pub(crate) fn one_is_late(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 5, Span::secs(16));
+    (plan.n, plan.sibling_copies) = (1, 3);
+    plan.workload.clients = 10;
+    plan.workload.think = Span::millis(30);
+    plan.workload.cold_keys = 150;
+    let [unheard, late, goes, grows] = [0, 1, 2, 3].map(|n| host(seed + n, 5));
+    let cut = Fault::Cut { from: vec![unheard], to: vec![late], both_ways: false, span: Span::secs(6) };
+    plan.with(Span::millis(2_000), cut)
+        .with(Span::millis(2_500), Fault::Leave { host: goes, through: goes })
+        .with(Span::millis(5_000), Fault::Reweigh { host: grows, weight: 300, through: grows })
+}
+
+/// Five copies of items that are written for the first time, over links that lose much, by clients in a hurry.
+pub(crate) fn first_writes(seed: u64) -> Plan {
+    let mut plan = echoes(seed);
+    plan.storm = Span::secs(8);
+    plan.network.loss_ppm = 300_000;
+    plan.network.duplicate_ppm = 0;
+    plan.network.needs_connection = false;
+    plan.config.request_time = Span::millis(250);
+    plan.config.compare_every = Span::secs(20);
+    plan.workload.clients = 20;
+    plan.workload.hot_keys = 1;
+    plan.workload.cold_keys = 400;
+    plan.workload.delete_percent = 0;
+    plan.workload.write_percent = 40;
+    plan.workload.level_percent = 30;
+    plan
+}
+
 /// One copy of everything. A node is cut off, others keep hints for it, and the ring changes just when it is back.
 pub(crate) fn back_in_a_change(seed: u64) -> Plan {
     let mut plan = Plan::calm(seed, 4, Span::secs(24));
