@@ -4,6 +4,7 @@
 
 use explore::cases::{moving, register};
 use explore::moving::Moving;
+use explore::register::Deciding;
 use explore::search::{Found, Verdict, search, search_shortest};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ fn main() -> io::Result<ExitCode> {
         let bug = case.bug.map(|bug| format!("{bug:?}"));
         let name = format!("register: {}", case.name);
         if name.contains(&text) {
-            all_well &= explore(&name, bug.as_deref(), || (search(&case, states_max), String::new()))?;
+            all_well &= explore(&name, bug.as_deref(), || (search(&Deciding::new(case), states_max), String::new()))?;
         }
     }
     let planted = if stdx::bugs::POSSIBLE { moving::unsound() } else { Vec::new() };

@@ -7,7 +7,7 @@
 mod hash;
 mod seen;
 
-pub(crate) use hash::{Both, Hashed};
+pub(crate) use hash::Both;
 
 use hash::hash;
 use seen::Seen;
@@ -33,6 +33,11 @@ pub trait Model {
     /// Nothing can happen any more. The error says what should have happened.
     fn at_end(&self, _state: &Self::State) -> Result<(), String> {
         Ok(())
+    }
+
+    /// A hash by which states are known again. States with one hash must go on alike.
+    fn fingerprint(&self, state: &Self::State) -> u128 {
+        hash(state)
     }
 
     /// An action, for people.
@@ -75,7 +80,7 @@ pub fn search<M: Model>(model: &M, states_max: usize) -> Found {
     let mut seen = Seen::new();
     let mut found = Found { states: 1, steps: 0, depth: 0, verdict: Verdict::Holds };
     let start = model.start();
-    seen.insert(hash(&start));
+    seen.insert(model.fingerprint(&start));
     let mut path = vec![Node::of(model, start)];
     while let Some(top) = path.last_mut() {
         let Some(action) = top.left.pop() else {
@@ -89,7 +94,7 @@ pub fn search<M: Model>(model: &M, states_max: usize) -> Found {
             found.verdict = violated(model, &path, what);
             return found;
         }
-        if !seen.insert(hash(&next)) {
+        if !seen.insert(model.fingerprint(&next)) {
             continue;
         }
         found.states += 1;
@@ -116,7 +121,7 @@ pub fn search_shortest<M: Model>(model: &M, states_max: usize) -> Found {
     // How each state was reached first, by the number of the one before.
     let mut ways: Vec<(u32, M::Action)> = Vec::new();
     let mut front = vec![(0, model.start())];
-    seen.insert(hash(&front[0].1));
+    seen.insert(model.fingerprint(&front[0].1));
     while !front.is_empty() {
         let mut next_front = Vec::new();
         for (number, state) in front {
@@ -130,7 +135,7 @@ pub fn search_shortest<M: Model>(model: &M, states_max: usize) -> Found {
                     fault = Some((what, Some(action)));
                     break;
                 }
-                if seen.insert(hash(&next)) {
+                if seen.insert(model.fingerprint(&next)) {
                     ways.push((number, action));
                     next_front.push((ways.len() as u32, next));
                 }

@@ -1,10 +1,9 @@
 //! What can happen in a state, and what comes of it.
 
 use super::case::{Bug, Case};
-use super::state::{Proposer, Question, Reply, State};
-use proto::paxos::register::{Ask, Register, Step};
-use ring::NodeId;
-use stdx::hash::Mixer;
+use super::state::{Question, State};
+use super::world::{Cause, World};
+use proto::paxos::register::Ask;
 
 /// Something that happens. Places are those in the state it happens in.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +16,9 @@ pub enum Action {
         question: u8,
         /// At whom.
         at: u8,
+        /// Its answer arrives, too, before anything else happens: later makes no difference, for it would be counted as it is.
+        heard: bool,
     },
-    /// A reply arrives.
-    Hear(u8),
     /// A proposer gives its attempt up.
     GiveUp(u8),
     /// A replica loses what is not durable.
@@ -44,60 +43,56 @@ pub enum Action {
 }
 
 impl State {
-    pub(super) fn actions(&self, case: &Case, actions: &mut Vec<Action>) {
+    pub(super) fn actions(&self, case: &Case, world: &mut World, actions: &mut Vec<Action>) {
+        if self.proposers.iter().all(|proposer| world.proposer(*proposer).is_finished) {
+            return;
+        }
         for (at, proposer) in self.proposers.iter().enumerate() {
-            let place = at as u8;
-            if proposer.round.is_some() {
-                actions.push(Action::GiveUp(place));
-            } else if usize::from(proposer.next) < case.proposers[at].len() {
-                actions.push(Action::Begin(place));
+            let (place, proposer) = (at as u8, world.proposer(*proposer));
+            match (proposer.round.is_some(), proposer.goes_on(case)) {
+                (true, true) => actions.push(Action::GiveUp(place)),
+                (false, true) => actions.push(Action::Begin(place)),
+                (_, false) => {}
             }
-            if self.rebirths < case.rebirths && (proposer.round.is_some() || proposer.cache.is_some()) {
+            if self.rebirths < case.rebirths && proposer.has_something() {
                 actions.push(Action::Reborn(place));
             }
         }
         for (place, question) in self.questions.iter().enumerate() {
-            let asked = (0..self.replicas.len() as u8).filter(|at| question.to >> at & 1 == 1);
-            let counts = asked.filter(|at| self.changes_something(case, question, *at));
-            actions.extend(counts.map(|at| Action::Arrive { question: place as u8, at }));
+            for at in (0..self.replicas.len() as u8).filter(|at| question.to >> at & 1 == 1) {
+                let arrive = |heard| Action::Arrive { question: place as u8, at, heard };
+                let (is_new, says) = self.what_changes(case, world, *question, at);
+                let both = [(is_new, arrive(false)), (says, arrive(true))];
+                actions.extend(both.into_iter().filter(|(does, _)| *does).map(|(_, action)| action));
+            }
         }
-        let counts = |place: &u8| self.says_something(&self.replies[usize::from(*place)]);
-        actions.extend((0..self.replies.len() as u8).filter(counts).map(Action::Hear));
         if self.deaths < case.deaths {
             let differs = |at: &u8| self.replicas[usize::from(*at)].held != self.replicas[usize::from(*at)].stored;
             actions.extend((0..self.replicas.len() as u8).filter(differs).map(Action::Die));
         }
         if case.change.is_some() {
-            self.moves(case, actions);
+            self.moves(case, world, actions);
         }
     }
 
-    /// Whether a question that arrives changes anything. (Leaving out what does not is for speed only.)
-    fn changes_something(&self, case: &Case, question: &Question, at: u8) -> bool {
-        let replica = &self.replicas[usize::from(at)];
+    /// Whether a question that arrives changes the replica, and whether its answer changes the proposer. (Leaving out what
+    /// changes nothing is for speed only.)
+    fn what_changes(&self, case: &Case, world: &mut World, question: Question, at: u8) -> (bool, bool) {
+        let replica = self.replicas[usize::from(at)];
         if question.epoch != replica.epoch && case.bug != Some(Bug::NoFence) {
-            return false;
+            return (false, false);
         }
-        let mut held = replica.held.clone();
-        let answer = held.on_ask(question.ask.clone());
-        let is_new = |proposer: &Proposer| {
-            let reply = Reply { proposer: question.proposer, from: at, answer };
-            proposer.round.is_some() && proposer.question == question.number && !self.replies.contains(&reply)
+        let (held, answer) = world.ask(replica.held, question.ask);
+        let says = question.is_open && {
+            let proposer = self.proposers[usize::from(question.proposer)];
+            let followed = world.follow(case, proposer, Cause::Answer(at, answer));
+            followed.proposer != proposer || !followed.said.is_empty()
         };
-        held != replica.held
-            || replica.held != replica.stored
-            || is_new(&self.proposers[usize::from(question.proposer)])
-    }
-
-    /// Whether a reply that is heard changes anything.
-    fn says_something(&self, reply: &Reply) -> bool {
-        let Some(round) = &self.proposers[usize::from(reply.proposer)].round else { return false };
-        let mut after = round.clone();
-        after.on_answer(NodeId(u128::from(reply.from)), reply.answer.clone()) != Step::Wait || after != *round
+        (held != replica.held || replica.held != replica.stored, says)
     }
 
     /// The steps of a change of the replicas.
-    fn moves(&self, case: &Case, actions: &mut Vec<Action>) {
+    fn moves(&self, case: &Case, world: &World, actions: &mut Vec<Action>) {
         let knows = |at: &u8| self.replicas[usize::from(*at)].epoch == 2;
         let is_fenced = case.before.iter().all(|at| knows(at) || case.is_absent(*at));
         for at in &case.before {
@@ -117,7 +112,9 @@ impl State {
         let has_given = |at: &u8| self.replicas[usize::from(*at)].given == all || case.is_absent(*at);
         let is_seeded = is_fenced && (case.before.iter().all(has_given) || case.bug == Some(Bug::JoinerNotSeeded));
         for (at, proposer) in self.proposers.iter().enumerate() {
+            let proposer = world.proposer(*proposer);
             match (proposer.epoch, proposer.stable) {
+                _ if proposer.is_finished => {}
                 (1, _) => actions.push(Action::Learn(at as u8)),
                 (2, 1) if is_seeded => actions.push(Action::Settle(at as u8)),
                 _ => {}
@@ -125,101 +122,58 @@ impl State {
         }
     }
 
-    pub(super) fn apply(&mut self, case: &Case, action: Action) -> Result<(), String> {
+    pub(super) fn apply(&mut self, case: &Case, world: &mut World, action: Action) -> Result<(), String> {
         match action {
-            Action::Begin(at) => self.begin(case, usize::from(at))?,
-            Action::Arrive { question, at } => self.arrive(case, usize::from(question), at),
-            Action::Hear(place) => {
-                let Reply { proposer, from, answer } = self.replies[usize::from(place)].clone();
-                let at = usize::from(proposer);
-                if let Some(mut round) = self.proposers[at].round.take() {
-                    let step = round.on_answer(NodeId(u128::from(from)), answer);
-                    self.follow(case, at, round, step)?;
+            Action::Begin(at) => self.follow(case, world, usize::from(at), Cause::Begin(self.order.floor()))?,
+            Action::Arrive { question, at, heard } => {
+                let Question { proposer, ask, .. } = self.questions[usize::from(question)];
+                let answer = self.arrive(case, world, ask, at);
+                if heard {
+                    self.follow(case, world, usize::from(proposer), Cause::Answer(at, answer))?;
                 }
             }
-            Action::GiveUp(at) => {
-                let at = usize::from(at);
-                if let Some(round) = self.proposers[at].round.take() {
-                    self.attempt(case, at, round)?;
-                }
-            }
+            Action::GiveUp(at) => self.follow(case, world, usize::from(at), Cause::GiveUp)?,
             Action::Die(at) => {
                 self.deaths += 1;
                 let replica = &mut self.replicas[usize::from(at)];
-                replica.held = replica.stored.clone();
+                replica.held = replica.stored;
             }
             Action::Reborn(at) => {
                 self.rebirths += 1;
-                self.close(usize::from(at));
-                let proposer = &mut self.proposers[usize::from(at)];
-                (proposer.cache, proposer.counter, proposer.life) = (None, 0, proposer.life + 1);
+                self.follow(case, world, usize::from(at), Cause::Reborn)?;
             }
             Action::Fence(at) => self.replicas[usize::from(at)].epoch = 2,
-            Action::Learn(at) | Action::Settle(at) => self.see_views(case, usize::from(at))?,
+            Action::Learn(at) | Action::Settle(at) => self.follow(case, world, usize::from(at), Cause::SeeViews)?,
             Action::Give { from, to } => {
-                let gift = (from, to, self.replicas[usize::from(from)].stored.clone());
+                let gift = (from, to, self.replicas[usize::from(from)].stored);
                 let place = self.gifts.partition_point(|(other, whom, _)| (*other, *whom) < (from, to));
                 self.gifts.insert(place, gift);
             }
             Action::Take(place) => {
                 let (from, to, gift) = self.gifts.remove(usize::from(place));
-                self.merge(to, &gift);
+                let replica = &mut self.replicas[usize::from(to)];
+                replica.held = world.merge(replica.held, gift);
+                replica.stored = replica.held;
                 self.replicas[usize::from(from)].given |= 1 << to;
             }
         }
+        self.tidy(case, world);
         Ok(())
     }
 
-    fn arrive(&mut self, case: &Case, place: usize, at: u8) {
-        let question = self.questions[place].clone();
+    /// A question arrives at a replica, which answers.
+    fn arrive(&mut self, case: &Case, world: &mut World, ask: u32, at: u8) -> u32 {
         let replica = &mut self.replicas[usize::from(at)];
-        if question.epoch != replica.epoch && case.bug != Some(Bug::NoFence) {
-            return;
-        }
-        let kind = match question.ask {
+        let (held, answer) = world.ask(replica.held, ask);
+        replica.held = held;
+        let kind = match world.question(ask) {
             Ask::Read => None,
             Ask::Prepare(_) => Some(Bug::PromiseNotStored),
             Ask::Accept { .. } => Some(Bug::AcceptNotStored),
         };
-        let answer = replica.held.on_ask(question.ask);
         if kind.is_some() && kind != case.bug {
-            replica.stored = replica.held.clone();
+            replica.stored = held;
         }
-        let proposer = &self.proposers[usize::from(question.proposer)];
-        if proposer.round.is_none() || proposer.question != question.number {
-            return;
-        }
-        let reply = Reply { proposer: question.proposer, from: at, answer };
-        if !self.replies.contains(&reply) {
-            self.replies.push(reply);
-            self.replies.sort_by_cached_key(name);
-        }
+        answer
     }
-
-    fn merge(&mut self, to: u8, gift: &Register<Vec<u8>>) {
-        let replica = &mut self.replicas[usize::from(to)];
-        replica.held.merge(gift);
-        replica.stored = replica.held.clone();
-    }
-
-    /// A proposer sees the next views: an attempt under way is given up and begun anew.
-    fn see_views(&mut self, case: &Case, at: usize) -> Result<(), String> {
-        let proposer = &mut self.proposers[at];
-        if proposer.epoch == 1 {
-            proposer.epoch = 2;
-        } else {
-            proposer.stable = 2;
-        }
-        match proposer.round.take() {
-            Some(round) => self.anew(case, at, round),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A number by which replies are put in order.
-fn name(reply: &Reply) -> (u8, u8, u64) {
-    let mut hasher = crate::search::Hashed(Mixer::new(3));
-    std::hash::Hash::hash(&reply.answer, &mut hasher);
-    (reply.proposer, reply.from, std::hash::Hasher::finish(&hasher))
 }

@@ -93,6 +93,15 @@ impl Case {
         after.filter(|replica| !self.before.contains(replica)).collect()
     }
 
+    /// Replicas of the same kind are in all views in the same way. Joiners are told apart, because gifts name them.
+    pub(super) fn kind(&self, replica: u8) -> u8 {
+        let stays = self.change.as_ref().is_none_or(|change| change.after.contains(&replica));
+        match self.before.contains(&replica) {
+            true => u8::from(stays) | u8::from(self.is_absent(replica)) << 1,
+            false => 4 + replica,
+        }
+    }
+
     pub(super) fn is_absent(&self, replica: u8) -> bool {
         self.change.as_ref().is_some_and(|change| change.absent == Some(replica))
     }

@@ -1,236 +1,149 @@
-//! A state of the model: plain data that can be copied and hashed.
+//! A state of the model: small numbers that can be copied and hashed.
 //!
-//! Invariant: what does not matter for what can happen is not in it (answers to questions that are not open any more), and
-//! sets are in one order, so states that behave alike are equal.
+//! Invariant: what does not matter for what can happen is not in it, and sets are in one order, so states that behave alike
+//! are equal, but for the names of replicas that are interchangeable: states that differ in those only have one hash, for
+//! neither can reach what the other cannot (symmetry reduction: Ip and Dill 1996).
 
-use super::case::{Bug, Case, Deed};
-use crate::order::{Append, List, Order};
-use proto::paxos::Ballot;
-use proto::paxos::register::{Answer, Ask, Cache, ChangeId, Outcome, Register, Round, Step, Work};
-use ring::NodeId;
+use super::Deciding;
+use super::case::{Bug, Case};
+use super::proposer::Proposer;
+use super::world::{Cause, Heard, World, halves, hash_unordered};
+use crate::order::Order;
+use crate::search::Both;
+use proto::paxos::register::{Ask, Register};
+use std::hash::Hash;
+use std::rc::Rc;
 
 /// A replica.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Replica {
-    /// What it says it holds.
-    pub(super) held: Register<List>,
+    /// Replicas of the same kind are interchangeable.
+    kind: u8,
+    /// The register that it says it holds.
+    pub(super) held: u32,
     /// What it would hold after a death.
-    pub(super) stored: Register<List>,
+    pub(super) stored: u32,
     /// The newest epoch it knows.
     pub(super) epoch: u8,
     /// Joiners that have what it handed over.
     pub(super) given: u8,
 }
 
-/// A proposer.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Proposer {
-    /// The next operation to begin.
-    pub(super) next: u8,
-    pub(super) round: Option<Round<Append>>,
-    /// Names the open question.
-    pub(super) question: u8,
-    pub(super) attempts_left: u8,
-    pub(super) counter: u64,
-    pub(super) life: u32,
-    /// With the views it was made in.
-    pub(super) cache: Option<(u8, u8, Cache<List>)>,
-    pub(super) epoch: u8,
-    pub(super) stable: u8,
-    /// What the operation must see.
-    pub(super) floor: usize,
-}
-
 /// A question that was asked.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Question {
     pub(super) proposer: u8,
-    pub(super) number: u8,
+    /// Its proposer waits for answers to it.
+    pub(super) is_open: bool,
     pub(super) epoch: u8,
+    pub(super) ask: u32,
     pub(super) to: u8,
-    pub(super) ask: Ask<List>,
-}
-
-/// An answer to an open question.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Reply {
-    pub(super) proposer: u8,
-    pub(super) from: u8,
-    pub(super) answer: Answer<List>,
 }
 
 /// Everything.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub struct State {
     pub(super) replicas: Vec<Replica>,
-    pub(super) proposers: Vec<Proposer>,
+    pub(super) proposers: Vec<u32>,
+    /// In order.
     pub(super) questions: Vec<Question>,
-    pub(super) replies: Vec<Reply>,
     /// What old replicas have sent to joiners: from, to, what.
-    pub(super) gifts: Vec<(u8, u8, Register<List>)>,
-    pub(super) order: Order,
+    pub(super) gifts: Vec<(u8, u8, u32)>,
+    pub(super) order: Rc<Order>,
     pub(super) deaths: u8,
     pub(super) rebirths: u8,
 }
 
 impl State {
-    pub(super) fn new(case: &Case) -> State {
-        let joiners = case.joiners();
+    pub(super) fn new(case: &Case, world: &mut World) -> State {
+        let (joiners, empty) = (case.joiners(), world.enter_register(Register::default()));
         let replica = |at: usize| Replica {
-            held: Register::default(),
-            stored: Register::default(),
+            kind: case.kind(at as u8),
+            held: empty,
+            stored: empty,
             epoch: if joiners.contains(&(at as u8)) { 2 } else { 1 },
             given: 0,
         };
-        let proposer = |at: usize| Proposer {
-            next: 0,
-            round: None,
-            question: 0,
-            attempts_left: 0,
-            // Ballots are numbered over all keys, so a proposer may be ahead.
-            counter: 2 * at as u64,
-            life: 1,
-            cache: None,
-            epoch: 1,
-            stable: 1,
-            floor: 0,
-        };
         State {
             replicas: (0..case.replicas()).map(replica).collect(),
-            proposers: (0..case.proposers.len()).map(proposer).collect(),
+            proposers: (0..case.proposers.len()).map(|at| world.enter_proposer(case, Proposer::new(at))).collect(),
             questions: Vec::new(),
-            replies: Vec::new(),
             gifts: Vec::new(),
-            order: Order::default(),
+            order: Rc::default(),
             deaths: 0,
             rebirths: 0,
         }
     }
 
-    fn ballot(&mut self, case: &Case, at: usize, above: Ballot) -> Ballot {
-        let proposer = &mut self.proposers[at];
-        proposer.counter = proposer.counter.max(above.counter) + 1;
-        let incarnation = if case.bug == Some(Bug::LifeForgotten) { 1 } else { u64::from(proposer.life) };
-        Ballot { counter: proposer.counter, node: NodeId(10 + at as u128), incarnation }
-    }
-
-    /// Begins the next operation, as `coordinator::register` does: with a look, or on the strength of the last change, or
-    /// with a prepare.
-    pub(super) fn begin(&mut self, case: &Case, at: usize) -> Result<(), String> {
-        let deed = case.proposers[at][usize::from(self.proposers[at].next)];
-        let name = 10 * (at as u8 + 1) + self.proposers[at].next;
-        let change = Append { name, longest: if deed == Deed::First { 0 } else { usize::MAX } };
-        let work = match deed {
-            Deed::Read => Work::Read,
-            Deed::Append | Deed::First => Work::Change { id: ChangeId(u64::from(name)), change, tried: false },
-        };
-        let mut round = Round::new(work);
-        let (floor, proposer) = (self.order.floor(), &mut self.proposers[at]);
-        (proposer.next, proposer.floor, proposer.attempts_left) = (proposer.next + 1, floor, case.attempts);
-        let views = (proposer.epoch, proposer.stable);
-        if deed == Deed::Read {
-            round.read(case.groups(views.0, views.1));
-            return self.ask(at, round);
+    /// Something happens to a proposer.
+    pub(super) fn follow(&mut self, case: &Case, world: &mut World, at: usize, cause: Cause) -> Result<(), String> {
+        let followed = world.follow(case, self.proposers[at], cause);
+        self.proposers[at] = followed.proposer;
+        for said in &followed.said {
+            match said {
+                Heard::Close => {
+                    let own = self.questions.iter_mut().filter(|question| usize::from(question.proposer) == at);
+                    own.for_each(|question| question.is_open = false);
+                    self.questions.retain(|question| question.is_open || *world.question(question.ask) != Ask::Read);
+                }
+                Heard::Ask(epoch, to, ask) => self.questions.push(Question {
+                    proposer: at as u8,
+                    is_open: true,
+                    epoch: *epoch,
+                    ask: *ask,
+                    to: *to,
+                }),
+                Heard::Tell(floor, list, refused) => {
+                    let order = Rc::make_mut(&mut self.order);
+                    refused.map_or(Ok(()), |name| order.refuse(name))?;
+                    order.tell(*floor, list)?;
+                }
+                Heard::Wrong(what) => return Err(what.clone()),
+            }
         }
-        let cache = match case.bug {
-            Some(Bug::BallotUsedAgain) => proposer.cache.clone(),
-            _ => proposer.cache.take(),
-        };
-        let Some((_, _, cache)) = cache.filter(|(epoch, stable, _)| (*epoch, *stable) == views) else {
-            return self.attempt(case, at, round);
-        };
-        let next = self.ballot(case, at, cache.ballot);
-        if !round.accept(cache, next) {
-            round.read(case.groups(views.0, views.1));
-        }
-        self.ask(at, round)
-    }
-
-    /// The next attempt, or the end of the operation without an answer.
-    pub(super) fn attempt(&mut self, case: &Case, at: usize, round: Round<Append>) -> Result<(), String> {
-        if self.proposers[at].attempts_left == 0 {
-            self.close(at);
-            return Ok(());
-        }
-        self.proposers[at].attempts_left -= 1;
-        self.anew(case, at, round)
-    }
-
-    /// An attempt under the views of today.
-    pub(super) fn anew(&mut self, case: &Case, at: usize, mut round: Round<Append>) -> Result<(), String> {
-        let ballot = self.ballot(case, at, round.highest());
-        let next = self.ballot(case, at, ballot);
-        let (epoch, stable) = (self.proposers[at].epoch, self.proposers[at].stable);
-        round.prepare(case.groups(epoch, stable), ballot, next);
-        self.ask(at, round)
-    }
-
-    fn ask(&mut self, at: usize, round: Round<Append>) -> Result<(), String> {
-        let Some(ask) = round.ask() else { return Err("there is nothing to ask".to_owned()) };
-        self.close(at);
-        let to = round.replicas().iter().fold(0, |to, node| to | 1 << node.0);
-        let proposer = &mut self.proposers[at];
-        proposer.question += 1;
-        let (number, epoch) = (proposer.question, proposer.epoch);
-        proposer.round = Some(round);
-        let question = Question { proposer: at as u8, number, epoch, to, ask };
-        let before = |other: &Question| (other.proposer, other.number) < (question.proposer, question.number);
-        let place = self.questions.partition_point(before);
-        self.questions.insert(place, question);
         Ok(())
     }
 
-    /// No question of a proposer is open any more. What it asked to promise or to accept may still arrive.
-    pub(super) fn close(&mut self, at: usize) {
-        self.proposers[at].round = None;
-        self.replies.retain(|reply| usize::from(reply.proposer) != at);
-        self.questions.retain(|question| usize::from(question.proposer) != at || question.ask != Ask::Read);
-    }
-
-    /// Follows what a round says after an answer.
-    pub(super) fn follow(
-        &mut self,
-        case: &Case,
-        at: usize,
-        mut round: Round<Append>,
-        step: Step<List>,
-    ) -> Result<(), String> {
-        match step {
-            Step::Wait => {
-                self.proposers[at].round = Some(round);
-                Ok(())
-            }
-            Step::Ask => self.ask(at, round),
-            Step::Again | Step::Pause => self.attempt(case, at, round),
-            Step::Done(outcome) => {
-                let proposer = &mut self.proposers[at];
-                let (epoch, stable) = (proposer.epoch, proposer.stable);
-                if let Some(cache) = round.take_cache() {
-                    proposer.cache = Some((epoch, stable, cache));
+    /// Takes out what can never matter again, so that more states are equal.
+    pub(super) fn tidy(&mut self, case: &Case, world: &mut World) {
+        if case.deaths == 0 {
+            for question in &mut self.questions {
+                for (at, replica) in self.replicas.iter().enumerate() {
+                    // Epochs and promises only rise.
+                    let is_fenced = question.epoch < replica.epoch && case.bug != Some(Bug::NoFence);
+                    let is_asked = question.to >> at & 1 == 1;
+                    let mut is_over = || !question.is_open && world.ask(replica.held, question.ask).0 == replica.held;
+                    if is_asked && (is_fenced || is_over()) {
+                        question.to &= !(1 << at);
+                    }
                 }
-                self.close(at);
-                self.tell(at, round.work(), outcome)
             }
+            self.questions.retain(|question| question.is_open || question.to != 0);
         }
+        self.questions.sort_unstable();
     }
 
-    fn tell(&mut self, at: usize, work: &Work<Append>, outcome: Outcome<List>) -> Result<(), String> {
-        let cell = match (work, outcome) {
-            (_, Outcome::Unknown) => return Ok(()),
-            (Work::Change { change, .. }, Outcome::Refused(cell)) => {
-                self.order.refuse(change.name)?;
-                cell
-            }
-            (Work::Change { change, .. }, Outcome::Changed { cell, .. }) => {
-                if cell.value.as_ref().is_none_or(|list| !list.contains(&change.name)) {
-                    return Err(format!("change {} is said to be made and is not in {:?}", change.name, cell.value));
-                }
-                cell
-            }
-            (_, Outcome::Read(cell) | Outcome::Kept(cell) | Outcome::Refused(cell) | Outcome::Changed { cell, .. }) => {
-                cell
-            }
+    /// The same for states that differ in the names of interchangeable replicas only: what is known of one replica is hashed
+    /// for itself, and these hashes in order.
+    pub(super) fn fingerprint(&self, model: &Deciding) -> u128 {
+        let (world, mut both) = (model.world.borrow(), Both::new());
+        let proposers: Vec<_> = self.proposers.iter().map(|proposer| world.hashes(*proposer)).collect();
+        proposers.iter().for_each(|proposer| halves(proposer.common).hash(&mut both));
+        for question in &self.questions {
+            (question.proposer, question.is_open, question.epoch, question.ask).hash(&mut both);
+        }
+        (self.questions.len(), &self.order, self.deaths, self.rebirths).hash(&mut both);
+        let of = |at: usize| {
+            let mut both = Both::new();
+            self.replicas[at].hash(&mut both);
+            proposers.iter().for_each(|proposer| halves(proposer.of[at]).hash(&mut both));
+            let asked = self.questions.iter().fold(0_u64, |all, question| all << 1 | u64::from(question.to >> at & 1));
+            asked.hash(&mut both);
+            let gifts = self.gifts.iter().filter(|(from, ..)| usize::from(*from) == at);
+            gifts.for_each(|(_, to, gift)| (to, gift).hash(&mut both));
+            both.both()
         };
-        self.order.tell(self.proposers[at].floor, &cell.value.unwrap_or_default())
+        hash_unordered((0..self.replicas.len()).map(of).collect(), &mut both);
+        both.both()
     }
 }

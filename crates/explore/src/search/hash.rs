@@ -3,11 +3,11 @@
 use std::hash::{Hash, Hasher};
 use stdx::hash::Mixer;
 
-/// A hash that is not 0.
+/// The hash of a state.
 pub(super) fn hash(state: &impl Hash) -> u128 {
     let mut both = Both::new();
     state.hash(&mut both);
-    both.both().max(1)
+    both.both()
 }
 
 /// Two hashes at once.
@@ -52,18 +52,5 @@ impl Hasher for Both {
 
     fn write_usize(&mut self, number: usize) {
         self.write_u64(number as u64);
-    }
-}
-
-/// A hasher whose results are the same everywhere.
-pub(crate) struct Hashed(pub(crate) Mixer);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0.finish()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.bytes(bytes);
     }
 }

@@ -13,6 +13,7 @@ impl Seen {
 
     /// False if it was in already.
     pub(super) fn insert(&mut self, hash: u128) -> bool {
+        let hash = hash.max(1);
         if self.count * 4 > self.places.len() * 3 {
             let places = vec![0; self.places.len() * 2];
             for old in std::mem::replace(&mut self.places, places) {

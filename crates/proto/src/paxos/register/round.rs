@@ -9,6 +9,8 @@
 //! attempt. A refusal is said only if the change can never take effect: after an accept has gone out, only a round decided
 //! under a higher ballot says so.
 
+mod fingerprint;
+
 use super::{Answer, Ask, Cell, Change, ChangeId, Held, Verdict};
 use crate::paxos::Ballot;
 use crate::quorum::{Group, Quorum};
