@@ -119,7 +119,11 @@ impl Proposer {
                 (self.cache, self.counter, self.life) = (None, 0, self.life + 1);
             }
             Event::SeeViews => {
-                if self.epoch == 1 { self.epoch = 2 } else { self.stable = 2 }
+                if self.epoch == 1 {
+                    self.epoch = 2
+                } else {
+                    self.stable = 2
+                }
                 if let Some(round) = self.round.take() {
                     self.anew(case, round, &mut said);
                 }
