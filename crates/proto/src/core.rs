@@ -244,6 +244,17 @@ impl Core {
         }
     }
 
+    /// Follows the stamps of restores that the history tells of.
+    pub(crate) fn observe_restores(&mut self) {
+        let stamp = |event: &Event| match &event.change {
+            Change::Restored(restored) => Some(restored.stamp),
+            _ => None,
+        };
+        let newest = self.history.events().iter().filter_map(stamp).max();
+        let newest = newest.filter(|_| !planted("clocks do not follow a restore"));
+        newest.into_iter().for_each(|stamp| self.observe(stamp));
+    }
+
     pub(crate) fn epoch(&self) -> Epoch {
         self.history.epoch()
     }

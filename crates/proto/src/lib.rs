@@ -35,6 +35,7 @@ pub mod record;
 mod replica;
 pub mod request;
 mod requests;
+pub mod restoring;
 pub mod sizes;
 mod store;
 mod streams;

@@ -78,6 +78,7 @@ impl Machine {
         core.history.forget_below(settled);
         core.progress = boot.progress;
         core.last_pulses(boot.pulses);
+        core.observe_restores();
         let mut machine = Machine {
             core,
             ops: Operations::default(),
@@ -533,6 +534,10 @@ impl Machine {
         }
         for event in events {
             core.history.append(event.clone()).expect("the event was checked before it was written");
+            // What is written from now on is later than what is restored, however far behind our clock is.
+            if matches!(event.change, Change::Restored(_)) {
+                core.observe_restores();
+            }
             core.note(Note::EventArrived(event));
         }
         if let Some(why) = core.ejected() {

@@ -11,6 +11,7 @@ pub(crate) mod past;
 pub(crate) mod placement;
 mod ranges;
 pub(crate) mod reads;
+pub(crate) mod restored;
 pub(crate) mod sets;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -54,6 +54,7 @@ impl World {
             self.after(Span::millis(client as u64 + 1), Event::ClientTurn { client });
         }
         self.after(Span::millis(1), Event::DumperTurn);
+        self.after(Span::millis(1), Event::KeeperTurn);
     }
 
     /// From now on every request must succeed; each client makes this many.
@@ -122,6 +123,7 @@ impl World {
             outcome: Outcome::Pending,
             replied: false,
             paused_before: Span::ZERO,
+            after_restore: self.knows_of_restore(),
         });
         let way = self.way(number, 0);
         self.after(way, Event::Request { operation: number });
@@ -190,6 +192,7 @@ impl World {
             Asker::Operator(task) => self.operator_hears(task, &operation.outcome),
             Asker::Client(client) => self.client_hears(client, number, &operation),
             Asker::Dumper => self.dumper_hears(&operation.outcome),
+            Asker::Keeper => self.keeper_hears(&operation.request, &operation.outcome),
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Asker {
     Operator(usize),
     /// Whoever takes backups.
     Dumper,
+    /// Whoever restores one.
+    Keeper,
 }
 
 /// What became of a request.
@@ -58,6 +60,8 @@ pub(crate) struct Operation {
     pub(crate) replied: bool,
     /// How long the host had stood still when it took the request.
     pub(crate) paused_before: Span,
+    /// Every node knew that a backup was being restored when it was asked.
+    pub(crate) after_restore: bool,
 }
 
 impl Operation {

@@ -22,6 +22,7 @@ mod explained;
 mod fault;
 mod history;
 mod host;
+mod keeper;
 mod mail;
 mod missing;
 mod mutant;

@@ -6,6 +6,7 @@
 use crate::describe::host_of;
 use crate::fault::HostId;
 use crate::history::{Asker, Outcome, Seen};
+use crate::keeper::VAULT;
 use crate::world::{Event, World};
 use node::proto::{Admin, Bucket, BucketId, Digest, Level, Mode, Refusal, Request, Response, Rule};
 use stdx::{Prng, Span};
@@ -222,6 +223,7 @@ impl World {
             _ => None,
         });
         match made {
+            Some((id, _)) if name == VAULT => self.keeper.found_bucket(id),
             Some(bucket) => {
                 self.buckets.insert(name.to_owned(), bucket);
             }

@@ -138,6 +138,8 @@ pub struct WorkloadPlan {
     pub explain_percent: u64,
     /// Dumps of a bucket that are taken one after the other.
     pub dumps: u64,
+    /// Somebody fills a bucket, takes a backup of it and restores it.
+    pub restores: bool,
 }
 
 impl Plan {
@@ -195,6 +197,7 @@ impl Plan {
                 retry_percent: 30,
                 explain_percent: 0,
                 dumps: 0,
+                restores: false,
             },
             faults: Vec::new(),
             mutant: Mutant::None,

@@ -36,6 +36,7 @@ pub const PROBES: &[&str] = &[
     "answer.many_siblings",
     "answer.explained",
     "answer.a_whole_dump",
+    "answer.a_whole_restore",
     "answer.nothing",
     "answer.page_goes_on",
     "answer.write_quorum_unmet",

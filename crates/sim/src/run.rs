@@ -6,10 +6,11 @@
 use crate::checker::convergence::{Resident, Stores, differences, stores, unrest};
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::linearizable::{Verdict, by_item, check};
-use crate::checker::{Failure, placement};
+use crate::checker::{Failure, placement, restored};
 use crate::fault::{Fault, HostId};
 use crate::history::{Operation, Outcome};
 use crate::host::{Host, Stage};
+use crate::keeper;
 use crate::operator::{SIBLINGS, Work};
 use crate::plan::Plan;
 use crate::registers;
@@ -101,6 +102,9 @@ impl World {
         self.employ(Work::SetBucket(self.sibling_bucket(self.plan.sibling_copies)), HostId(0));
         if self.plan.workload.register_percent > 0 {
             self.employ(Work::SetBucket(registers::bucket(self.plan.n)), HostId(0));
+        }
+        if self.plan.workload.restores {
+            self.employ(Work::SetBucket(keeper::bucket(self.plan.n)), HostId(0));
         }
         for host in (1..self.plan.founders).map(HostId) {
             self.employ(Work::Join(host), HostId(0));
@@ -218,7 +222,16 @@ impl World {
         let evidence = Evidence { history: &history, dots: &self.dots, finally: &finally };
         let bucket = |name: &str| self.buckets.get(name).copied();
         let set = |key: &ItemKey| finally.get(&(self.buckets.get(SIBLINGS)?.0, key.clone()));
+        let restored = self.keeper.bucket().map(|bucket| restored::Evidence {
+            history: &self.history,
+            dots: &self.dots,
+            atlas: &self.atlas,
+            finally: &finally,
+            bucket,
+            restoring: self.keeper.restoring.as_ref(),
+        });
         let wrong = [
+            ("restore", restored.map(|evidence| evidence.wrong()).unwrap_or_default()),
             ("durability", evidence.lost(bucket)),
             ("no resurrection", evidence.risen(bucket)),
             ("sets", self.sets.lost(set, |write| self.atlas.recoverable(write))),

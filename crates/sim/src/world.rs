@@ -18,6 +18,7 @@ use crate::explained::Watched;
 use crate::fault::{Fault, HostId};
 use crate::history::Operation;
 use crate::host::Host;
+use crate::keeper::Keeper;
 use crate::network::{Network, Packet};
 use crate::operator::Task;
 use crate::plan::Plan;
@@ -56,6 +57,8 @@ pub(crate) enum Event {
     ClientTurn { client: usize },
     /// The next page of a backup is asked for.
     DumperTurn,
+    /// Whoever restores a backup goes on.
+    KeeperTurn,
     /// An operator does something.
     OperatorTurn { task: usize },
     /// The n-th fault of the plan.
@@ -111,6 +114,7 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) dumper: Dumper,
+    pub(crate) keeper: Keeper,
     /// What is explained at the moment, by the number of the request.
     pub(crate) watched: BTreeMap<usize, Watched>,
     pub(crate) history: Vec<Operation>,
@@ -152,6 +156,7 @@ impl World {
             clients: Client::all(&plan),
             tasks: Vec::new(),
             dumper: Dumper::new(&plan),
+            keeper: Keeper::new(&plan),
             watched: BTreeMap::new(),
             history: Vec::new(),
             buckets: [(DEFAULT.to_owned(), (BucketId::DEFAULT, Rule::LastWriterWins))].into(),
@@ -251,6 +256,7 @@ impl World {
             Event::Overdue { operation } => self.overdue(operation),
             Event::ClientTurn { client } => self.client_turn(client),
             Event::DumperTurn => self.dumper_turn(),
+            Event::KeeperTurn => self.keeper_turn(),
             Event::OperatorTurn { task } => self.operator_turn(task),
             Event::Fault { number } => self.carry_out_fault(number),
             Event::FaultGoesOn { number, step } => self.go_on(number, step),

@@ -118,6 +118,14 @@ fn what_explanations_and_dumps_find() {
 }
 
 #[test]
+fn what_a_restore_finds() {
+    assert_found(
+        plans::restores,
+        &[bug("a restore keeps old stamps", 10), bug("a restore looks at nothing that is there", 20)],
+    );
+}
+
+#[test]
 fn what_lossy_links_between_five_copies_find() {
     assert_found(plans::echoes, &[bug("a quorum is one less", 10), bug("read repair after the answer", 60)]);
 }

@@ -8,7 +8,6 @@ mod dump;
 mod export;
 mod import;
 mod line;
-mod records;
 mod restore;
 
 pub(crate) use dump::page;

@@ -1,10 +1,9 @@
 //! `/v1/restore`: records of a backup coming back. First an event of the membership history says that it begins, then the
 //! items come in any order, any number of times.
 //!
-//! Invariant: what was written after the event is never overwritten; see `records`.
+//! Invariant: what was written after the event is never overwritten; see `proto::restoring`.
 
 use super::ask;
-use super::records::{Restoring, There, Verdict};
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -15,6 +14,7 @@ use axum::extract::{self, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
+use proto::restoring::{Restoring, There, Verdict};
 use proto::{Admin, Change, Digest, Event, Found, Get, ItemKey, Level, Request, Restore, Restored, Rule};
 use serde_json::json;
 use std::sync::Arc;

@@ -221,6 +221,7 @@ mod tests {
             outcome: Outcome::Answered(Box::new(Response::Written(written))),
             replied: true,
             paused_before: Span::ZERO,
+            after_restore: false,
         }
     }
 

@@ -41,6 +41,7 @@ pub(crate) fn operation(request: Request, seen: Seen, started: u64, ended: u64, 
         outcome: Outcome::Answered(Box::new(response)),
         replied: true,
         paused_before: Span::ZERO,
+        after_restore: false,
     }
 }
 

@@ -86,6 +86,7 @@ fn workload(seed: u64) -> WorkloadPlan {
     let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
+    let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
     let dumps = if asides.chance(HALF) { asides.between(1, 4) } else { 0 };
     WorkloadPlan {
         clients: prng.between(2, 6) as usize,
@@ -105,6 +106,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         retry_percent,
         explain_percent,
         dumps,
+        restores,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
     }
 }

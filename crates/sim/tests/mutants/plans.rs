@@ -395,3 +395,16 @@ pub(crate) fn asides(seed: u64) -> Plan {
     plan.workload.dumps = 4;
     plan
 }
+
+/// A backup is restored into a bucket that changes meanwhile, while clocks are off and nodes die.
+pub(crate) fn restores(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(12));
+    plan.network.loss_ppm = 30_000;
+    plan.clocks = [-900, 0, 900].map(|skew_ms| ClockError { drift_ppm: 0, skew_ms }).to_vec();
+    plan.workload.clients = 1;
+    plan.workload.restores = true;
+    (0..8).fold(plan, |plan, n| {
+        let crash = Fault::Crash { host: host(n, 3), down: Span::millis(400), loss: Loss::All };
+        plan.with(Span::millis(900 + 1_300 * n), crash)
+    })
+}

@@ -3,32 +3,35 @@
 //! Invariant: the same item of the same restore always becomes the same record, dots and all, so doing it twice is doing
 //! it once. A record is never made of deleted or expired versions alone.
 
+use crate::event::Restored;
+use crate::ids::{Digest, Epoch};
+use crate::record::{Record, Rule, Version};
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
-use proto::{Digest, Epoch, Record, Restored, Rule, Version};
 use stdx::Wall;
+use stdx::bugs::planted;
 
 /// One restore, as the history has it.
-pub(super) struct Restoring {
+pub struct Restoring {
     /// Its event.
-    pub(super) epoch: Epoch,
+    pub epoch: Epoch,
     /// What the event says.
-    pub(super) event: Restored,
+    pub event: Restored,
 }
 
 /// What a quorum knows of an item.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct There {
+pub struct There {
     /// Every version it has ever had, as far as they are known.
-    pub(super) context: Context,
+    pub context: Context,
     /// Of the newest of them, be it a deletion.
-    pub(super) newest: Option<Stamp>,
+    pub newest: Option<Stamp>,
     /// There is a value that a reader sees.
-    pub(super) live: bool,
+    pub live: bool,
 }
 
 /// What is to be done with one item.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// Merge this.
     Write(Record),
     /// It is there, from an earlier try; a client may have changed or deleted it since.
@@ -39,12 +42,17 @@ pub(super) enum Verdict {
 
 impl Restoring {
     /// Versions that are worth restoring, with their new dots and the stamp of the restore.
-    pub(super) fn versions(&self, storage_key: &[u8], record: &Record, now: Wall) -> Vec<(Dot, Version)> {
+    pub fn versions(&self, storage_key: &[u8], record: &Record, now: Wall) -> Vec<(Dot, Version)> {
         let live = record.visible(now).into_iter();
         let new = |(dot, version): (Dot, &Version)| {
-            (self.dot(storage_key, dot), Version { stamp: self.event.stamp, ..version.clone() })
+            (self.dot(storage_key, dot), Version { stamp: self.stamp(version), ..version.clone() })
         };
         live.map(new).collect()
+    }
+
+    /// Of every restored version: above what was there before the event, below what was written since.
+    fn stamp(&self, version: &Version) -> Stamp {
+        if planted("a restore keeps old stamps") { version.stamp } else { self.event.stamp }
     }
 
     /// A dot that names this version of this restore and nothing else. Its actor is used for this dot alone, so that
@@ -66,13 +74,14 @@ impl Restoring {
     }
 
     /// What to do with an item of which a quorum knows this.
-    pub(super) fn verdict(&self, rule: Rule, versions: Vec<(Dot, Version)>, there: &There) -> Verdict {
+    pub fn verdict(&self, rule: Rule, versions: Vec<(Dot, Version)>, there: &There) -> Verdict {
         let There { context, newest, live } = there;
         if versions.iter().all(|(dot, _)| context.covers(dot)) {
             return Verdict::Done;
         }
         // Last writers win by themselves; siblings would be superseded, or come back beside their tombstone.
         let newer = newest.is_some_and(|stamp| stamp > self.event.stamp);
+        let live = &(*live && !planted("a restore looks at nothing that is there"));
         if newer || *live && !self.event.overwrite {
             return Verdict::Kept;
         }
@@ -98,8 +107,10 @@ impl Restoring {
 #[cfg(test)]
 mod tests {
     use super::{Restoring, There, Verdict};
+    use crate::event::Restored;
+    use crate::ids::{Digest, Epoch};
+    use crate::record::{Record, Rule, Value, Version};
     use causal::{Actor, Context, Dot, DvvSet, Stamp};
-    use proto::{Digest, Epoch, Record, Restored, Rule, Value, Version};
     use stdx::Wall;
 
     const NOW: Wall = Wall(1_000);
