@@ -253,6 +253,28 @@ fn a_leave_that_settles_while_the_abort_waits_for_voters_is_not_taken_back() {
     assert_complete(&mut cluster, 2, 3);
 }
 
+/// Sim seed 4673145337899112467: an abort that one voter had accepted was decided long after, when its change had settled.
+#[test]
+fn what_one_voter_has_accepted_is_decided_before_anything_settles() {
+    let mut cluster = filled(3, 4);
+    cluster.begin(1, Admin::Leave { node: NodeId(4) });
+    let epoch = cluster.nodes[&NodeId(1)].machine().history().epoch();
+    cluster.deliver_until(|cluster| cluster.nodes[&NodeId(2)].machine().history().epoch() == epoch);
+    cluster.post(2, Admin::Abort);
+    let is_accept = |input: &NodeInput| matches!(input, NodeInput::Peer { message: Message::Accept { epoch: of, .. }, .. } if *of == epoch.next());
+    cluster.deliver_until(|cluster| cluster.queue.iter().any(|(to, input)| *to == NodeId(3) && is_accept(input)));
+    cluster.queue.retain(|(to, input)| *to == NodeId(3) || !is_accept(input));
+    cluster.kill(2);
+    cluster.deliver();
+    assert_eq!(cluster.nodes[&NodeId(3)].machine().history().epoch(), epoch, "nobody has heard what was decided");
+    cluster.run();
+    assert_eq!(cluster.nodes[&NodeId(1)].machine().history().epoch(), epoch.next(), "the voter has proposed it itself");
+    cluster.restart(2);
+    cluster.settle();
+    assert!(!cluster.left.contains(&NodeId(4)));
+    assert_complete(&mut cluster, 2, 3);
+}
+
 #[test]
 fn a_weight_and_a_number_of_copies_are_taken_back() {
     let mut cluster = stuck();

@@ -596,7 +596,9 @@ impl Machine {
         }
         self.follow_conditions();
         self.follow_views();
-        self.transition.advance(&self.ops, &mut self.core, &mut self.streams);
+        let undecided = self.acceptors.undecided(&self.core);
+        self.proposals.watch(undecided, &mut self.core);
+        self.transition.advance(&self.ops, &mut self.core, &mut self.streams, undecided.is_some());
         self.follow_views();
         self.ops.forget_ended();
         let is_busy = self.ops.len() > 0 || !self.hints.is_empty();

@@ -184,22 +184,6 @@ impl World {
         self.trace.event(now, host, "end", 0);
         self.trace.line(now, host, || "ends: it has left the cluster".to_owned());
         self.forget_process(host, life);
-        self.call_back(host);
-    }
-
-    /// An operator sees a member that does not run, and starts it again: an abort of its leaving that had been accepted was
-    /// decided when it had left.
-    pub(crate) fn call_back(&mut self, host: HostId) {
-        let node = self.host(host).node_id();
-        let is_member = self.newest_view().is_some_and(|view| view.ring.member(&node).is_some());
-        let this = self.host(host);
-        if is_member && this.has_left && this.stage == Stage::Gone {
-            this.has_left = false;
-            this.stage = Stage::Down;
-            let life = this.life;
-            hit("ring.a_node_that_had_left_was_called_back");
-            self.after(Span::millis(50), Event::Restart { host, life });
-        }
     }
 
     /// The newest view that a running process knows.

@@ -66,9 +66,6 @@ impl World {
         if let Some(banned) = banned {
             self.atlas.ban(describe::host_of(banned));
         }
-        if let Some(member) = event.change.admits() {
-            self.call_back(describe::host_of(member.id));
-        }
         if banned.is_some() || event.change.lets_go().is_some() {
             let node = self.host(host).node.as_ref();
             let members = node.map(|node| node.machine().history().current().ring.members().count());
@@ -105,7 +102,6 @@ impl World {
             NodeEffect::Pulse { .. } => {}
             NodeEffect::Left => {
                 hit("ring.a_node_left");
-                self.host(host).has_left = true;
                 let life = self.host(host).life;
                 self.trace.event(now, host, "left", 0);
                 self.trace.line(now, host, || "has left the cluster".to_owned());

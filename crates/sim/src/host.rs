@@ -76,8 +76,6 @@ pub(crate) struct Host {
     pub(crate) backlog: VecDeque<Event>,
     /// When the first of it has its turn.
     pub(crate) turn_at: Time,
-    /// Its process was told that the node has left. One that ended for another reason is never started again.
-    pub(crate) has_left: bool,
     /// Clients do not reach it, so many times over.
     pub(crate) no_clients: u32,
 }
@@ -108,7 +106,6 @@ impl Host {
             busy_until: Time(0),
             backlog: VecDeque::new(),
             turn_at: Time(0),
-            has_left: false,
             no_clients: 0,
         }
     }

@@ -1,10 +1,11 @@
 //! This node as an acceptor of membership events.
 //!
 //! Invariant: a promise or an acceptance is said only after it is durable. Registers of decided events are answered with
-//! the decision itself.
+//! the decision itself. While an event that this node has accepted is not decided, as far as it knows, its reads do not
+//! follow newer views: a majority has accepted whatever is decided, so nothing settles that is then taken back.
 
 use crate::core::Core;
-use crate::event::Event;
+use crate::event::{Change, Event};
 use crate::ids::Epoch;
 use crate::message::Message;
 use crate::paxos::{AcceptorState, Answer, Ballot};
@@ -53,6 +54,10 @@ impl Acceptors {
             return;
         }
         let state = self.states.entry(epoch).or_default();
+        if state.accepted.is_none() && has_settled(core, &event) {
+            stdx::marks::hit("ring.what_has_settled_is_not_taken_back");
+            return say(core, from, Message::Nack { epoch, ballot, promised: state.promised });
+        }
         match state.on_accept(ballot, event) {
             Answer::Nack(promised) => say(core, from, Message::Nack { epoch, ballot, promised }),
             _ => {
@@ -78,6 +83,11 @@ impl Acceptors {
     /// The acceptance is durable.
     pub(crate) fn on_accepted(&mut self, core: &mut Core, to: NodeId, epoch: Epoch, ballot: Ballot) {
         say(core, to, Message::Accepted { epoch, ballot });
+    }
+
+    /// The event that may have been decided without our knowing.
+    pub(crate) fn undecided(&self, core: &Core) -> Option<&Event> {
+        self.states.get(&core.epoch().next())?.accepted.as_ref().map(|(_, event)| event)
     }
 
     /// Events up to `epoch` are known: their registers are not needed any more.
@@ -106,6 +116,11 @@ impl Acceptors {
         }
         false
     }
+}
+
+/// True if an event would take back what is over.
+fn has_settled(core: &Core, event: &Event) -> bool {
+    matches!(event.change, Change::Abort { of, .. } if of <= core.stable())
 }
 
 /// Says something to a proposer, which may be on this node: then it goes the way a peer's message would, at once.

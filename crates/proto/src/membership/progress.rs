@@ -43,8 +43,8 @@ impl Transition {
         self.let_go(core);
     }
 
-    /// Takes every step that is possible now.
-    pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams) {
+    /// Takes every step that is possible now. `holds`: reads stay with the view they follow.
+    pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams, holds: bool) {
         let epoch = core.epoch();
         if core.stable() == epoch && core.own_progress().settled == epoch && !self.late {
             return;
@@ -52,7 +52,10 @@ impl Transition {
         core.update_absent();
         self.settle(core);
         self.start_hand_over(core, streams);
-        let wanted = self.wanted(ops, core, streams);
+        let mut wanted = self.wanted(ops, core, streams);
+        if holds && !planted("an undecided event holds nothing") {
+            wanted.switched = self.writing.unwrap_or_else(|| core.own_progress()).switched;
+        }
         let known = self.writing.unwrap_or_else(|| core.own_progress());
         if wanted != known && self.writing.is_none() {
             self.writing = Some(wanted);

@@ -3,6 +3,9 @@
 //! A change is turned into an event for the next epoch and proposed to the voters. If another event wins that epoch, the
 //! change is checked again against the new state and proposed for the one after.
 //!
+//! What this node has accepted and never heard of again it proposes itself after a while, whoever began it: nobody may be left
+//! who would, and nothing goes on until it is decided.
+//!
 //! Invariant: a change is answered as done only when its own event, known by its nonce, is in the durable history.
 
 use super::changes;
@@ -21,11 +24,16 @@ use stdx::{Mono, Span};
 const WAITING_MAX: usize = 64;
 /// An attempt without an answer is repeated after this long, and up to twice.
 const ATTEMPT_TIME: Span = Span::millis(400);
+/// What was accepted and not decided for this long, and up to twice, is proposed again.
+const FINISH_AFTER: Span = Span::secs(2);
+/// How long that is tried each time.
+const FINISH_TIME: Span = Span::secs(5);
 
 #[derive(Clone, Debug)]
 struct Proposal {
     asker: Asker,
-    admin: Admin,
+    /// What was asked for; nothing if somebody else's event is to be finished.
+    admin: Option<Admin>,
     deadline: Mono,
     attempt: Option<Attempt>,
 }
@@ -47,6 +55,8 @@ pub(crate) struct Proposals {
     waiting: VecDeque<Proposal>,
     /// The highest ballot of this life: none is used for two changes.
     used: Ballot,
+    /// When to finish the event that was accepted for an epoch.
+    finish: Option<(Epoch, Mono)>,
 }
 
 impl Proposals {
@@ -56,8 +66,43 @@ impl Proposals {
             return ops.refuse(core, &asker, Refusal::Overloaded);
         }
         let deadline = core.now.mono + within;
-        self.waiting.push_back(Proposal { asker, admin, deadline, attempt: None });
+        self.waiting.push_back(Proposal { asker, admin: Some(admin), deadline, attempt: None });
         self.advance(ops, core);
+    }
+
+    /// Finishes what was accepted and is not decided, when it has waited long enough.
+    pub(crate) fn watch(&mut self, undecided: Option<&Event>, core: &mut Core) {
+        let Some(event) = undecided else { return self.finish = None };
+        let now = core.now.mono;
+        let due = self.finish.filter(|(epoch, _)| *epoch == event.epoch).map(|(_, at)| at);
+        if due.is_some_and(|at| at > now) {
+            return;
+        }
+        let pause = Span(core.prng.below(FINISH_AFTER.0));
+        self.finish = Some((event.epoch, now + FINISH_AFTER + pause));
+        if due.is_some() && self.current.is_none() {
+            self.propose_again(core, event.clone());
+        }
+    }
+
+    fn propose_again(&mut self, core: &mut Core, event: Event) {
+        let Some(incarnation) = core.incarnation() else { return };
+        stdx::marks::hit("ring.an_undecided_event_was_finished");
+        self.current =
+            Some(Proposal { asker: Asker::Nobody, admin: None, deadline: core.now.mono + FINISH_TIME, attempt: None });
+        self.attempt_with(core, incarnation, event);
+        self.prepare(core);
+    }
+
+    /// The current change is proposed as this event, under a new ballot.
+    fn attempt_with(&mut self, core: &mut Core, incarnation: u64, event: Event) {
+        let voters = core.history.current().voters();
+        let proposer = Proposer::new(voters, core.node, incarnation, self.used, event.clone());
+        self.used = proposer.ballot();
+        let (epoch, again_at) = (event.epoch, attempt_end(core));
+        if let Some(proposal) = &mut self.current {
+            proposal.attempt = Some(Attempt { epoch, event, proposer, is_offered: false, again_at });
+        }
     }
 
     /// Begins the next change if none is under way.
@@ -72,21 +117,19 @@ impl Proposals {
 
     /// Proposes the current change for the next epoch, or ends it.
     fn attempt(&mut self, ops: &mut Operations, core: &mut Core) {
-        let Some(mut proposal) = self.current.take() else { return };
+        let Some(proposal) = self.current.take() else { return };
         let Some(incarnation) = core.incarnation() else {
             return self.end(ops, core, proposal, Err(Refusal::NotReady("this node is starting".to_owned())));
         };
-        match changes::event_for(core, &proposal.admin) {
+        // Somebody else's event has lost its epoch, or waits for its turn again.
+        let Some(admin) = &proposal.admin else { return self.advance(ops, core) };
+        match changes::event_for(core, admin) {
             Err(refusal) => self.end(ops, core, proposal, Err(refusal)),
             // It is so already, for example because an answer was lost and the change was asked for again.
             Ok(None) => self.end(ops, core, proposal, Ok(())),
             Ok(Some(event)) => {
-                let voters = core.history.current().voters();
-                let proposer = Proposer::new(voters, core.node, incarnation, self.used, event.clone());
-                self.used = proposer.ballot();
-                let (epoch, again_at) = (event.epoch, attempt_end(core));
-                proposal.attempt = Some(Attempt { epoch, event, proposer, is_offered: false, again_at });
                 self.current = Some(proposal);
+                self.attempt_with(core, incarnation, event);
                 self.prepare(core);
             }
         }
@@ -161,7 +204,7 @@ impl Proposals {
         match result {
             Ok(()) => {
                 let history = core.history.events().to_vec();
-                let node = changes::node_of(&proposal.admin, core);
+                let node = proposal.admin.as_ref().and_then(|admin| changes::node_of(admin, core));
                 let progress = core.progress.iter().map(|(node, progress)| (*node, *progress)).collect();
                 ops.answer(core, &proposal.asker, Response::Changed { history, node, progress });
             }
@@ -171,6 +214,11 @@ impl Proposals {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        let finish = self.finish.map(|(_, at)| at);
+        [self.change_deadline(), finish].into_iter().flatten().min()
+    }
+
+    fn change_deadline(&self) -> Option<Mono> {
         let current = self.current.as_ref()?;
         let attempt = current.attempt.as_ref().map_or(current.deadline, |attempt| attempt.again_at);
         let waiting = self.waiting.iter().map(|proposal| proposal.deadline);
