@@ -183,7 +183,9 @@ mod tests {
         let owed = |atlas: &Atlas, bucket, level| atlas.recoverable(&write(bucket, level));
         assert!(owed(&atlas, DEFAULT, Some(Level::One)));
         atlas.ban(HostId(0));
-        assert!(!owed(&atlas, DEFAULT, Some(Level::One)) && !owed(&atlas, DEFAULT, Some(Level::Count(2))));
+        assert!(!owed(&atlas, DEFAULT, Some(Level::One)) && owed(&atlas, DEFAULT, Some(Level::Count(2))));
+        atlas.ban(HostId(1));
+        assert!(!owed(&atlas, DEFAULT, Some(Level::Count(2))), "both that had it may be out");
         assert!(owed(&atlas, DEFAULT, None) && owed(&atlas, DEFAULT, Some(Level::All)));
         assert!(owed(&atlas, SIBLINGS, Some(Level::One)), "one of one is a quorum");
         atlas.copies(SIBLINGS, 3);
