@@ -138,7 +138,7 @@ fn what_scans_of_replicas_with_gaps_find() {
 #[test]
 fn what_links_that_say_everything_twice_find() {
     assert_found(plans::twice, &[bug("an answer counts twice", 60)]);
-    assert_found(plans::first_writes, &[bug("a missing copy is not behind", 40)]);
+    assert_found(plans::first_writes, &[bug("a missing copy is not behind", 80)]);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn what_two_operators_find() {
     assert_found(
         scenarios::two_operators,
         &[
-            (Mutant::ForgottenPromises, 20),
-            bug("accept without a look at the promise", 20),
+            (Mutant::ForgottenPromises, 40),
+            bug("accept without a look at the promise", 40),
             bug("promise before fsync", 30),
             bug("accept before fsync", 20),
             bug("first value of the promises", 30),
@@ -175,7 +175,7 @@ fn what_lone_copies_find() {
         &[bug("a page counts before it is acknowledged", 30), bug("an answer about a page counts twice", 60)],
     );
     assert_found(plans::one_is_late, &[bug("views are passed over", 30)]);
-    assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 25)]);
+    assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 50)]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn what_nodes_that_are_cut_off_find() {
 #[test]
 fn what_bad_ways_of_hints_find() {
     assert_found(plans::keepers_start_again, &[bug("a lone dot names its node", 20)]);
-    assert_found(plans::leaky, &[bug("a hint is dropped when it is sent", 30)]);
+    assert_found(plans::leaky, &[bug("a hint is dropped when it is sent", 160)]);
 }
 
 #[test]
