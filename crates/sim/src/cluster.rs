@@ -3,6 +3,7 @@
 //! Invariant: a crash takes from the disk what the plan says and nothing that an fsync had covered; a node is opened on
 //! what is left, under a new seed.
 
+use crate::describe;
 use crate::disk::{Watch, WatchedEngine};
 use crate::fault::{HostId, Loss};
 use crate::history::Outcome;
@@ -224,6 +225,22 @@ impl World {
         let this = self.host(host);
         if this.stage == Stage::Down && this.life == life {
             self.open(host);
+            self.give_up_forsaken(host);
+        }
+    }
+
+    /// An operator ends, when all is calm, a process that was put out while it was away and knows nobody any more who could
+    /// tell it.
+    fn give_up_forsaken(&mut self, host: HostId) {
+        let this = &self.hosts[host.0];
+        let Some(node) = this.node.as_ref().filter(|_| self.is_healed && self.atlas.is_out(host)) else { return };
+        let life = this.life;
+        let knows = node.machine().history().current().ring.members().map(|member| describe::host_of(member.id));
+        let is_there = |stage: Stage| matches!(stage, Stage::Up | Stage::Down);
+        let runs = |other: &HostId| self.hosts.get(other.0).is_some_and(|other| is_there(other.stage));
+        if !knows.into_iter().any(|other| other != host && runs(&other) && !self.atlas.is_out(other)) {
+            hit("sim.a_banned_node_knew_nobody_any_more");
+            self.end(host, life);
         }
     }
 
