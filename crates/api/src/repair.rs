@@ -58,6 +58,9 @@ fn repair_json(repair: &RepairStatus, status: &Status) -> Value {
         "leftInPass": repair.left_in_pass,
         "repairing": repair.repairing,
         "damaged": repair.damaged,
+        "spent": repair.spent,
+        "collected": repair.collected,
+        "notCollectedBecause": repair.uncollected,
         "listed": repair.listed.iter().map(|tree| tree_json(tree, status)).collect::<Vec<_>>(),
     })
 }

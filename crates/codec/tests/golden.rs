@@ -16,7 +16,8 @@ use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
     Admin, Bucket, BucketId, Change, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level,
-    Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spot, Value, Version,
+    Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spent, Spot, Value,
+    Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -130,7 +131,15 @@ fn stored_items() {
 #[test]
 fn records_of_the_node() {
     let pulse = Pulse { number: 7, life: 0x0506_0708 };
-    let progress = Progress { acked: Epoch(4), synced: Epoch(3), switched: Epoch(2), settled: Epoch(1), pulse };
+    let progress = Progress {
+        acked: Epoch(4),
+        synced: Epoch(3),
+        switched: Epoch(2),
+        settled: Epoch(1),
+        pulse,
+        clear: 7,
+        collected: causal::Stamp::new(5, 1),
+    };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
     let accepted = Some((ballot, event(2, changes().remove(1).1)));
     let state = AcceptorState { promised: Ballot { counter: 3, ..ballot }, accepted };
@@ -185,8 +194,13 @@ fn messages() {
     let spots = vec![(window, vec![u64::MAX]), (Spot::Leaves(tree, 31), vec![0, 1]), (Spot::Branches(tree), vec![1])];
     let differences = Differences { differ: vec![0, 31], unknown: vec![0] };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
+    let spent = Spent { bucket, key: key.clone(), hash: 1, left: 0 };
     for (name, message) in [
-        ("replicate", Message::Replicate { op, epoch, bucket, key: key.clone(), record: siblings(), fsync: true }),
+        (
+            "replicate",
+            Message::Replicate { op, epoch, bucket, key: key.clone(), record: siblings(), fsync: true, round: 6 },
+        ),
+        ("collect", Message::Collect { session, epoch, round: 6, wall: Wall(9), items: vec![spent] }),
         (
             "replicated",
             Message::Replicated {

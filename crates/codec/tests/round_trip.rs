@@ -44,6 +44,7 @@ fn replicate(value: usize) -> Message {
         key: ItemKey::plain("k"),
         record: latest(vec![7; value]),
         fsync: true,
+        round: 0,
     }
 }
 

@@ -4,6 +4,7 @@
 //! engine went through `Record::updated` or `Record::merge`.
 //! Refuses to know why an operation is asked for.
 
+mod collect;
 mod repair;
 
 use crate::fence::{Fence, KeyHash, key_hash};
@@ -108,6 +109,11 @@ impl<E: Engine> Executor<E> {
             StoreOp::ReadPatches { patches, after, items_max, bytes_max } => {
                 self.read_patches(patches, after, items_max as usize, bytes_max)
             }
+            StoreOp::Sweep { after, records_max, wall, idle_max } => {
+                self.sweep(after, records_max as usize, wall, idle_max as usize)
+            }
+            StoreOp::Agree { items, wall, idle_max } => self.agree(items, wall, idle_max as usize),
+            StoreOp::Collect { items, wall, idle_max } => self.collect(items, wall, idle_max as usize),
             StoreOp::Drop { partition, buckets } => self.drop_partition(partition, &buckets),
             StoreOp::PutHint(hint) => self.put_hint(&hint),
             StoreOp::ReadHints { target, limit } => self.read_hints(target, limit as usize),
@@ -438,6 +444,7 @@ fn meta_record(meta: Meta) -> MetaRecord {
         Meta::Acceptor { epoch, state } => MetaRecord::Acceptor { epoch, state },
         Meta::Progress(progress) => MetaRecord::Progress { progress, stable: progress.settled },
         Meta::Pulses(pulses) => MetaRecord::Pulses(pulses),
+        Meta::Peers(peers) => MetaRecord::Peers(peers),
         Meta::ForgetAcceptors { .. } => unreachable!("a deletion is not stored"),
     }
 }

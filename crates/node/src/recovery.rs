@@ -10,6 +10,7 @@ use ring::NodeId;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use stdx::Now;
+use stdx::bugs::planted;
 use storage::{Batch, Reader, Space};
 
 /// Everything the meta space holds.
@@ -79,6 +80,11 @@ pub(crate) fn adopt(node: NodeId, history: &[Event], progress: &[(NodeId, Progre
     fold(history.to_vec())?;
     let mut batch = first_records(node, history);
     put(&mut batch, &MetaRecord::Peers(progress.to_vec()));
+    // It begins in the newest round, or it could take in what the others do not take in any more.
+    let all = progress.iter().fold(Progress::default(), |all, (_, one)| all.merged(*one));
+    let (clear, collected) = (if planted("a newcomer begins in round 0") { 0 } else { all.clear }, all.collected);
+    let own = Progress { clear, collected, ..Progress::default() };
+    put(&mut batch, &MetaRecord::Progress { progress: own, stable: Epoch(0) });
     Ok(batch)
 }
 

@@ -41,6 +41,15 @@ pub struct Config {
     pub hints_max: u64,
     /// Hints replayed to one node at once.
     pub hints_in_flight: u32,
+    /// Between two passes through all records for tombstones, expired versions and idle actors, which are collected when
+    /// every node agrees; `Span::ZERO` never begins one.
+    pub collect_every: Span,
+    /// Records looked at in one step of a pass.
+    pub collect_records_per_step: u32,
+    /// Actors of which a record holds no version and that it may still name.
+    pub idle_actors_max: u32,
+    /// For so long after a restore began, what was deleted since then keeps its tombstone.
+    pub restore_time: Span,
     /// How far ahead of our own wall clock a peer's stamp may be before we do not follow it.
     pub clock_ahead_max: Span,
     /// Failure detector.
@@ -68,6 +77,10 @@ impl Default for Config {
             move_bytes_per_second: 64 << 20,
             hints_max: 1_000_000,
             hints_in_flight: 64,
+            collect_every: Span::secs(300),
+            collect_records_per_step: 500,
+            idle_actors_max: 8,
+            restore_time: Span::secs(24 * 3_600),
             clock_ahead_max: Span::secs(60),
             liveness: liveness::Config::default(),
         }

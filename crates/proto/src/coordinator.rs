@@ -114,6 +114,18 @@ impl Operations {
         self.by_id.get(&id).map(|(operation, _)| operation)
     }
 
+    /// The earliest round of the operations that may still send a record.
+    pub(crate) fn oldest_round(&self) -> u64 {
+        let round = |operation: &Operation| match operation {
+            Operation::Write(writing) => writing.round(),
+            Operation::Read(reading) => reading.round(),
+            Operation::Scan(scanning) => scanning.round(),
+            // Registers are not collected, and others send no records.
+            Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_) => u64::MAX,
+        };
+        self.by_id.values().map(|(operation, _)| round(operation)).min().unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn ids(&self) -> Vec<OpId> {
         self.by_id.keys().copied().collect()
     }

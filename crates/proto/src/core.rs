@@ -48,6 +48,16 @@ pub(crate) struct Core {
     pub(crate) heard: Fences,
     /// Participants that the change under way can do without.
     pub(crate) absent: Absent,
+    /// The round in which what begins now begins: the one we are clear of, or the next.
+    pub(crate) round: u64,
+    /// The round we could say that we are clear of.
+    pub(crate) clear_wanted: u64,
+    /// The highest stamp of what we want collected.
+    pub(crate) collected_wanted: Stamp,
+    /// Hints that are on their way to disk.
+    pub(crate) hints_on_way: usize,
+    /// Hints are kept here, or on their way to disk.
+    pub(crate) hints_kept: bool,
     pub(crate) out: Vec<Effect>,
     /// Messages between parts of this node, handed over before `handle` returns.
     pub(crate) to_self: Vec<Message>,
@@ -87,6 +97,11 @@ impl Core {
             progress: BTreeMap::new(),
             heard: Fences::default(),
             absent: Absent::default(),
+            round: 0,
+            clear_wanted: 0,
+            collected_wanted: Stamp::MIN,
+            hints_on_way: 0,
+            hints_kept: false,
             out: Vec::new(),
             to_self: Vec::new(),
             disk_bytes: 0,
@@ -112,6 +127,7 @@ impl Core {
     pub(crate) fn hash_state<H: Hasher>(&self, hasher: &mut H) {
         (self.epoch(), self.stable(), self.actor, self.newest_incarnation).hash(hasher);
         (&self.progress, self.heard, self.absent.nodes(), &self.hints_full).hash(hasher);
+        (self.round, self.clear_wanted, self.hints_on_way, self.hints_kept).hash(hasher);
     }
 
     /// What decides the names and stamps of versions and hints made from now on.
@@ -122,6 +138,15 @@ impl Core {
     pub(crate) fn send(&mut self, to: NodeId, message: Message) {
         debug_assert_ne!(to, self.node, "a node does not send to itself");
         self.out.push(Effect::Send { to, message });
+    }
+
+    /// Sends to a node that may be ourselves.
+    pub(crate) fn say(&mut self, to: NodeId, message: Message) {
+        if to == self.node {
+            self.to_self.push(message);
+        } else {
+            self.send(to, message);
+        }
     }
 
     pub(crate) fn send_probe(&mut self, outgoing: Outgoing<NodeId>) {
@@ -234,6 +259,41 @@ impl Core {
     /// A stamp later than all before.
     pub(crate) fn next_stamp(&mut self) -> Stamp {
         self.clock.tick(self.now.wall.0)
+    }
+
+    /// With how far everybody is, as far as it was written down.
+    pub(crate) fn begin_with(&mut self, progress: BTreeMap<NodeId, Progress>) {
+        self.progress = progress;
+        if planted("the guard is forgotten at restart")
+            && let Some(own) = self.progress.get_mut(&self.node)
+        {
+            own.clear = 0;
+        }
+        self.round = self.own_progress().clear;
+        self.clear_wanted = self.round;
+        let highest = self.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
+        self.stamp_above(highest);
+    }
+
+    /// Stamps given from now on are above this one.
+    pub(crate) fn stamp_above(&mut self, stamp: Stamp) {
+        self.clock = HybridClock::resume(self.clock.last().max(stamp));
+    }
+
+    /// True if this node is in no view in use: it has left, and the others go on to later rounds without it as soon as it has
+    /// settled.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.history.views().all(|view| view.ring.member(&self.node).is_none())
+    }
+
+    /// Whether a record may be taken in that an operation, a stream or a repair of this round sends: nothing older than what
+    /// was collected here may come back (`docs/adr/0012-collection-of-tombstones.md`).
+    pub(crate) fn admits(&self, round: u64) -> bool {
+        let is_late = round + 1 < self.own_progress().clear;
+        if is_late {
+            stdx::marks::hit("collect.late_record_refused");
+        }
+        !is_late || planted("late records pass the guard")
     }
 
     /// Follows a stamp seen in a peer's record, unless it is absurdly far ahead.

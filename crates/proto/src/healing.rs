@@ -61,6 +61,11 @@ impl Healing {
         self.slots.len()
     }
 
+    /// Nobody's answer is waited for, or kept.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.by_question.is_empty()
+    }
+
     /// Storage found a slot to be damaged.
     pub(crate) fn found(&mut self, core: &Core, slot: Slot) {
         if self.slots.len() < SLOTS_MAX {

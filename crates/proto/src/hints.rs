@@ -184,7 +184,9 @@ fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
     let need = Need::Hinted(hint.target);
     let asker = Asker::Hint { target: hint.target, id: hint.id };
     let within = core.config.request_time;
-    Writing::write_back(ops, core, asker, slot, hint.record, need, &[], within);
+    // This node is clear of nothing while it keeps a hint, and took none of a round it was clear of.
+    let round = core.own_progress().clear;
+    Writing::write_back(ops, core, asker, slot, hint.record, need, &[], within, round);
 }
 
 #[cfg(test)]

@@ -134,6 +134,8 @@ pub enum Note {
     HintLeft(NodeId),
     /// Hints reached their node.
     HintsDelivered(NodeId, u32),
+    /// So many items of which only tombstones, expired versions or idle actors were left were collected, or those parts.
+    Collected(u32),
     /// Anti-entropy found trees that differ from a peer's, twice.
     Differing(NodeId, u32),
     /// A write could not be acknowledged in time.

@@ -10,6 +10,7 @@
 mod anti_entropy;
 pub mod bucket;
 mod budget;
+mod collect;
 pub mod config;
 mod coordinator;
 mod core;
@@ -51,7 +52,9 @@ pub use ids::{BucketId, ClientId, Digest, DigestError, Epoch, HintId, OpId, Sess
 pub use input::{Effect, Input, Note};
 pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
-pub use message::{Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, RegisterAnswer, ScanAnswer, Spot};
+pub use message::{
+    Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, RegisterAnswer, ScanAnswer, Spent, Spot,
+};
 pub use paxos::register::ChangeId;
 pub use pulse::Pulse;
 pub use record::{Record, Rule, Update, Value, Version};

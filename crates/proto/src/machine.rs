@@ -5,6 +5,7 @@
 //! and ring changes), `streams` (hand-over), `anti_entropy`, `hints`.
 
 use crate::anti_entropy::AntiEntropy;
+use crate::collect::{self, Collector};
 use crate::config::Config;
 use crate::coordinator::{self, Asker, Handed, Inner, Operation, Operations};
 use crate::core::Core;
@@ -64,6 +65,7 @@ pub struct Machine {
     acceptors: Acceptors,
     pub(crate) gossip: Gossip,
     pub(crate) anti_entropy: AntiEntropy,
+    pub(crate) collector: Collector,
     handed: Handed,
     /// The oldest epoch in use, the one reads use, and the newest, as operations know them.
     views: (Epoch, Epoch, Epoch),
@@ -76,7 +78,7 @@ impl Machine {
         core.last_incarnation(boot.incarnation);
         let settled = boot.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
         core.history.forget_below(settled);
-        core.progress = boot.progress;
+        core.begin_with(boot.progress);
         core.last_pulses(boot.pulses);
         core.observe_restores();
         let mut machine = Machine {
@@ -90,6 +92,7 @@ impl Machine {
             acceptors: Acceptors::new(boot.acceptors),
             gossip: Gossip::default(),
             anti_entropy: AntiEntropy::default(),
+            collector: Collector::default(),
             handed: Handed::default(),
             views: Default::default(),
         };
@@ -185,6 +188,7 @@ impl Machine {
             self.proposals.next_deadline(),
             self.gossip.next_deadline(core),
             self.anti_entropy.next_deadline(core),
+            self.collector.next_deadline(core),
             core.detector.next_deadline(),
         ]
         .into_iter()
@@ -235,15 +239,23 @@ impl Machine {
 
     /// True if nothing is under way: no operation, no stream, no change of the ring, no hint.
     pub fn is_quiet(&self) -> bool {
+        self.under_way().is_empty()
+    }
+
+    /// What is under way, by kind.
+    pub fn under_way(&self) -> Vec<&'static str> {
         let core = &self.core;
-        self.ops.len() == 0
-            && self.streams.moving() == 0
-            && self.hints.is_empty()
-            && self.healing.len() == 0
-            && !self.transition.is_late()
-            && self.anti_entropy.is_quiet()
-            && core.stable() == core.epoch()
-            && core.own_progress().settled == core.epoch()
+        let kinds = [
+            ("operations", self.ops.len() > 0),
+            ("hand-overs", self.streams.moving() > 0),
+            ("hints", !self.hints.is_empty()),
+            ("damaged records", self.healing.len() > 0),
+            ("a late hand-over", self.transition.is_late()),
+            ("repairs", !self.anti_entropy.is_quiet()),
+            ("collection", !self.collector.is_quiet()),
+            ("a change of the ring", core.stable() != core.epoch() || core.own_progress().settled != core.epoch()),
+        ];
+        kinds.into_iter().filter(|(_, is_under_way)| *is_under_way).map(|(kind, _)| kind).collect()
     }
 
     /// Tells how many bytes this node has on disk; used for plans only.
@@ -254,8 +266,8 @@ impl Machine {
     fn on_message(&mut self, from: NodeId, message: Message) {
         let core = &mut self.core;
         match message {
-            Message::Replicate { op, epoch, bucket, key, record, fsync } => {
-                replica::on_replicate(core, from, op, epoch, bucket, key, record, fsync);
+            Message::Replicate { op, epoch, bucket, key, record, fsync, round } => {
+                replica::on_replicate(core, from, op, epoch, bucket, key, record, fsync, round);
             }
             Message::Replicated { op, ack } => {
                 if let crate::message::Ack::Stale(fences) = ack {
@@ -265,9 +277,9 @@ impl Machine {
                     writing.on_ack(&mut self.ops, &mut self.core, op, from, ack);
                 }
             }
-            Message::KeepHint { op, target, bucket, key, record } => {
+            Message::KeepHint { op, target, bucket, key, record, round } => {
                 let hint = Hint { id: crate::ids::HintId::default(), target, bucket, key, record };
-                replica::on_keep_hint(core, from, op, hint);
+                replica::on_keep_hint(core, from, op, hint, round);
             }
             Message::Read { op, epoch, bucket, key } => replica::on_read(core, from, op, epoch, bucket, key),
             Message::ReadReply { op, answer } => {
@@ -338,7 +350,9 @@ impl Machine {
                     self.streams.on_want(core, from, session, items);
                 }
             }
-            Message::Push { session, epoch, items } => replica::on_push(core, from, session, epoch, items),
+            Message::Push { session, epoch, items, round } => {
+                replica::on_push(core, from, session, epoch, items, round)
+            }
             Message::Pushed { session, ok } => {
                 if !self.anti_entropy.repairs.on_pushed(core, from, session, ok) {
                     self.streams.on_pushed(core, from, session, ok);
@@ -348,6 +362,16 @@ impl Machine {
                 self.anti_entropy.on_compare(core, from, session, epoch, spots);
             }
             Message::Differ { session, spots } => self.anti_entropy.on_differ(core, from, session, spots),
+            Message::Agree { session, epoch, wall, items } => {
+                collect::on_agree(core, from, session, epoch, wall, items);
+            }
+            Message::Agreed { session, round, wall, items } => {
+                self.collector.on_agreed(core, from, session, (round, wall), &items);
+            }
+            Message::Collect { session, epoch, round, wall, items } => {
+                collect::on_collect(core, from, session, epoch, (round, wall), items);
+            }
+            Message::Collected { session, ok } => self.collector.on_collected(core, from, session, ok),
             Message::Fetch { epoch, patches } => self.anti_entropy.on_fetch(core, from, epoch, patches),
             Message::Ping { .. } | Message::Pong { .. } | Message::ProbeFor { .. } | Message::ProbedFor { .. } => {
                 self.on_probe_message(from, message);
@@ -390,7 +414,9 @@ impl Machine {
         let core = &mut self.core;
         match message {
             Message::Gossip { epoch, head, progress, answer } => {
+                self.transition.hear(core, from, &progress);
                 self.gossip.on_gossip(core, from, epoch, head, progress, answer);
+                self.collector.on_gossip(core);
             }
             Message::PullEvents { from: first } => self.gossip.on_pull(core, from, first),
             Message::Events { events } => self.gossip.on_events(core, from, events),
@@ -472,6 +498,7 @@ impl Machine {
             },
             Purpose::LocalHint(id, target) => {
                 let kept = outcome == StoreOutcome::Done;
+                core.hints_on_way -= 1;
                 if kept {
                     self.hints.kept(core, target);
                 }
@@ -480,6 +507,7 @@ impl Machine {
                 }
             }
             Purpose::KeptFor { to, op, target } => {
+                core.hints_on_way -= 1;
                 if outcome == StoreOutcome::Done {
                     self.hints.kept(core, target);
                 }
@@ -492,9 +520,17 @@ impl Machine {
             Purpose::Healed(op) => self.healing.on_written(core, op, &outcome),
             Purpose::RepairPage(session) => self.anti_entropy.repairs.on_page(core, session, outcome),
             Purpose::Built { again } => self.anti_entropy.on_built(core, again, outcome),
+            Purpose::Swept => self.collector.on_swept(core, outcome),
+            Purpose::AnswerAgree { .. } | Purpose::AnswerCollect { .. } => {
+                if let StoreOutcome::Collected(items) = outcome {
+                    self.collector.count(items);
+                }
+                collect::on_stored(core, purpose, outcome);
+            }
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
             Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
+            Purpose::Dropped => self.transition.on_dropped(&outcome),
             Purpose::Forget => {}
             Purpose::History { .. }
             | Purpose::Progress(_)
@@ -559,11 +595,14 @@ impl Machine {
         for id in self.ops.due(now) {
             self.wake(id);
         }
+        self.transition.on_time(&mut self.core);
         self.streams.on_time(&mut self.core);
         self.hints.on_time(&mut self.core);
         self.healing.on_time(&self.ops, &mut self.core);
         self.gossip.on_time(&mut self.core);
         self.anti_entropy.on_time(&mut self.core);
+        let pages = (&self.streams, &self.anti_entropy.repairs);
+        self.collector.on_time(&mut self.core, &self.ops, &self.healing, pages, &self.transition);
         self.proposals.on_time(&mut self.ops, &mut self.core);
     }
 
@@ -596,6 +635,7 @@ impl Machine {
         }
         self.follow_conditions();
         self.follow_views();
+        self.core.hints_kept = !self.hints.is_empty() || self.core.hints_on_way > 0;
         let undecided = self.acceptors.undecided(&self.core);
         self.proposals.watch(undecided, &mut self.core);
         self.transition.advance(&self.ops, &mut self.core, &mut self.streams, undecided.is_some());

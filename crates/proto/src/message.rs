@@ -14,8 +14,9 @@ use crate::pulse::Pulse;
 use crate::record::{Record, Version};
 use crate::request::{Request, Response};
 use crate::tree::{Patch, Tree};
+use causal::Stamp;
 use ring::{NodeId, PartitionId};
-use stdx::Span;
+use stdx::{Span, Wall};
 
 /// How far a node is with the changes of the ring. Each part only grows.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
@@ -30,6 +31,11 @@ pub struct Progress {
     pub settled: Epoch,
     /// How far its records have got, whatever they say.
     pub pulse: Pulse,
+    /// Nothing that this node may still send began in an earlier round (`docs/adr/0012-collection-of-tombstones.md`), and
+    /// nothing that began two rounds before this one is taken in here.
+    pub clear: u64,
+    /// No version that was or is about to be collected has a higher stamp, as far as this node knew in this round.
+    pub collected: Stamp,
 }
 
 impl Progress {
@@ -41,6 +47,8 @@ impl Progress {
             switched: self.switched.max(other.switched),
             settled: self.settled.max(other.settled),
             pulse: self.pulse.max(other.pulse),
+            clear: self.clear.max(other.clear),
+            collected: self.collected.max(other.collected),
         }
     }
 }
@@ -118,6 +126,19 @@ pub struct Offered {
     pub hash: u64,
 }
 
+/// An item of which something is spent: versions that nobody can see any more, or actors of which it holds none.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Spent {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The key.
+    pub key: ItemKey,
+    /// Hash of what is held.
+    pub hash: u64,
+    /// Hash of what stays of it; 0 for nothing.
+    pub left: u64,
+}
+
 /// A place in hash trees at which two nodes compare, and the order of the hashes there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Spot {
@@ -164,6 +185,8 @@ pub enum Message {
         record: Record,
         /// Answer only when it is on disk.
         fsync: bool,
+        /// The round in which the operation began that found or made the record.
+        round: u64,
     },
     /// Answer to `Replicate`.
     Replicated {
@@ -184,6 +207,8 @@ pub enum Message {
         key: ItemKey,
         /// The record.
         record: Record,
+        /// The round in which the operation began.
+        round: u64,
     },
     /// What do you hold of this slot?
     Read {
@@ -308,6 +333,8 @@ pub enum Message {
         epoch: Epoch,
         /// The items.
         items: Vec<(BucketId, ItemKey, Record)>,
+        /// The round in which they were read.
+        round: u64,
     },
     /// They are merged and durable, or `ok` is false.
     Pushed {
@@ -338,6 +365,48 @@ pub enum Message {
         epoch: Epoch,
         /// The leaves.
         patches: Vec<Patch>,
+    },
+    /// Do you hold exactly this of these items, and would you let go of the same at that time?
+    Agree {
+        /// The question.
+        session: SessionId,
+        /// The sender's epoch, in which no change is under way.
+        epoch: Epoch,
+        /// What has expired by then is spent; not later than any replica's own clock.
+        wall: Wall,
+        /// The items.
+        items: Vec<Spent>,
+    },
+    /// Answer to `Agree`.
+    Agreed {
+        /// As asked.
+        session: SessionId,
+        /// The round of the sender after it had looked.
+        round: u64,
+        /// Its clock.
+        wall: Wall,
+        /// Positions of the items of which it does, durably.
+        items: Vec<u32>,
+    },
+    /// Every replica has agreed, and nothing older is under way any more: let go of these.
+    Collect {
+        /// The question.
+        session: SessionId,
+        /// The sender's epoch, in which no change is under way.
+        epoch: Epoch,
+        /// The highest round of the replicas when they agreed.
+        round: u64,
+        /// The time they agreed upon.
+        wall: Wall,
+        /// The items.
+        items: Vec<Spent>,
+    },
+    /// They are gone, durably, or were changed meanwhile; or `ok` is false, and nothing was done.
+    Collected {
+        /// As asked.
+        session: SessionId,
+        /// Whether it was done.
+        ok: bool,
     },
     /// Every second to one random peer: how far I am and how far I think all are.
     Gossip {

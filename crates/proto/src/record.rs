@@ -11,8 +11,11 @@ use crate::paxos::register::Register;
 use bytes::Bytes;
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use std::mem;
-use stdx::Wall;
 use stdx::bugs::planted;
+use stdx::{Span, Wall};
+
+/// Every node gives later stamps than what was collected; who is further behind than this keeps its tombstones instead.
+pub const STAMP_AHEAD_MAX: Span = Span::secs(24 * 3_600);
 
 /// How concurrent writes of one bucket are settled. Fixed when the bucket is made.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
@@ -198,6 +201,39 @@ impl Record {
         self.versions().into_iter().filter(|(_, version)| version.visible(wall).is_some()).collect()
     }
 
+    /// What stays of this record when nothing older than it can come any more, if that is less than it is: nothing, if no
+    /// version of it can be seen at `wall`; else the versions that can, without the actors of which it holds none, if they
+    /// are more than `idle_max` or a version went. Nothing goes whose stamp is more than [`STAMP_AHEAD_MAX`] ahead of `wall`.
+    /// With the highest stamp of the versions that go.
+    pub fn spent(&self, wall: Wall, idle_max: usize) -> Option<(Option<Record>, Stamp)> {
+        let is_dead = |version: &Version| version.visible(wall).is_none();
+        let dead = self.versions().into_iter().filter(|(_, version)| is_dead(version));
+        let highest = dead.map(|(_, version)| version.stamp).max();
+        if highest.is_some_and(|stamp| stamp.millis() > wall.plus(STAMP_AHEAD_MAX).0) {
+            return None;
+        }
+        match self {
+            Record::Register(_) => None,
+            Record::Latest { .. } => highest.map(|stamp| (None, stamp)),
+            Record::Siblings(set) => {
+                let is_live = |(_, version): &(u64, Version)| !is_dead(version);
+                let live = set.entries().filter(|(_, _, values)| values.iter().any(is_live));
+                let entries: Vec<_> = live
+                    .map(|(actor, seen, values)| {
+                        (actor, seen, values.iter().filter(|one| is_live(one)).cloned().collect())
+                    })
+                    .collect();
+                let idle = set.entries().count() - entries.len();
+                if highest.is_none() && idle <= idle_max && !entries.is_empty() {
+                    return None;
+                }
+                let left = DvvSet::from_entries(entries).expect("a part of a set is one");
+                let left = left.has_values().then_some(Record::Siblings(left));
+                Some((left, highest.unwrap_or_default()))
+            }
+        }
+    }
+
     /// The highest stamp of the versions held.
     pub fn highest_stamp(&self) -> Option<Stamp> {
         self.versions().into_iter().map(|(_, version)| version.stamp).max()
@@ -223,4 +259,60 @@ fn accepted(register: &Register<Version>) -> Option<(Dot, &Version)> {
     let (ballot, cell) = register.state.accepted.as_ref()?;
     let actor = Actor { node: ballot.node.0, incarnation: ballot.incarnation };
     Some((Dot { actor, counter: ballot.counter }, cell.value.as_ref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, STAMP_AHEAD_MAX, Value, Version};
+    use causal::{Actor, Context, Dot, DvvSet, Stamp};
+    use stdx::Wall;
+
+    const NOW: Wall = Wall(1_000_000_000);
+
+    fn dot(node: u128, counter: u64) -> Dot {
+        Dot { actor: Actor { node, incarnation: 1 }, counter }
+    }
+
+    fn version(millis: u64, value: Option<&'static str>, expires: Option<u64>) -> Version {
+        Version { stamp: Stamp::new(millis, 0), expires: expires.map(Wall), value: value.map(Value::plain) }
+    }
+
+    fn latest(version: Version) -> Record {
+        Record::Latest { dot: dot(1, 1), version }
+    }
+
+    #[test]
+    fn what_nobody_can_see_is_spent_unless_it_was_written_in_the_far_future() {
+        let spent = |version: Version| latest(version).spent(NOW, 0).map(|(left, _)| left);
+        assert_eq!(spent(version(5, None, None)), Some(None));
+        assert_eq!(spent(version(5, Some("v"), Some(NOW.0))), Some(None));
+        assert_eq!(spent(version(5, Some("v"), Some(NOW.0 + 1))), None);
+        assert_eq!(spent(version(5, Some("v"), None)), None);
+        let ahead = NOW.plus(STAMP_AHEAD_MAX).0;
+        assert_eq!(spent(version(ahead, None, None)), Some(None));
+        assert_eq!(spent(version(ahead + 1, None, None)), None);
+    }
+
+    #[test]
+    fn live_siblings_stay_without_the_dead_ones_and_without_idle_actors() {
+        let mut set = DvvSet::new();
+        set.update(&Context::default(), dot(1, 1), version(5, Some("old"), None));
+        set.update(&set.context(), dot(2, 1), version(6, Some("new"), None));
+        let record = Record::Siblings(set.clone());
+        assert_eq!(record.spent(NOW, 1), None, "one idle actor may stay");
+        let Some((Some(left), stamp)) = record.spent(NOW, 0) else { panic!("an idle actor is spent") };
+        assert_eq!(
+            (left.context(), left.versions().len(), stamp),
+            ([(dot(2, 1).actor, 1)].into_iter().collect(), 1, Stamp::MIN)
+        );
+        assert!(left.covers(&left) && record.covers(&left) && !left.covers(&record), "who has let go joins it back");
+        set.update(&Context::default(), dot(3, 4), version(7, None, None));
+        let Some((Some(left), stamp)) = Record::Siblings(set.clone()).spent(NOW, 9) else {
+            panic!("a tombstone is spent")
+        };
+        assert_eq!((left.versions().len(), stamp), (1, Stamp::new(7, 0)));
+        assert_eq!(left.spent(NOW, 0), None);
+        set.update(&set.context(), dot(3, 5), version(8, None, None));
+        assert_eq!(Record::Siblings(set).spent(NOW, 9), Some((None, Stamp::new(8, 0))));
+    }
 }

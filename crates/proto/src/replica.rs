@@ -57,6 +57,7 @@ pub(crate) fn on_replicate(
     key: ItemKey,
     record: Record,
     fsync: bool,
+    round: u64,
 ) {
     let slot = slot(core, bucket, key);
     if !core.serves_write(epoch, slot.partition, bucket) {
@@ -64,7 +65,7 @@ pub(crate) fn on_replicate(
         core.send(from, Message::Replicated { op, ack });
         return catch_up(core, from, epoch);
     }
-    if !is_of_kind(core, bucket, &record) {
+    if !is_of_kind(core, bucket, &record) || !core.admits(round) {
         return core.send(from, Message::Replicated { op, ack: Ack::Failed });
     }
     if let Some(stamp) = record.highest_stamp() {
@@ -74,9 +75,12 @@ pub(crate) fn on_replicate(
     core.store(Purpose::AnswerWrite { to: from, op }, StoreOp::Merge { slot, record, fsync });
 }
 
-pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint) {
-    if core.incarnation().is_none() {
-        // Without one the hint could get the name of an earlier life's.
+pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint, round: u64) {
+    let is_member = core.history.current().ring.member(&core.node).is_some();
+    // What this node is clear of, hints included, it has told.
+    let is_late = round < core.own_progress().clear && !planted("hints pass the guard");
+    if core.incarnation().is_none() || !is_member || is_late {
+        // Without an incarnation the hint could get the name of an earlier life's.
         return core.send(from, Message::Replicated { op, ack: Ack::Failed });
     }
     if core.hints_full.contains(&hint.target) {
@@ -84,6 +88,7 @@ pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hi
     }
     hint.id = core.next_hint();
     let target = hint.target;
+    core.hints_on_way += 1;
     core.store(Purpose::KeptFor { to: from, op, target }, StoreOp::PutHint(hint));
 }
 
@@ -160,6 +165,7 @@ pub(crate) fn on_push(
     session: SessionId,
     epoch: Epoch,
     items: Vec<(BucketId, ItemKey, Record)>,
+    round: u64,
 ) {
     let items: Vec<(Slot, Record)> =
         items.into_iter().map(|(bucket, key, record)| (slot(core, bucket, key), record)).collect();
@@ -167,7 +173,7 @@ pub(crate) fn on_push(
     let served = items.iter().all(|(slot, record)| {
         any_stream || is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, record)
     });
-    if !served || epoch > core.epoch() {
+    if !served || epoch > core.epoch() || !core.admits(round) {
         return core.send(from, Message::Pushed { session, ok: false });
     }
     let highest = items.iter().filter_map(|(_, record)| record.highest_stamp()).max();

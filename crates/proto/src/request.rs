@@ -476,6 +476,13 @@ pub struct RepairStatus {
     pub repairing: u32,
     /// Records that the disk damaged and that the other replicas have not given back yet.
     pub damaged: u32,
+    /// Items with a tombstone, an expired version or too many idle actors, of those that this node is to collect, by its
+    /// last pass.
+    pub spent: u32,
+    /// Items it has collected, or parts of them, since it started, whoever drove that.
+    pub collected: u64,
+    /// Why nothing is collected, in words; empty if nothing is in the way.
+    pub uncollected: Vec<String>,
     /// Trees that are not identical, or were not compared with everybody; all trees if one partition was asked for. At
     /// most 1,000.
     pub listed: Vec<TreeStatus>,

@@ -8,7 +8,7 @@ use crate::message::Progress;
 use crate::paxos::register::ChangeId;
 use crate::record::Value;
 use crate::request::{
-    Admin, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, Request, Response, Restore, Scan, Status,
+    Admin, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response, Restore, Scan, Status,
 };
 use crate::{Bucket, BucketId, Durability, ItemKey, Level, Mode, Slot};
 use ring::{Member, NodeId, PartitionId};
@@ -130,6 +130,10 @@ impl Machine {
         let any_without_replica =
             put.level.unwrap_or(bucket.w) == Level::Any && !replicas.iter().any(|node| core.is_usable(*node));
         if here || forwarded || any_without_replica {
+            if self.core.is_gone() {
+                return self.refuse_as_leaver(&asker);
+            }
+            let (ops, core) = (&mut self.ops, &mut self.core);
             return Writing::start(ops, core, asker, put, &bucket, within);
         }
         let what = if put.value.is_some() { "put" } else { "delete" };
@@ -137,7 +141,15 @@ impl Machine {
         Forwarding::start(ops, core, asker, what, key, Request::Put(put), replicas.to_vec(), within);
     }
 
+    fn refuse_as_leaver(&mut self, asker: &Asker) {
+        let refusal = Refusal::NotReady("this node has left the cluster; ask another one".to_owned());
+        self.ops.refuse(&mut self.core, asker, refusal);
+    }
+
     fn on_restore(&mut self, asker: Asker, restore: Restore, within: Span) {
+        if self.core.is_gone() {
+            return self.refuse_as_leaver(&asker);
+        }
         let checked = check_key(&self.core, &restore.key).and_then(|()| find_bucket(&self.core, &restore.bucket));
         let started = checked.and_then(|bucket| {
             Writing::restore(&mut self.ops, &mut self.core, asker.clone(), restore, &bucket, within)
@@ -211,15 +223,13 @@ impl Machine {
                 self.ops.answer(&mut self.core, &asker, history);
             }
             Admin::RepairStatus { partition } => {
-                let mut status = self.anti_entropy.status(&self.core, partition);
-                status.damaged = self.healing.len() as u32;
-                self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
+                let status = Response::Repair(Box::new(self.repair_status(partition)));
+                self.ops.answer(&mut self.core, &asker, status);
             }
             Admin::RepairRun => {
                 self.anti_entropy.run_now(&mut self.core);
-                let mut status = self.anti_entropy.status(&self.core, None);
-                status.damaged = self.healing.len() as u32;
-                self.ops.answer(&mut self.core, &asker, Response::Repair(Box::new(status)));
+                let status = Response::Repair(Box::new(self.repair_status(None)));
+                self.ops.answer(&mut self.core, &asker, status);
             }
             Admin::Plan(change) => {
                 let response = match plan_for(&mut self.core, &change) {
@@ -260,6 +270,13 @@ impl Machine {
                 Forwarding::start(&mut self.ops, core, asker, "leave", key, request, vec![node], within);
             }
         }
+    }
+
+    fn repair_status(&self, partition: Option<PartitionId>) -> RepairStatus {
+        let mut status = self.anti_entropy.status(&self.core, partition);
+        status.damaged = self.healing.len() as u32;
+        self.collector.tell(&self.core, &mut status);
+        status
     }
 
     /// What this node knows of the cluster.

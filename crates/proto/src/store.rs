@@ -10,13 +10,15 @@ use crate::event::Event;
 use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
-use crate::message::{Offered, Progress};
+use crate::message::{Offered, Progress, Spent};
 use crate::paxos::register::{Answer, Ask};
 use crate::paxos::{AcceptorState, Ballot};
 use crate::pulse::Pulse;
 use crate::record::{Record, Rule, Update, Version};
 use crate::tree::{Patch, TreePart};
+use causal::Stamp;
 use ring::{NodeId, PartitionId};
+use stdx::Wall;
 
 /// Whom an outcome is for. Opaque outside this crate.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +57,14 @@ pub(crate) enum Purpose {
     RepairPage(SessionId),
     /// Trees have been computed.
     Built { again: bool },
+    /// The next items that are spent.
+    Swept,
+    /// Answer an `Agree`, perhaps our own.
+    AnswerAgree { to: NodeId, session: SessionId },
+    /// Answer a `Collect`, perhaps our own.
+    AnswerCollect { to: NodeId, session: SessionId },
+    /// What is no longer ours has been dropped.
+    Dropped,
     /// A page of an outgoing stream.
     StreamPage(SessionId),
     /// Hints to be replayed to that node.
@@ -98,6 +108,8 @@ pub enum Meta {
     Progress(Progress),
     /// The pulses of all nodes that are known, our own among them.
     Pulses(Vec<(NodeId, Pulse)>),
+    /// How far others are, those among them that have left.
+    Peers(Vec<(NodeId, Progress)>),
 }
 
 /// A hint as it is stored.
@@ -116,7 +128,7 @@ pub struct Hint {
 }
 
 /// Where a long read of storage stopped. Its bytes mean something to `node` only.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Bookmark(pub Vec<u8>);
 
 /// An operation on storage.
@@ -215,6 +227,36 @@ pub enum StoreOp {
         /// Stop after about this many bytes.
         bytes_max: usize,
     },
+    /// Look for items that are spent ([`Record::spent`]). Answers `Swept`.
+    Sweep {
+        /// Where to go on.
+        after: Option<Bookmark>,
+        /// Stop after about this many records.
+        records_max: u32,
+        /// The time it is.
+        wall: Wall,
+        /// So many actors without a version may stay.
+        idle_max: u32,
+    },
+    /// Which of these items are held exactly so, and would leave exactly that? Answers `Wanted` when what was looked at is
+    /// on disk.
+    Agree {
+        /// The items.
+        items: Vec<Spent>,
+        /// The time it is.
+        wall: Wall,
+        /// So many actors without a version may stay.
+        idle_max: u32,
+    },
+    /// Let go of what is spent of these items, of those that are held exactly so. Answers `Collected` when that is on disk.
+    Collect {
+        /// The items.
+        items: Vec<Spent>,
+        /// The time it is.
+        wall: Wall,
+        /// So many actors without a version may stay.
+        idle_max: u32,
+    },
     /// Drop a partition's records of these buckets. Answers `Done`.
     Drop {
         /// The partition.
@@ -252,6 +294,7 @@ impl StoreOp {
             | StoreOp::Heal { .. }
             | StoreOp::MergeAll { .. }
             | StoreOp::PutHint(_)
+            | StoreOp::Collect { .. }
             | StoreOp::Meta(_) => true,
             StoreOp::Read { .. }
             | StoreOp::Inspect { .. }
@@ -261,6 +304,8 @@ impl StoreOp {
             | StoreOp::BuildTrees { .. }
             | StoreOp::ReadPatches { .. }
             | StoreOp::Drop { .. }
+            | StoreOp::Sweep { .. }
+            | StoreOp::Agree { .. }
             | StoreOp::ReadHints { .. }
             | StoreOp::DropHints { .. } => false,
         }
@@ -310,6 +355,15 @@ pub enum StoreOutcome {
         /// Where to go on in the first of them.
         after: Option<Bookmark>,
     },
+    /// Items that are spent, with the highest stamp of a version that would go.
+    Swept {
+        /// The items.
+        items: Vec<(Spent, Stamp)>,
+        /// Where to go on; none at the end.
+        after: Option<Bookmark>,
+    },
+    /// So many items were collected, or parts of them.
+    Collected(u32),
     /// Hints, oldest first.
     Hints(Vec<Hint>),
     /// It failed; nothing of it is durable, some of it may be visible.

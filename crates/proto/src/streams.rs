@@ -39,6 +39,8 @@ struct Stream {
     /// The last item of the page before.
     after: Position,
     page: Vec<Item>,
+    /// The round in which it was read.
+    round: u64,
     more: bool,
     /// What the receiver lacked of the page was sent: only that it is durable there counts now.
     pushed: bool,
@@ -152,7 +154,8 @@ impl Streams {
         {
             let after = self.open.get(&(partition, to)).cloned().flatten();
             let (page, give_up_at) = (Vec::new(), Mono::default());
-            self.next_page(core, Stream { partition, to, after, page, more: false, pushed: false, give_up_at });
+            let stream = Stream { partition, to, after, page, round: 0, more: false, pushed: false, give_up_at };
+            self.next_page(core, stream);
         }
     }
 
@@ -160,6 +163,7 @@ impl Streams {
     fn next_page(&mut self, core: &mut Core, mut stream: Stream) {
         let session = core.next_session();
         stream.give_up_at = core.now.mono + PAGE_TIME;
+        stream.round = core.round;
         let range = Range::Partition { partition: stream.partition, bucket: None, after: stream.after.clone() };
         self.active.insert(session, stream);
         let bytes_max = core.config.stream_page_bytes;
@@ -211,7 +215,7 @@ impl Streams {
             return self.page_done(core, stream);
         }
         self.budget.spend(items.iter().map(|(_, key, record)| key.len() + record.weight()).sum());
-        core.send(from, Message::Push { session, epoch: core.epoch(), items });
+        core.send(from, Message::Push { session, epoch: core.epoch(), items, round: stream.round });
         if planted("a page counts before it is acknowledged") {
             return self.page_done(core, stream);
         }

@@ -47,6 +47,8 @@ pub struct Counters {
     pub hints_left: Counter,
     /// Hints that reached their node.
     pub hints_delivered: Counter,
+    /// Items collected here, or parts of them: tombstones, expired versions, idle actors.
+    pub collected: Counter,
     /// Bytes that peers sent.
     pub peer_bytes_in: Counter,
     /// Bytes sent to peers.
@@ -73,7 +75,7 @@ impl Counters {
     }
 
     /// Every number with its name, in a fixed order.
-    pub fn all(&self) -> [(&'static str, u64); 17] {
+    pub fn all(&self) -> [(&'static str, u64); 18] {
         [
             ("gets", self.gets.get()),
             ("puts", self.puts.get()),
@@ -86,6 +88,7 @@ impl Counters {
             ("hints_kept", self.hints_kept.get()),
             ("hints_left", self.hints_left.get()),
             ("hints_delivered", self.hints_delivered.get()),
+            ("collected", self.collected.get()),
             ("peer_bytes_in", self.peer_bytes_in.get()),
             ("peer_bytes_out", self.peer_bytes_out.get()),
             ("peer_frames_in", self.peer_frames_in.get()),

@@ -43,6 +43,10 @@ pub(crate) fn record(note: &Note, counters: &Counters) {
             counters.hints_delivered.add(u64::from(*count));
             info!(%node, "delivered {count} kept writes");
         }
+        Note::Collected(items) => {
+            counters.collected.add(u64::from(*items));
+            debug!("collected {items} items that nobody can see any more, or parts of them");
+        }
         Note::Differing(node, partitions) => info!(%node, "{partitions} partitions differ from a peer's; repairing"),
         Note::QuorumUnmet => {
             counters.quorum_failures.add(1);

@@ -30,6 +30,10 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Compare { session, .. } => ("Compare", session.0),
         Message::Differ { session, .. } => ("Differ", session.0),
         Message::Fetch { patches, .. } => ("Fetch", patches.len() as u64),
+        Message::Agree { session, .. } => ("Agree", session.0),
+        Message::Agreed { session, .. } => ("Agreed", session.0),
+        Message::Collect { session, .. } => ("Collect", session.0),
+        Message::Collected { session, .. } => ("Collected", session.0),
         Message::Gossip { epoch, .. } => ("Gossip", epoch.0),
         Message::PullEvents { from } => ("PullEvents", from.0),
         Message::Events { events } => ("Events", events.len() as u64),
@@ -66,11 +70,11 @@ pub(crate) fn bytes(message: &Message) -> u64 {
 pub(crate) fn message(message: &Message) -> String {
     let (name, number) = name_of(message);
     let rest = match message {
-        Message::Replicate { epoch, bucket, key, record: held, fsync, .. } => {
-            format!("e{epoch} {}{} fsync={fsync}", item(bucket.0, key), record(held))
+        Message::Replicate { epoch, bucket, key, record: held, fsync, round, .. } => {
+            format!("e{epoch} r{round} {}{} fsync={fsync}", item(bucket.0, key), record(held))
         }
-        Message::KeepHint { target, bucket, key, record: held, .. } => {
-            format!("for {} {}{}", host_of(*target), item(bucket.0, key), record(held))
+        Message::KeepHint { target, bucket, key, record: held, round, .. } => {
+            format!("r{round} for {} {}{}", host_of(*target), item(bucket.0, key), record(held))
         }
         Message::Replicated { ack, .. } => format!("{ack:?}"),
         Message::Read { epoch, bucket, key, .. } => format!("e{epoch} {}", item(bucket.0, key)),
@@ -88,14 +92,18 @@ pub(crate) fn message(message: &Message) -> String {
             let keys: Vec<String> = items.iter().map(|o| item(o.bucket.0, &o.key)).collect();
             format!("e{epoch} {partition:?} {}", keys.join(" "))
         }
-        Message::Push { epoch, items, .. } => {
+        Message::Push { epoch, items, round, .. } => {
             let keys: Vec<String> =
                 items.iter().map(|(bucket, key, held)| format!("{}{}", item(bucket.0, key), record(held))).collect();
-            format!("e{epoch} {}", keys.join(" "))
+            format!("e{epoch} r{round} {}", keys.join(" "))
+        }
+        Message::Agree { items, .. } | Message::Collect { items, .. } => {
+            let keys: Vec<String> = items.iter().map(|one| item(one.bucket.0, &one.key)).collect();
+            keys.join(" ")
         }
         Message::Gossip { epoch, progress, answer, .. } => {
             let of = |(node, p): &(NodeId, proto::Progress)| {
-                format!("{}:{}/{}/{}/{}", host_of(*node), p.acked, p.synced, p.switched, p.settled)
+                format!("{}:{}/{}/{}/{}/{}", host_of(*node), p.acked, p.synced, p.switched, p.settled, p.clear)
             };
             let progress: Vec<String> = progress.iter().map(of).collect();
             format!("e{epoch} {} answer={answer}", progress.join(" "))
@@ -166,6 +174,7 @@ pub(crate) fn note(note: &proto::Note) -> String {
         proto::Note::EventArrived(event) => format!("event {} {}", event.epoch, change(&event.change)),
         proto::Note::Condition { peer, condition, .. } => format!("{} looks {condition:?}", host_of(*peer)),
         proto::Note::HintKept(target) => format!("keeps a hint for {}", host_of(*target)),
+        proto::Note::Collected(items) => format!("collected {items} items"),
         proto::Note::HintsDelivered(target, count) => format!("delivered {count} hints to {}", host_of(*target)),
         proto::Note::Differing(peer, count) => format!("differs from {} in {count} trees", host_of(*peer)),
         other => format!("{other:?}"),

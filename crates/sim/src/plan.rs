@@ -177,7 +177,7 @@ impl Plan {
                 slow_sync: Span::ZERO,
             },
             clocks: Vec::new(),
-            config: Config::default(),
+            config: Config { collect_every: Span::secs(1), ..Config::default() },
             workload: WorkloadPlan {
                 clients: 4,
                 think: Span::millis(120),

@@ -79,6 +79,12 @@ pub const PROBES: &[&str] = &[
     "damaged_record_healed",
     "entropy.leaves_differed_twice",
     "entropy.several_places_differ",
+    // Collection.
+    "collect.some",
+    "collect.everywhere",
+    "collect.replicas_disagreed",
+    "collect.not_clear_in_time",
+    "collect.late_record_refused",
     // Reachability and clocks.
     "liveness.suspected",
     "liveness.down",
@@ -173,6 +179,7 @@ pub(crate) fn see_note(note: &Note) {
         Note::HintKept(_) => hit("hint.kept"),
         Note::HintLeft(_) => hit("hint.left_to_anti_entropy"),
         Note::HintsDelivered(_, count) => hit(if *count > 1 { "hint.delivered_many" } else { "hint.delivered" }),
+        Note::Collected(_) => hit("collect.some"),
         Note::QuorumUnmet => hit("coordinator.quorum_unmet"),
         Note::ClockAhead(_) => hit("clock.peer_was_ahead"),
         _ => {}

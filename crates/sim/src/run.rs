@@ -3,7 +3,7 @@
 //!
 //! Invariant: the report depends on the plan alone.
 
-use crate::checker::convergence::{Resident, Stores, differences, stores, unrest};
+use crate::checker::convergence::{Resident, Stores, differences, item, stores, unrest};
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::linearizable::{Verdict, by_item, check};
 use crate::checker::{Failure, placement, restored};
@@ -17,7 +17,7 @@ use crate::registers;
 use crate::time::Time;
 use crate::trace::Sink;
 use crate::world::{Counts, Event, World};
-use node::proto::{ItemKey, Record};
+use node::proto::{Change, ItemKey, Record};
 use std::collections::BTreeMap;
 use stdx::Span;
 
@@ -25,6 +25,8 @@ use stdx::Span;
 const FORMING_MAX: Span = Span::secs(120);
 /// How long the cluster may take to come to rest when all faults are over.
 const REST_MAX: Span = Span::secs(120);
+/// A run in which nodes look more seldom for what is spent may end before they do.
+const COLLECTED_EVERY_MAX: Span = Span::secs(10);
 /// Requests each client makes at the end.
 const PROOFS: u32 = 8;
 /// How long they may take together.
@@ -132,13 +134,21 @@ impl World {
     }
 
     fn come_to_rest(&mut self, property: &'static str) {
-        let rests = |world: &World| world.pending() == 0 && world.is_at_peace() && world.stores_unrest().is_empty();
+        let rests = |world: &World| {
+            world.pending() == 0
+                && world.is_at_peace()
+                && world.stores_unrest().is_empty()
+                && world.uncollected().is_empty()
+        };
         if self.run_while(REST_MAX, rests) {
             return;
         }
         let mut missing = self.unrest();
         if missing.is_empty() {
             missing = self.stores_unrest();
+        }
+        if missing.is_empty() {
+            missing = self.uncollected();
         }
         missing.truncate(8);
         self.fail(property, missing.join("; "));
@@ -157,6 +167,35 @@ impl World {
         let mut wrong = placement::misplaced(&found, &view, &running);
         wrong.extend(differences(&found));
         wrong
+    }
+
+    /// What should have been collected: records of which something is spent by every clock.
+    fn uncollected(&self) -> Vec<String> {
+        let Ok(found) = self.look() else { return Vec::new() };
+        let every = self.plan.config.collect_every;
+        if every == Span::ZERO || every > COLLECTED_EVERY_MAX {
+            return Vec::new();
+        }
+        let slowest = self.hosts.iter().map(|host| host.clock.now(self.now).wall).min().unwrap_or_default();
+        let idle_max = self.plan.config.idle_actors_max as usize;
+        // What was deleted since a restore began keeps its tombstone for longer than a run takes.
+        let residents = self.residents();
+        let events = residents.iter().flat_map(|resident| resident.history.events());
+        let restores = events.filter_map(|event| match &event.change {
+            Change::Restored(restored) => Some(restored.stamp),
+            _ => None,
+        });
+        let kept_above = restores.min();
+        let is_due = |record: &Record| {
+            let spent = record.spent(slowest, idle_max);
+            spent.is_some_and(|(_, stamp)| kept_above.is_none_or(|above| stamp <= above))
+        };
+        let of = |(key, copies): (&Vec<u8>, &BTreeMap<HostId, bytes::Bytes>)| {
+            let mut records = copies.values().filter_map(|copy| codec::decode_stored(key, copy).ok());
+            let (.., record) = records.find(|(.., record)| is_due(record))?;
+            Some(format!("{} is not collected: {}", item(key), crate::describe::record(&record)))
+        };
+        found.iter().filter_map(of).collect()
     }
 
     /// True if everybody runs, all operators are done, and no node has anything under way.
@@ -264,7 +303,7 @@ fn resident(host: &Host) -> Option<Resident<'_>> {
     Some(Resident {
         host: host.id,
         history: machine.history(),
-        is_quiet: machine.is_quiet(),
+        under_way: machine.under_way(),
         status: machine.status(),
         reader: node.engine(),
     })

@@ -221,3 +221,8 @@ fn what_clocks_and_times_to_live_find() {
         &[bug("expired versions are shown", 5), bug("time to live by the wrong clock", 5)],
     );
 }
+
+#[test]
+fn what_deletions_while_nodes_are_away_find() {
+    assert_found(plans::buried, &[bug("tombstones go by age", 5)]);
+}

@@ -10,6 +10,7 @@ use crate::output;
 use crate::table;
 use api::utc;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long to wait for each node.
@@ -59,7 +60,20 @@ fn show(answer: &Value, all: bool) -> String {
     if listed.len() > SHOWN_MAX {
         lines += &format!("and {} more; --json shows all\n", listed.len() - SHOWN_MAX);
     }
-    lines + &verdict(&nodes)
+    lines + &verdict(&nodes) + &uncollected(&nodes)
+}
+
+/// Tombstones and the like that wait, and why.
+fn uncollected(nodes: &[Value]) -> String {
+    let spent: u64 = nodes.iter().map(|of| number(of, "spent")).sum();
+    if spent == 0 {
+        return String::new();
+    }
+    let said = nodes.iter().flat_map(|of| elements(of, "notCollectedBecause"));
+    let why: BTreeSet<String> = said.filter_map(|reason| reason.as_str().map(str::to_owned)).collect();
+    let why =
+        if why.is_empty() { String::new() } else { format!(": {}", why.into_iter().collect::<Vec<_>>().join("; ")) };
+    format!("{spent} deleted or expired items, or old actors of items, wait to be collected{why}\n")
 }
 
 fn number(of: &Value, name: &str) -> u64 {
@@ -90,6 +104,7 @@ fn work(of: &Value) -> String {
         ("leftInPass", "trees to compare"),
         ("repairing", "repairs under way"),
         ("damaged", "damaged records to fetch"),
+        ("spent", "items to collect"),
     ];
     let parts = parts.iter().filter(|(name, _)| number(of, name) > 0);
     parts.map(|(name, words)| format!("{} {words}", number(of, name))).collect::<Vec<_>>().join(", ")
@@ -146,6 +161,20 @@ mod tests {
         let text = show(&json!({ "nodes": [ted(64, json!([]))] }), false);
         assert!(text.contains("identical on all its replicas as of 2000-02-29 12:34:56 UTC"), "{text}");
         assert!(text.contains("12 trees to compare"), "{text}");
+    }
+
+    #[test]
+    fn what_waits_to_be_collected_is_counted_and_the_reason_named() {
+        let mut one = ted(64, json!([]));
+        one["spent"] = json!(3);
+        one["notCollectedBecause"] = json!(["Ana is down"]);
+        let text = show(&json!({ "nodes": [one.clone(), one, ted(64, json!([]))] }), false);
+        assert!(
+            text.contains("6 deleted or expired items, or old actors of items, wait to be collected: Ana is down\n"),
+            "{text}"
+        );
+        assert!(text.contains("3 items to collect"), "{text}");
+        assert!(!show(&json!({ "nodes": [ted(64, json!([]))] }), false).contains("wait to be collected"));
     }
 
     #[test]

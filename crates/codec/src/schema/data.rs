@@ -22,11 +22,13 @@ pub(crate) struct WireReplicate {
     item: Option<WireItem>,
     #[prost(bool, tag = "4")]
     fsync: bool,
+    #[prost(uint64, tag = "5")]
+    round: u64,
 }
 
 impl WireReplicate {
-    pub(crate) fn new(op: OpId, epoch: Epoch, item: WireItem, fsync: bool) -> WireReplicate {
-        WireReplicate { op: op.0, epoch: epoch.0, item: Some(item), fsync }
+    pub(crate) fn new(op: OpId, epoch: Epoch, item: WireItem, fsync: bool, round: u64) -> WireReplicate {
+        WireReplicate { op: op.0, epoch: epoch.0, item: Some(item), fsync, round }
     }
 }
 
@@ -35,7 +37,8 @@ impl TryFrom<WireReplicate> for Message {
 
     fn try_from(wire: WireReplicate) -> Result<Message, DecodeError> {
         let (bucket, key, record) = need(wire.item, "an item")?;
-        Ok(Message::Replicate { op: OpId(wire.op), epoch: Epoch(wire.epoch), bucket, key, record, fsync: wire.fsync })
+        let (op, epoch, fsync, round) = (OpId(wire.op), Epoch(wire.epoch), wire.fsync, wire.round);
+        Ok(Message::Replicate { op, epoch, bucket, key, record, fsync, round })
     }
 }
 
@@ -93,11 +96,13 @@ pub(crate) struct WireKeepHint {
     target: WireId,
     #[prost(message, optional, tag = "3")]
     item: Option<WireItem>,
+    #[prost(uint64, tag = "4")]
+    round: u64,
 }
 
 impl WireKeepHint {
-    pub(crate) fn new(op: OpId, target: &NodeId, item: WireItem) -> WireKeepHint {
-        WireKeepHint { op: op.0, target: target.into(), item: Some(item) }
+    pub(crate) fn new(op: OpId, target: &NodeId, item: WireItem, round: u64) -> WireKeepHint {
+        WireKeepHint { op: op.0, target: target.into(), item: Some(item), round }
     }
 }
 
@@ -106,7 +111,8 @@ impl TryFrom<WireKeepHint> for Message {
 
     fn try_from(wire: WireKeepHint) -> Result<Message, DecodeError> {
         let (bucket, key, record) = need(wire.item, "an item")?;
-        Ok(Message::KeepHint { op: OpId(wire.op), target: wire.target.into(), bucket, key, record })
+        let (op, target, round) = (OpId(wire.op), wire.target.into(), wire.round);
+        Ok(Message::KeepHint { op, target, bucket, key, record, round })
     }
 }
 

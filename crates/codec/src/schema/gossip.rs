@@ -5,6 +5,7 @@ use super::node::{WireId, digest, wire_digest};
 use super::{all, list};
 use crate::error::DecodeError;
 use bytes::Bytes;
+use causal::Stamp;
 use proto::{Digest, Epoch, Message, Progress, Pulse};
 use ring::NodeId;
 
@@ -20,6 +21,10 @@ pub(crate) struct WireProgress {
     settled: u64,
     #[prost(message, optional, tag = "5")]
     pulse: Option<WirePulse>,
+    #[prost(uint64, tag = "6")]
+    clear: u64,
+    #[prost(fixed64, tag = "7")]
+    collected: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -73,6 +78,8 @@ impl From<&Progress> for WireProgress {
             switched: progress.switched.0,
             settled: progress.settled.0,
             pulse: (progress.pulse != Pulse::default()).then(|| progress.pulse.into()),
+            clear: progress.clear,
+            collected: progress.collected.as_u64(),
         }
     }
 }
@@ -85,6 +92,8 @@ impl From<WireProgress> for Progress {
             switched: Epoch(wire.switched),
             settled: Epoch(wire.settled),
             pulse: wire.pulse.map(Pulse::from).unwrap_or_default(),
+            clear: wire.clear,
+            collected: Stamp::from_u64(wire.collected),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The envelope of a message: which kind it is. The number of a kind is never reused.
 
+use super::collect::{WireAgreed, WireCollected, WireSpentOf};
 use super::data::{
     WireForward, WireForwarded, WireIntroduce, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated,
     WireScan, WireScanReply,
@@ -21,7 +22,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 28, 29, 30, 40, 60, 61"
+                26, 27, 28, 29, 30, 40, 41, 42, 43, 44, 60, 61"
     )]
     kind: Option<WireKind>,
 }
@@ -85,6 +86,14 @@ enum WireKind {
     Explained(Box<WireExplained>),
     #[prost(message, tag = "40")]
     Fetch(WireFetch),
+    #[prost(message, tag = "41")]
+    Agree(WireSpentOf),
+    #[prost(message, tag = "42")]
+    Agreed(WireAgreed),
+    #[prost(message, tag = "43")]
+    Collect(WireSpentOf),
+    #[prost(message, tag = "44")]
+    Collected(WireCollected),
     #[prost(message, tag = "60")]
     ProbeFor(WireProbeFor),
     #[prost(message, tag = "61")]
@@ -106,12 +115,13 @@ impl From<&Message> for WireMessage {
 impl From<&Message> for WireKind {
     fn from(message: &Message) -> WireKind {
         match message {
-            Message::Replicate { op, epoch, bucket, key, record, fsync } => {
-                WireKind::Replicate(WireReplicate::new(*op, *epoch, WireItem::new(*bucket, key, record), *fsync))
+            Message::Replicate { op, epoch, bucket, key, record, fsync, round } => {
+                let item = WireItem::new(*bucket, key, record);
+                WireKind::Replicate(WireReplicate::new(*op, *epoch, item, *fsync, *round))
             }
             Message::Replicated { op, ack } => WireKind::Replicated(WireReplicated::new(*op, *ack)),
-            Message::KeepHint { op, target, bucket, key, record } => {
-                WireKind::KeepHint(WireKeepHint::new(*op, target, WireItem::new(*bucket, key, record)))
+            Message::KeepHint { op, target, bucket, key, record, round } => {
+                WireKind::KeepHint(WireKeepHint::new(*op, target, WireItem::new(*bucket, key, record), *round))
             }
             Message::Read { op, epoch, bucket, key } => WireKind::Read(WireRead::new(*op, *epoch, *bucket, key)),
             Message::ReadReply { op, answer } => WireKind::ReadReply(WireReadReply::new(*op, answer)),
@@ -128,10 +138,22 @@ impl From<&Message> for WireKind {
                 WireKind::Offer(WireOffer::new(*session, *epoch, *partition, items))
             }
             Message::Want { session, items } => WireKind::Want(WireWant::new(*session, items.as_deref())),
-            Message::Push { session, epoch, items } => WireKind::Push(WirePush::new(*session, *epoch, items)),
+            Message::Push { session, epoch, items, round } => {
+                WireKind::Push(WirePush::new(*session, *epoch, items, *round))
+            }
             Message::Pushed { session, ok } => WireKind::Pushed(WirePushed { session: session.0, ok: *ok }),
             Message::Compare { session, epoch, spots } => WireKind::Compare(WireCompare::new(*session, *epoch, spots)),
             Message::Differ { session, spots } => WireKind::Differ(WireDiffer::new(*session, spots)),
+            Message::Agree { session, epoch, wall, items } => {
+                WireKind::Agree(WireSpentOf::new(*session, *epoch, 0, *wall, items))
+            }
+            Message::Agreed { session, round, wall, items } => {
+                WireKind::Agreed(WireAgreed::new(*session, *round, *wall, items))
+            }
+            Message::Collect { session, epoch, round, wall, items } => {
+                WireKind::Collect(WireSpentOf::new(*session, *epoch, *round, *wall, items))
+            }
+            Message::Collected { session, ok } => WireKind::Collected(WireCollected { session: session.0, ok: *ok }),
             Message::Fetch { epoch, patches } => WireKind::Fetch(WireFetch::new(*epoch, patches)),
             Message::Gossip { epoch, head, progress, answer } => {
                 WireKind::Gossip(WireGossip::new(*epoch, head, progress, *answer))
@@ -192,6 +214,16 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Compare(body) => body.try_into(),
             WireKind::Differ(body) => Ok(body.into()),
             WireKind::Fetch(body) => body.try_into(),
+            WireKind::Agree(body) => {
+                let (session, epoch, _, wall, items) = body.parts()?;
+                Ok(Message::Agree { session, epoch, wall, items })
+            }
+            WireKind::Agreed(body) => Ok(body.into()),
+            WireKind::Collect(body) => {
+                let (session, epoch, round, wall, items) = body.parts()?;
+                Ok(Message::Collect { session, epoch, round, wall, items })
+            }
+            WireKind::Collected(body) => Ok(body.into()),
             WireKind::Gossip(body) => body.try_into(),
             WireKind::PullEvents(body) => Ok(body.into()),
             WireKind::Events(body) => body.try_into(),

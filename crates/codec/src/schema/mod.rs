@@ -10,6 +10,7 @@
 pub(crate) mod admin;
 pub(crate) mod bucket;
 pub(crate) mod causal;
+pub(crate) mod collect;
 pub(crate) mod data;
 pub(crate) mod event;
 pub(crate) mod explain;

@@ -92,11 +92,13 @@ pub(crate) struct WirePush {
     epoch: u64,
     #[prost(message, repeated, tag = "3")]
     items: Vec<WireItem>,
+    #[prost(uint64, tag = "4")]
+    round: u64,
 }
 
 impl WirePush {
-    pub(crate) fn new(session: SessionId, epoch: Epoch, items: &[(BucketId, ItemKey, Record)]) -> WirePush {
-        WirePush { session: session.0, epoch: epoch.0, items: list(items) }
+    pub(crate) fn new(session: SessionId, epoch: Epoch, items: &[(BucketId, ItemKey, Record)], round: u64) -> WirePush {
+        WirePush { session: session.0, epoch: epoch.0, items: list(items), round }
     }
 }
 
@@ -104,7 +106,8 @@ impl TryFrom<WirePush> for Message {
     type Error = DecodeError;
 
     fn try_from(wire: WirePush) -> Result<Message, DecodeError> {
-        Ok(Message::Push { session: SessionId(wire.session), epoch: Epoch(wire.epoch), items: all(wire.items)? })
+        let (session, epoch, round) = (SessionId(wire.session), Epoch(wire.epoch), wire.round);
+        Ok(Message::Push { session, epoch, items: all(wire.items)?, round })
     }
 }
 

@@ -258,6 +258,12 @@ pub(crate) struct WireRepairStatus {
     repairing: u32,
     #[prost(uint32, tag = "11")]
     damaged: u32,
+    #[prost(uint32, tag = "12")]
+    spent: u32,
+    #[prost(uint64, tag = "13")]
+    collected: u64,
+    #[prost(string, repeated, tag = "14")]
+    uncollected: Vec<String>,
     #[prost(message, repeated, tag = "10")]
     listed: Vec<WireTreeStatus>,
 }
@@ -295,6 +301,9 @@ impl From<&RepairStatus> for WireRepairStatus {
             left_in_pass: status.left_in_pass,
             repairing: status.repairing,
             damaged: status.damaged,
+            spent: status.spent,
+            collected: status.collected,
+            uncollected: status.uncollected.clone(),
             listed: list(&status.listed),
         }
     }
@@ -315,6 +324,9 @@ impl TryFrom<WireRepairStatus> for RepairStatus {
             left_in_pass: wire.left_in_pass,
             repairing: wire.repairing,
             damaged: wire.damaged,
+            spent: wire.spent,
+            collected: wire.collected,
+            uncollected: wire.uncollected,
             listed: all(wire.listed)?,
         })
     }

@@ -11,7 +11,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::tree::Patch;
-use proto::{Ack, Differences, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId, Spot};
+use proto::{Ack, Differences, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId, Spent, Spot};
+use stdx::Wall;
 
 fn op() -> impl Strategy<Value = OpId> {
     number().prop_map(OpId)
@@ -58,16 +59,17 @@ fn items_message() -> BoxedStrategy<Message> {
         Just(ScanAnswer::Failed),
     ];
     prop_oneof![
-        (op(), epoch(), item(), any::<bool>()).prop_map(|(op, epoch, (bucket, key, record), fsync)| {
-            Message::Replicate { op, epoch, bucket, key, record, fsync }
+        (op(), epoch(), item(), any::<(bool, u64)>()).prop_map(|(op, epoch, (bucket, key, record), (fsync, round))| {
+            Message::Replicate { op, epoch, bucket, key, record, fsync, round }
         }),
         (op(), ack()).prop_map(|(op, ack)| Message::Replicated { op, ack }),
-        (op(), node(), item()).prop_map(|(op, target, (bucket, key, record))| Message::KeepHint {
+        (op(), node(), item(), number()).prop_map(|(op, target, (bucket, key, record), round)| Message::KeepHint {
             op,
             target,
             bucket,
             key,
             record,
+            round,
         }),
         (op(), epoch(), bucket_id(), item_key()).prop_map(|(op, epoch, bucket, key)| Message::Read {
             op,
@@ -110,6 +112,16 @@ fn spot() -> BoxedStrategy<Spot> {
     .boxed()
 }
 
+fn wall() -> impl Strategy<Value = Wall> {
+    any::<u64>().prop_map(Wall)
+}
+
+fn spent() -> BoxedStrategy<Spent> {
+    (bucket_id(), item_key(), any::<(u64, u64)>())
+        .prop_map(|(bucket, key, (hash, left))| Spent { bucket, key, hash, left })
+        .boxed()
+}
+
 fn stream_message() -> BoxedStrategy<Message> {
     let differences = (vec(any::<u32>(), 0..4), vec(any::<u32>(), 0..4))
         .prop_map(|(differ, unknown)| Differences { differ, unknown });
@@ -119,11 +131,19 @@ fn stream_message() -> BoxedStrategy<Message> {
         (session(), epoch(), partition(), vec(offered, 0..3))
             .prop_map(|(session, epoch, partition, items)| { Message::Offer { session, epoch, partition, items } }),
         (session(), option::of(vec(any::<u32>(), 0..4))).prop_map(|(session, items)| Message::Want { session, items }),
-        (session(), epoch(), vec(item(), 0..3)).prop_map(|(session, epoch, items)| Message::Push {
+        (session(), epoch(), vec(item(), 0..3), any::<u64>())
+            .prop_map(|(session, epoch, items, round)| Message::Push { session, epoch, items, round }),
+        (session(), epoch(), wall(), vec(spent(), 0..3)).prop_map(|(session, epoch, wall, items)| Message::Agree {
             session,
             epoch,
+            wall,
             items
         }),
+        (session(), any::<u64>(), wall(), vec(any::<u32>(), 0..4))
+            .prop_map(|(session, round, wall, items)| Message::Agreed { session, round, wall, items }),
+        (session(), epoch(), any::<u64>(), wall(), vec(spent(), 0..3))
+            .prop_map(|(session, epoch, round, wall, items)| Message::Collect { session, epoch, round, wall, items }),
+        (session(), any::<bool>()).prop_map(|(session, ok)| Message::Collected { session, ok }),
         (session(), any::<bool>()).prop_map(|(session, ok)| Message::Pushed { session, ok }),
         (session(), epoch(), vec((spot(), vec(any::<u64>(), 0..4)), 0..4))
             .prop_map(|(session, epoch, spots)| Message::Compare { session, epoch, spots }),

@@ -157,8 +157,11 @@ pub(crate) fn pulse() -> BoxedStrategy<Pulse> {
 }
 
 pub(crate) fn progress() -> BoxedStrategy<Progress> {
-    (epoch(), epoch(), epoch(), epoch(), pulse())
-        .prop_map(|(acked, synced, switched, settled, pulse)| Progress { acked, synced, switched, settled, pulse })
+    (epoch(), epoch(), epoch(), epoch(), pulse(), any::<(u64, u64)>())
+        .prop_map(|(acked, synced, switched, settled, pulse, (clear, collected))| {
+            let collected = causal::Stamp::from_u64(collected);
+            Progress { acked, synced, switched, settled, pulse, clear, collected }
+        })
         .boxed()
 }
 

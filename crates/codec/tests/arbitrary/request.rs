@@ -116,8 +116,10 @@ fn repair_status() -> BoxedStrategy<RepairStatus> {
     let tree_status = (tree(), option::of(any::<u64>().prop_map(Wall)), since, vec(node(), 0..3)).prop_map(
         |(tree, identical_at, differing, not_compared)| TreeStatus { tree, identical_at, differing, not_compared },
     );
-    (option::of(node()), any::<[u32; 8]>(), option::of(any::<u64>().prop_map(Wall)), vec(tree_status, 0..3))
-        .prop_map(|(node, numbers, oldest, listed)| RepairStatus {
+    let collected = (any::<u32>(), any::<u64>(), vec(text(), 0..3));
+    let oldest = option::of(any::<u64>().prop_map(Wall));
+    (option::of(node()), any::<[u32; 8]>(), oldest, vec(tree_status, 0..3), collected)
+        .prop_map(|(node, numbers, oldest, listed, (spent, collected, uncollected))| RepairStatus {
             node,
             trees: numbers[0],
             identical: numbers[1],
@@ -128,6 +130,9 @@ fn repair_status() -> BoxedStrategy<RepairStatus> {
             left_in_pass: numbers[5],
             repairing: numbers[6],
             damaged: numbers[7],
+            spent,
+            collected,
+            uncollected,
             listed,
         })
         .boxed()

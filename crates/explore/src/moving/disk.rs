@@ -90,7 +90,7 @@ impl Disk {
             Meta::Event(event) => self.epoch = event.epoch,
             Meta::Incarnation(incarnation) => self.incarnation = incarnation,
             Meta::Progress(progress) => self.progress = progress,
-            Meta::Pulses(_) | Meta::Acceptor { .. } | Meta::ForgetAcceptors { .. } => {}
+            Meta::Pulses(_) | Meta::Peers(_) | Meta::Acceptor { .. } | Meta::ForgetAcceptors { .. } => {}
         }
     }
 }

@@ -237,6 +237,7 @@ fn config(case: &Case) -> Config {
         request_time: Span::secs(60),
         gossip_every: EVER,
         compare_every: Span::ZERO,
+        collect_every: Span::ZERO,
         streams_max: case.streams,
         move_bytes_per_second: 1 << 40,
         clock_ahead_max: EVER,

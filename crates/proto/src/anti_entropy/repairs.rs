@@ -28,6 +28,8 @@ const WAITING_MAX: usize = 4_096;
 struct Page {
     to: NodeId,
     items: Vec<(BucketId, ItemKey, Record)>,
+    /// The round in which they were read.
+    round: u64,
     give_up_at: Mono,
 }
 
@@ -49,6 +51,11 @@ impl Repairs {
     /// Patches that wait, and pages under way.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.values().map(|waiting| waiting.patches.len()).sum::<usize>() + self.active.len()
+    }
+
+    /// The earliest round in which a page that may still be sent was read.
+    pub(crate) fn oldest_round(&self) -> u64 {
+        self.active.values().map(|page| page.round).min().unwrap_or(u64::MAX)
     }
 
     /// True if this peer has been given everything there was for it.
@@ -80,7 +87,8 @@ impl Repairs {
             let patches: Vec<Patch> = waiting.patches.drain(..count).collect();
             let after = waiting.after.take();
             let session = core.next_session();
-            self.active.insert(session, Page { to, items: Vec::new(), give_up_at: core.now.mono + PAGE_TIME });
+            let give_up_at = core.now.mono + PAGE_TIME;
+            self.active.insert(session, Page { to, items: Vec::new(), round: core.round, give_up_at });
             let bytes_max = core.config.stream_page_bytes;
             let op = StoreOp::ReadPatches { patches, after, items_max: PAGE_ITEMS, bytes_max };
             core.store(Purpose::RepairPage(session), op);
@@ -133,7 +141,7 @@ impl Repairs {
             self.page_done(core, from);
             return true;
         }
-        core.send(from, Message::Push { session, epoch: core.epoch(), items });
+        core.send(from, Message::Push { session, epoch: core.epoch(), items, round: page.round });
         page.give_up_at = core.now.mono + PAGE_TIME;
         self.active.insert(session, page);
         true

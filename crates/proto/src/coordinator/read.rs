@@ -32,6 +32,8 @@ pub(crate) struct Reading {
     /// The view it reads by.
     epoch: Epoch,
     slot: Slot,
+    /// The round in which it began.
+    round: u64,
     replicas: Arc<[NodeId]>,
     level: Level,
     needed: usize,
@@ -71,6 +73,7 @@ impl Reading {
             asker,
             epoch: core.reading(),
             slot,
+            round: core.round,
             replicas,
             level,
             needed,
@@ -86,6 +89,11 @@ impl Reading {
         ops.read_begins(reading.epoch);
         reading.replicas.iter().for_each(|node| reading.ask(core, id, *node));
         reading.keep(ops, core, id);
+    }
+
+    /// The round in which it began.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
     }
 
     fn ask(&self, core: &mut Core, id: OpId, node: NodeId) {
@@ -158,7 +166,8 @@ impl Reading {
         core.note(Note::ReadRepair(differing.len() as u32));
         let within = self.deadline.since(core.now.mono);
         let asker = Asker::WriteBack { parent: id };
-        Writing::write_back(ops, core, asker, self.slot.clone(), merged.clone(), need, &equal, within);
+        let (slot, round) = (self.slot.clone(), self.round);
+        Writing::write_back(ops, core, asker, slot, merged.clone(), need, &equal, within, round);
         self.phase = Phase::Repairing(record);
     }
 
@@ -251,7 +260,7 @@ impl Reading {
         }
         stdx::marks::hit("read_repair_after_answer");
         core.note(Note::ReadRepair(differing.len() as u32));
-        Writing::tell(ops, core, self.slot.clone(), record, differing);
+        Writing::tell(ops, core, self.slot.clone(), record, differing, self.round);
     }
 
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {

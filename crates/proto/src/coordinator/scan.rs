@@ -50,6 +50,8 @@ pub(crate) struct Scanning {
     limit: u32,
     /// Give records as they are, and repair nothing.
     raw: bool,
+    /// The round in which it began.
+    round: u64,
     replicas: Arc<[NodeId]>,
     level: Level,
     needed: usize,
@@ -93,6 +95,7 @@ impl Scanning {
             range,
             limit: scan.limit.clamp(1, 10_000),
             raw,
+            round: core.round,
             replicas,
             level,
             needed,
@@ -108,6 +111,11 @@ impl Scanning {
         ops.read_begins(scanning.epoch);
         scanning.replicas.iter().for_each(|node| scanning.ask(core, id, *node));
         scanning.keep(ops, core, id);
+    }
+
+    /// The round in which it began.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
     }
 
     fn ask(&self, core: &mut Core, id: OpId, node: NodeId) {
@@ -225,7 +233,7 @@ impl Scanning {
         let need = Need::Copies(self.needed);
         let within = self.deadline.since(core.now.mono);
         let asker = Asker::WriteBack { parent: id };
-        Writing::write_back(ops, core, asker, slot, record.clone(), need, &equal, within);
+        Writing::write_back(ops, core, asker, slot, record.clone(), need, &equal, within, self.round);
         true
     }
 

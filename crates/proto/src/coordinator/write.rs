@@ -49,6 +49,8 @@ pub(crate) struct Writing {
     fsync: bool,
     /// The record to send; none until the local replica has made it.
     record: Option<Record>,
+    /// The round in which it began, or the read or the hint that the record is from.
+    round: u64,
     /// What the client has seen. Its own dot is added only if nothing else is left beside its version: a context that
     /// names a dot claims to have seen every earlier dot of that actor for this key.
     context: Context,
@@ -90,6 +92,7 @@ impl Writing {
         need: Need,
         equal: &[NodeId],
         within: Span,
+        round: u64,
     ) {
         let mut groups = core.groups(slot.partition, slot.bucket, need);
         if planted("write-back to one set") {
@@ -99,14 +102,29 @@ impl Writing {
         equal.iter().for_each(|node| quorum.add(*node));
         let mut writing = Writing::new(core, asker, slot, quorum, within, Context::default());
         writing.need = Some(need);
+        writing.round = round;
         writing.begin_with(ops, core, record);
     }
 
     /// Tells these replicas of a record, without anybody waiting for it.
-    pub(crate) fn tell(ops: &mut Operations, core: &mut Core, slot: Slot, record: Record, replicas: Vec<NodeId>) {
+    pub(crate) fn tell(
+        ops: &mut Operations,
+        core: &mut Core,
+        slot: Slot,
+        record: Record,
+        replicas: Vec<NodeId>,
+        round: u64,
+    ) {
         let quorum = Quorum::new(vec![Group { replicas: replicas.into(), needed: 1 }]);
         let within = core.config.request_time;
-        Writing::new(core, Asker::Nobody, slot, quorum, within, Context::default()).begin_with(ops, core, record);
+        let mut writing = Writing::new(core, Asker::Nobody, slot, quorum, within, Context::default());
+        writing.round = round;
+        writing.begin_with(ops, core, record);
+    }
+
+    /// The round in which it began, or the read or the hint that its record is from.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
     }
 
     /// True if whoever asked for it has an answer.
@@ -157,7 +175,8 @@ impl Writing {
         if core.incarnation().is_none() {
             return Err(Refusal::NotReady("this node is starting; try again in a moment".to_owned()));
         }
-        Writing::write_back(ops, core, asker, slot, restore.record, Need::Level(level), &[], within);
+        let round = core.round;
+        Writing::write_back(ops, core, asker, slot, restore.record, Need::Level(level), &[], within, round);
         Ok(())
     }
 
@@ -176,6 +195,7 @@ impl Writing {
             behind_at: Mono::default(),
             fsync: true,
             record: None,
+            round: core.round,
             context,
             answered: false,
             hint_at: core.now.mono + hint_after,
@@ -244,7 +264,8 @@ impl Writing {
             let op = StoreOp::Merge { slot: self.slot.clone(), record, fsync: self.fsync };
             core.store(Purpose::Local(id), op);
         } else {
-            let message = Message::Replicate { op: id, epoch: self.epoch, bucket, key, record, fsync: self.fsync };
+            let (epoch, fsync, round) = (self.epoch, self.fsync, self.round);
+            let message = Message::Replicate { op: id, epoch, bucket, key, record, fsync, round };
             core.send(node, message);
         }
     }
@@ -265,6 +286,7 @@ impl Writing {
         }
         let Slot { bucket, key, .. } = self.slot.clone();
         let hint = Hint { id: core.next_hint(), target, bucket, key, record };
+        core.hints_on_way += 1;
         core.store(Purpose::LocalHint(id, target), StoreOp::PutHint(hint));
         core.note(Note::HintKept(target));
     }
@@ -320,7 +342,7 @@ impl Writing {
         let replicas = self.quorum.replicas();
         let other = |node: &NodeId| *node != core.node && !replicas.contains(node) && core.is_usable(*node);
         if let Some(keeper) = core.participants().into_iter().find(other) {
-            core.send(keeper, Message::KeepHint { op: id, target, bucket, key, record });
+            core.send(keeper, Message::KeepHint { op: id, target, bucket, key, record, round: self.round });
         }
     }
 

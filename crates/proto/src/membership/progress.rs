@@ -21,9 +21,10 @@ use crate::event::Event;
 use crate::ids::{BucketId, Epoch};
 use crate::input::{Effect, Note};
 use crate::message::Progress;
-use crate::store::{Meta, Purpose, StoreOp};
+use crate::store::{Meta, Purpose, StoreOp, StoreOutcome};
 use crate::streams::Streams;
 use ring::NodeId;
+use std::collections::BTreeSet;
 use stdx::bugs::planted;
 
 /// Where this node stands in the changes of the ring.
@@ -35,6 +36,10 @@ pub(crate) struct Transition {
     late: bool,
     /// The process was told that it may end.
     left: bool,
+    /// Members that have heard that this node has settled.
+    heard_by: BTreeSet<NodeId>,
+    /// Storage failed while it dropped what is not ours; it is to be tried again.
+    undropped: bool,
 }
 
 impl Transition {
@@ -46,7 +51,8 @@ impl Transition {
     /// Takes every step that is possible now. `holds`: reads stay with the view they follow.
     pub(crate) fn advance(&mut self, ops: &Operations, core: &mut Core, streams: &mut Streams, holds: bool) {
         let epoch = core.epoch();
-        if core.stable() == epoch && core.own_progress().settled == epoch && !self.late {
+        let is_clear = core.own_progress().clear == core.clear_wanted;
+        if core.stable() == epoch && core.own_progress().settled == epoch && !self.late && is_clear {
             return;
         }
         core.update_absent();
@@ -129,6 +135,27 @@ impl Transition {
         }
     }
 
+    /// Storage has dropped what is not ours, or failed.
+    pub(crate) fn on_dropped(&mut self, outcome: &StoreOutcome) {
+        self.undropped |= *outcome != StoreOutcome::Done;
+    }
+
+    /// Tries again what failed.
+    pub(crate) fn on_time(&mut self, core: &mut Core) {
+        if std::mem::take(&mut self.undropped) && !self.late {
+            stdx::marks::hit("drop_was_tried_again");
+            drop_foreign(core);
+        }
+    }
+
+    /// A peer says how far it thinks that everybody is.
+    pub(crate) fn hear(&mut self, core: &Core, from: NodeId, progress: &[(NodeId, Progress)]) {
+        let leaves = core.history.current().ring.member(&core.node).is_none();
+        if leaves && progress.iter().any(|(node, known)| *node == core.node && known.settled >= core.epoch()) {
+            self.heard_by.insert(from);
+        }
+    }
+
     /// True, once, when this node is in no view any more, everybody who is has let the old ones go, and nothing is under way
     /// here that could end as a hint.
     pub(crate) fn has_left(&mut self, core: &Core, is_busy: bool) -> bool {
@@ -139,7 +166,9 @@ impl Transition {
         let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
         let all_settled = view.ring.members().all(|member| settled(member.id) || core.is_down(member.id));
         // One that has it on disk is enough to tell the others, but one there must be.
-        let done = all_settled && view.ring.members().any(|member| settled(member.id));
+        // They collect nothing before they know that this node gives nothing back.
+        let all_heard = view.ring.members().all(|member| self.heard_by.contains(&member.id) || core.is_down(member.id));
+        let done = all_settled && all_heard && view.ring.members().any(|member| settled(member.id));
         self.left |= done;
         done
     }
@@ -166,7 +195,13 @@ impl Transition {
         };
         let reading = core.reading();
         let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
-        own.merged(Progress { acked, synced, switched, settled: core.stable(), ..Progress::default() })
+        // Others collect without a leaver as soon as it has settled, so it must have delivered its hints, and nothing that
+        // could make more of them may be under way.
+        let holds = core.hints_kept || ops.oldest_round() < u64::MAX;
+        let settled = if holds && core.is_gone() { own.settled } else { core.stable() };
+        let peers = core.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
+        let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));
+        own.merged(Progress { acked, synced, switched, settled, clear, collected, ..Progress::default() })
     }
 
     /// True if this node still holds what it should have handed over long ago.
@@ -201,7 +236,7 @@ pub(crate) fn drop_foreign(core: &mut Core) {
         let foreign = |bucket: &BucketId| !core.is_replica(core.node, partition, *bucket);
         let buckets: Vec<BucketId> = known.iter().copied().filter(foreign).collect();
         if !buckets.is_empty() {
-            core.store(Purpose::Forget, StoreOp::Drop { partition, buckets });
+            core.store(Purpose::Dropped, StoreOp::Drop { partition, buckets });
         }
     }
 }

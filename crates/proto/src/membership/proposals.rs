@@ -201,7 +201,13 @@ impl Proposals {
     }
 
     fn end(&mut self, ops: &mut Operations, core: &mut Core, proposal: Proposal, result: Result<(), Refusal>) {
+        let is_member = core.history.current().ring.member(&core.node).is_some();
         match result {
+            Ok(()) if !is_member && proposal.admin.as_ref().is_some_and(is_entrance) => {
+                // The others go on to later rounds without a leaver, so it cannot say in which one a newcomer begins.
+                let why = "this node is leaving the cluster; ask another one".to_owned();
+                ops.refuse(core, &proposal.asker, Refusal::NotReady(why));
+            }
             Ok(()) => {
                 let history = core.history.events().to_vec();
                 let node = proposal.admin.as_ref().and_then(|admin| changes::node_of(admin, core));
@@ -264,6 +270,15 @@ impl Proposals {
                 ops.refuse(core, &proposal.asker, Refusal::NotReady(why));
             }
         }
+    }
+}
+
+/// True if a newcomer asks, who begins with what it is answered.
+fn is_entrance(admin: &Admin) -> bool {
+    match admin {
+        Admin::Join(_) | Admin::Replace { .. } => true,
+        Admin::Apply { change, .. } => is_entrance(change),
+        _ => false,
     }
 }
 

@@ -28,13 +28,17 @@ pub(crate) fn of(message: &Message) -> usize {
         Message::Forward { request, .. } => of_request(request),
         Message::Forwarded { response, .. } => of_response(response),
         Message::Offer { items, .. } => items.iter().map(|item| BASE + item.key.len()).sum(),
+        Message::Agree { items, .. } | Message::Collect { items, .. } => {
+            items.iter().map(|item| BASE + item.key.len()).sum()
+        }
+        Message::Agreed { items, .. } => 4 * items.len(),
         Message::Want { items, .. } => items.as_ref().map_or(0, |items| 4 * items.len()),
         Message::Compare { spots, .. } => spots.iter().map(of_spot).sum(),
         Message::Differ { spots, .. } => {
             spots.iter().map(|spot| 8 + 4 * (spot.differ.len() + spot.unknown.len())).sum()
         }
         Message::Fetch { patches, .. } => 16 * patches.len(),
-        Message::Gossip { progress, .. } => 48 * progress.len(),
+        Message::Gossip { progress, .. } => 64 * progress.len(),
         Message::Events { events } => events.iter().map(of_event).sum(),
         Message::Accept { event, .. } | Message::Promise { accepted: Some((_, event)), .. } => of_event(event),
         Message::Replicated { .. }
@@ -43,6 +47,7 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::Introduce { .. }
         | Message::ScanReply { .. }
         | Message::Pushed { .. }
+        | Message::Collected { .. }
         | Message::PullEvents { .. }
         | Message::Prepare { .. }
         | Message::Promise { accepted: None, .. }

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 pub(crate) struct Resident<'a> {
     pub(crate) host: HostId,
     pub(crate) history: &'a History,
-    pub(crate) is_quiet: bool,
+    pub(crate) under_way: Vec<&'static str>,
     pub(crate) status: Status,
     pub(crate) reader: &'a dyn Reader,
 }
@@ -34,10 +34,11 @@ pub(crate) fn unrest(residents: &[Resident<'_>]) -> Vec<String> {
         let (host, history) = (resident.host, resident.history);
         if history.epoch() < newest {
             missing.push(format!("{host} knows epoch {} of {newest}", history.epoch()));
-        } else if !resident.is_quiet {
+        } else if !resident.under_way.is_empty() {
             let status = &resident.status;
             missing.push(format!(
-                "{host} is not quiet: stable {}, reading {}, {} partitions to hand over, hints for {} nodes{}{}",
+                "{host} is not quiet ({}): stable {}, reading {}, {} partitions to hand over, hints for {} nodes{}{}",
+                resident.under_way.join(", "),
                 status.stable,
                 status.reading,
                 status.moving,

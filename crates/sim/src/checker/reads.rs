@@ -121,7 +121,7 @@ impl Reads {
             Rule::LastWriterWins => floor
                 .latest
                 .filter(|(_, dot)| !is_volatile(dot, evidence))
-                .filter(|floor| falls_behind(*floor, seen, evidence))
+                .filter(|floor| falls_behind(item, *floor, seen, evidence))
                 .map(|(_, dot)| dot),
             Rule::Siblings => missed(item, bucket, &floor.seen, seen, evidence),
         };
@@ -205,15 +205,20 @@ impl Reads {
     }
 }
 
-/// True if a read that saw `seen` went behind `floor`.
-fn falls_behind(floor: (Stamp, Dot), seen: &Context, evidence: &Evidence<'_>) -> bool {
-    let is_collectable = || {
-        let fact = evidence.dots.fact(&floor.1);
-        fact.is_some_and(|fact| fact.version.value.is_none() || fact.version.expires.is_some())
+/// True if a read that saw `seen` went behind `floor`. One that saw nothing at all may have come after a tombstone or an
+/// expired version that was collected.
+fn falls_behind(item: &Item, floor: (Stamp, Dot), seen: &Context, evidence: &Evidence<'_>) -> bool {
+    let is_collectable = |dot: &&Dot| {
+        let version = evidence.dots.fact(dot).map(|fact| &fact.version);
+        version.is_some_and(|version| version.value.is_none() || version.expires.is_some())
     };
     match latest(seen, evidence) {
         Some(seen) => seen < floor,
-        None => !(seen.is_empty() && is_collectable()),
+        None if !seen.is_empty() => true,
+        None => {
+            let ends = evidence.dots.of_item(item).iter().filter(is_collectable);
+            !ends.into_iter().any(|end| evidence.dots.stamp(end).is_some_and(|stamp| (stamp, *end) >= floor))
+        }
     }
 }
 

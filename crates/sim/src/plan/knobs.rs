@@ -19,6 +19,7 @@ pub(crate) struct Knob {
     draw: Option<(u64, u64, u64)>,
 }
 
+const ALWAYS: u64 = 1_000_000;
 const HALF: u64 = 500_000;
 const QUARTER: u64 = 250_000;
 const EIGHTH: u64 = 125_000;
@@ -130,6 +131,25 @@ pub(crate) const KNOBS: &[Knob] = &[
         get: |config| config.liveness.down_after.as_millis(),
         set: |config, value| config.liveness.down_after = Span::millis(value),
         draw: Some((2_500, 9_000, EIGHTH)),
+    },
+    Knob {
+        // In every plan: what is spent goes while everything else happens, too.
+        name: "collect_every_ms",
+        get: |config| config.collect_every.as_millis(),
+        set: |config, value| config.collect_every = Span::millis(value),
+        draw: Some((100, 4_000, ALWAYS)),
+    },
+    Knob {
+        name: "collect_records_per_step",
+        get: |config| u64::from(config.collect_records_per_step),
+        set: |config, value| config.collect_records_per_step = value as u32,
+        draw: Some((10, 60, QUARTER)),
+    },
+    Knob {
+        name: "idle_actors_max",
+        get: |config| u64::from(config.idle_actors_max),
+        set: |config, value| config.idle_actors_max = value as u32,
+        draw: Some((0, 3, HALF)),
     },
     Knob {
         name: "clock_ahead_max_ms",

@@ -408,3 +408,28 @@ pub(crate) fn restores(seed: u64) -> Plan {
         plan.with(Span::millis(900 + 1_300 * n), crash)
     })
 }
+
+/// Items are deleted and made again all the time, and what is spent is looked for all the time, while nodes are cut off
+/// or away for long enough to be taken for dead.
+pub(crate) fn buried(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(26));
+    plan.network.needs_connection = seed.is_multiple_of(2);
+    plan.config.collect_every = Span::millis(200);
+    plan.config.compare_every = Span::secs(4);
+    plan.config.hints_max = 1;
+    plan.config.liveness.down_after = Span::secs(2);
+    plan.workload.clients = 8;
+    plan.workload.think = Span::millis(40);
+    plan.workload.sibling_percent = 60;
+    plan.workload.delete_percent = 45;
+    plan.workload.churn_percent = 40;
+    plan.workload.cold_keys = 30;
+    plan.workload.level_percent = 0;
+    plan.workload.set_percent = 0;
+    (0..4u64).fold(plan, |plan, n| {
+        let (at, out) = (1_500 + 6_000 * n, host(seed + n, 4));
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 4), both_ways: true, span: Span::millis(3_500) };
+        let crash = Fault::Crash { host: out, down: Span::millis(3_500), loss: Loss::Nothing };
+        plan.with(Span::millis(at), if (seed + n).is_multiple_of(3) { cut } else { crash })
+    })
+}

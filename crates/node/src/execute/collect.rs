@@ -1,0 +1,109 @@
+//! The part of storage work that collection asks for: finding what is spent, saying whether it is held exactly so, and
+//! letting go of it.
+//!
+//! Invariant: a record goes, or shrinks, only if its hash and the hash of what would stay are those that were agreed upon.
+//! Refuses to know what else must hold before that: `proto` does.
+
+use super::{Answer, Executor, failure};
+use crate::fence::key_hash;
+use proto::hash::version_hash;
+use proto::tree::{Place, Tree};
+use proto::{Bookmark, Record, Slot, Spent, StoreFailure, StoreOutcome};
+use std::ops::ControlFlow;
+use stdx::Wall;
+use storage::{Batch, Engine, Seq, Space};
+
+/// Spent items told at once.
+const ITEMS_MAX: usize = 512;
+/// Bytes of records looked at in one step.
+const BYTES_MAX: usize = 4 << 20;
+
+impl<E: Engine> Executor<E> {
+    /// Looks at some records, in storage order, for what is spent.
+    pub(super) fn sweep(&mut self, after: Option<Bookmark>, records_max: usize, wall: Wall, idle_max: usize) -> Answer {
+        let start = after.map_or_else(Vec::new, |Bookmark(mut last)| {
+            last.push(0);
+            last
+        });
+        let (mut items, mut seen, mut bytes, mut last) = (Vec::new(), 0, 0, None::<Vec<u8>>);
+        let mut goes_on = false;
+        let visited = self.engine.scan(Space::Items, &start, None, &mut |key, value| {
+            if seen >= records_max || bytes >= BYTES_MAX || items.len() >= ITEMS_MAX {
+                goes_on = true;
+                return ControlFlow::Break(());
+            }
+            seen += 1;
+            bytes += value.len();
+            last = Some(key.to_vec());
+            // What is damaged is found by whoever needs it.
+            if let Ok((bucket, key, record)) = codec::decode_stored(key, value)
+                && let Some((left, stamp)) = record.spent(wall, idle_max)
+            {
+                let hash = version_hash(bucket, &key, &record);
+                let left = left.map_or(0, |left| version_hash(bucket, &key, &left));
+                items.push((Spent { bucket, key, hash, left }, stamp));
+            }
+            ControlFlow::Continue(())
+        });
+        visited.map_err(failure)?;
+        let after = last.filter(|_| goes_on).map(Bookmark);
+        Ok((Seq(0), StoreOutcome::Swept { items, after }))
+    }
+
+    /// Which of these are held exactly so.
+    pub(super) fn agree(&mut self, items: Vec<Spent>, wall: Wall, idle_max: usize) -> Answer {
+        let mut agreed = Vec::new();
+        for (item, at) in items.into_iter().zip(0u32..) {
+            if self.exactly(&item, wall, idle_max)?.is_some() {
+                agreed.push(at);
+            }
+        }
+        Ok((self.engine.applied(), StoreOutcome::Wanted(agreed)))
+    }
+
+    /// Lets go of these, as far as they are held exactly so.
+    pub(super) fn collect(&mut self, items: Vec<Spent>, wall: Wall, idle_max: usize) -> Answer {
+        let mut batch = Batch::new();
+        let mut gone = Vec::new();
+        for item in items {
+            let Some((slot, left)) = self.exactly(&item, wall, idle_max)? else { continue };
+            let key = codec::slot_key(&slot);
+            match &left {
+                Some(record) => batch.put(Space::Items, key.as_slice(), codec::encode_stored(&key, &slot, record)),
+                None => batch.delete(Space::Items, key.as_slice()),
+            }
+            gone.push((key, slot, item));
+        }
+        let count = gone.len() as u32;
+        if gone.is_empty() {
+            return Ok((self.engine.applied(), StoreOutcome::Collected(count)));
+        }
+        let seq = self.apply(batch)?;
+        for (key, slot, item) in gone {
+            self.fence.written(key_hash(&key), seq, true);
+            let tree = Tree { partition: slot.partition, bucket: slot.bucket };
+            self.trees.change(&key, tree, || Place::of(self.grid, &slot), item.hash, item.left);
+        }
+        Ok((seq, StoreOutcome::Collected(count)))
+    }
+
+    /// What would stay of an item, if it is held exactly as it says.
+    fn exactly(
+        &mut self,
+        item: &Spent,
+        wall: Wall,
+        idle_max: usize,
+    ) -> Result<Option<(Slot, Option<Record>)>, StoreFailure> {
+        let slot = Slot::new(self.grid, item.bucket, item.key.clone());
+        let held = match self.get(&codec::slot_key(&slot), &slot) {
+            Ok(held) => held,
+            Err(StoreFailure::Corrupt(_)) => None,
+            Err(failure) => return Err(failure),
+        };
+        let Some(record) = held.filter(|record| Self::hash_of(&slot, Some(record)) == item.hash) else {
+            return Ok(None);
+        };
+        let left = record.spent(wall, idle_max).map(|(left, _)| left);
+        Ok(left.filter(|left| Self::hash_of(&slot, left.as_ref()) == item.left).map(|left| (slot, left)))
+    }
+}
