@@ -14,6 +14,7 @@ use crate::message::{Message, Progress};
 use crate::paxos::Ballot;
 use crate::pulse::{self, Pulses};
 use crate::quorum::{Group, Need};
+use crate::record::STAMP_AHEAD_MAX;
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
 use causal::{Actor, Dot, HybridClock, Stamp};
@@ -304,7 +305,8 @@ impl Core {
         }
     }
 
-    /// Follows the stamps of restores that the history tells of.
+    /// Follows the stamps of restores that the history tells of, also where our clock is further behind than other stamps are
+    /// followed: the members have agreed on them.
     pub(crate) fn observe_restores(&mut self) {
         let stamp = |event: &Event| match &event.change {
             Change::Restored(restored) => Some(restored.stamp),
@@ -312,7 +314,12 @@ impl Core {
         };
         let newest = self.history.events().iter().filter_map(stamp).max();
         let newest = newest.filter(|_| !planted("clocks do not follow a restore"));
-        newest.into_iter().for_each(|stamp| self.observe(stamp));
+        let followed = self.now.wall.plus(STAMP_AHEAD_MAX).0;
+        match newest {
+            Some(stamp) if stamp.millis() <= followed => self.stamp_above(stamp),
+            Some(stamp) => self.observe(stamp),
+            None => {}
+        }
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
