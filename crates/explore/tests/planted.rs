@@ -7,7 +7,7 @@ use explore::moving::Moving;
 use explore::search::{Verdict, search_shortest};
 
 /// At least three times what is needed.
-const STATES_MAX: usize = 300_000;
+const STATES_MAX: usize = 400_000;
 
 #[test]
 fn planted_bugs_of_moves_are_found() {

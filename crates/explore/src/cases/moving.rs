@@ -10,15 +10,16 @@ pub fn sound() -> Vec<Case> {
     cases.extend([
         join_of_two("two copies, one joins, a write and a read", &[(Put, 1), (Get, 0)]),
         join_of_two("two copies, one joins, two writes", &[(Put, 1), (Put, 2)]),
-        replace("three copies, a dead one is replaced, two writes and a read", &[(Put, 1), (Put, 2), (Get, 2)]),
+        replace("three copies, a dead one is replaced, a write and a read", &[(Put, 1), (Get, 2)]),
+        replace("three copies, a dead one is replaced, two writes", &[(Put, 1), (Put, 2)]),
         join_of_three("three copies, one joins, a write", &[(Put, 3)]),
         Case { slow: true, ..join_of_three("three copies, one joins, a write, slow disks", &[(Put, 3)]) },
         Case::of("three copies, one leaves, a write", 3, &[0, 1, 2, 3], &[Leave(0)], &[(Put, 0)]),
         Case::of("two copies, two join at once, a write", 2, &[2, 3], &[Join(1), Join(0)], &[(Put, 3)]),
         Case { deaths: 1, ..join_of_three("three copies, one joins, a write, a node dies", &[(Put, 3)]) },
         Case { breaks: 1, ..join_of_three("three copies, one joins, a write, a connection breaks", &[(Put, 3)]) },
-        join_of_three("three copies, one joins, a write and a read", &[(Put, 3), (Get, 1)]),
         join_of_three("three copies, one joins, two writes", &[(Put, 3), (Put, 1)]),
+        join_of_three("three copies, one joins, a write and a read", &[(Put, 3), (Get, 1)]),
         cut("three copies, one joins, one is cut off and writes"),
         Case::of("three copies, two join at once, a write", 3, &[2, 3, 4], &[Join(1), Join(0)], &[(Put, 4)]),
     ]);
@@ -48,6 +49,7 @@ pub fn unsound() -> Vec<Case> {
     let late = Case { items: 2, delays: 1, ..late };
     let one = |name| Case::of(name, 1, &[1], &[Join(0)], &[(Put, 1)]);
     let cut = cut("three copies, one joins, one is cut off and writes");
+    let read = || join_of_three("three copies, one joins, a write and a read", &[(Put, 3), (Get, 1)]);
     let three = || join_of_three("three copies, one joins, a write", &[(Put, 3)]);
     vec![
         with("joiner not seeded", one("one copy moves, a write")),
@@ -61,6 +63,9 @@ pub fn unsound() -> Vec<Case> {
         with("a quorum is one less", three()),
         with("no fence", cut.clone()),
         with("answers of an old session count", late),
+        with("read repair after the answer", read()),
+        with("a missing copy is not behind", read()),
+        with("write-back to one set", read()),
         with("seeded before the fence", Case { slow: true, ..cut }),
     ]
 }
