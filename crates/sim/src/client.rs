@@ -8,7 +8,7 @@ use crate::checker::visible::Evidence;
 use crate::describe;
 use crate::fault::HostId;
 use crate::history::{Asker, Operation, Outcome, Seen};
-use crate::host::Stage;
+use crate::host::{Host, Stage};
 use crate::plan::Plan;
 use crate::workload::Chooser;
 use crate::world::{Event, World};
@@ -124,9 +124,16 @@ impl World {
             replied: false,
             paused_before: Span::ZERO,
             after_restore: self.knows_of_restore(),
+            is_left_behind: self.is_left_behind(host),
         });
         let way = self.way(number, 0);
         self.after(way, Event::Request { operation: number });
+    }
+
+    /// True if others use no view any more that this host still uses: they went on without it.
+    fn is_left_behind(&self, host: HostId) -> bool {
+        let stable = |host: &Host| Some(host.node.as_ref()?.machine().history().oldest().epoch);
+        stable(&self.hosts[host.0]) < self.hosts.iter().filter_map(stable).max()
     }
 
     fn way(&self, operation: usize, back: u64) -> Span {

@@ -62,6 +62,8 @@ pub(crate) struct Operation {
     pub(crate) paused_before: Span,
     /// Every node knew that a backup was being restored when it was asked.
     pub(crate) after_restore: bool,
+    /// The others had gone on without its host when it was asked.
+    pub(crate) is_left_behind: bool,
 }
 
 impl Operation {

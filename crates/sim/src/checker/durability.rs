@@ -222,6 +222,7 @@ mod tests {
             replied: true,
             paused_before: Span::ZERO,
             after_restore: false,
+            is_left_behind: false,
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn operation(request: Request, seen: Seen, started: u64, ended: u64, 
         replied: true,
         paused_before: Span::ZERO,
         after_restore: false,
+        is_left_behind: false,
     }
 }
 
