@@ -16,6 +16,7 @@ mod replica;
 mod rounds;
 
 pub(crate) use replica::{on_agree, on_collect, on_stored};
+pub(crate) use rounds::clocks_agree;
 
 use crate::anti_entropy::Repairs;
 use crate::bucket::Mode;
@@ -49,6 +50,8 @@ const STEP: Span = Span::millis(50);
 const ANSWER_TIME: Span = Span::secs(10);
 /// Items collected together, about.
 const BATCH: usize = 256;
+/// Bytes of the keys of items collected together, about.
+const BATCH_KEY_BYTES: usize = 4 << 20;
 /// What could not be collected by then is left to a later pass.
 const CLEAR_TIME: Span = Span::secs(60);
 
@@ -105,7 +108,7 @@ impl Collector {
 
     /// Somebody may have begun a round.
     pub(crate) fn on_gossip(&mut self, core: &Core) {
-        if rounds::newest(core) > core.own_progress().clear {
+        if rounds::newest(core) > core.own_progress().clear || self.rounds.has_news(core) {
             self.poll_at = Some(core.now.mono);
         }
     }
@@ -198,7 +201,8 @@ impl Collector {
         self.rest(core);
         let kept_above = restored_lately(core);
         self.waiting.extend(ours.into_iter().filter(|(_, stamp)| kept_above.is_none_or(|above| *stamp <= above)));
-        if self.waiting.is_empty() || !is_over && self.waiting.len() < BATCH {
+        let bytes: usize = self.waiting.iter().map(|(item, _)| item.key.len()).sum();
+        if self.waiting.is_empty() || !is_over && self.waiting.len() < BATCH && bytes < BATCH_KEY_BYTES {
             return;
         }
         let items = std::mem::take(&mut self.waiting);

@@ -14,7 +14,6 @@ use crate::message::{Message, Progress};
 use crate::paxos::Ballot;
 use crate::pulse::{self, Pulses};
 use crate::quorum::{Group, Need};
-use crate::record::STAMP_AHEAD_MAX;
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
 use causal::{Actor, Dot, HybridClock, Stamp};
@@ -53,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) round: u64,
     /// The round we could say that we are clear of.
     pub(crate) clear_wanted: u64,
+    /// The newest epoch that our reads follow, as far as it was told or is being written down to be told.
+    pub(crate) switching: Epoch,
     /// The highest stamp of what we want collected.
     pub(crate) collected_wanted: Stamp,
     /// Hints that are on their way to disk.
@@ -100,6 +101,7 @@ impl Core {
             absent: Absent::default(),
             round: 0,
             clear_wanted: 0,
+            switching: Epoch::default(),
             collected_wanted: Stamp::MIN,
             hints_on_way: 0,
             hints_kept: false,
@@ -128,7 +130,7 @@ impl Core {
     pub(crate) fn hash_state<H: Hasher>(&self, hasher: &mut H) {
         (self.epoch(), self.stable(), self.actor, self.newest_incarnation).hash(hasher);
         (&self.progress, self.heard, self.absent.nodes(), &self.hints_full).hash(hasher);
-        (self.round, self.clear_wanted, self.hints_on_way, self.hints_kept).hash(hasher);
+        (self.round, self.clear_wanted, self.switching, self.hints_on_way, self.hints_kept).hash(hasher);
     }
 
     /// What decides the names and stamps of versions and hints made from now on.
@@ -290,7 +292,7 @@ impl Core {
     /// Whether a record may be taken in that an operation, a stream or a repair of this round sends: nothing older than what
     /// was collected here may come back (`docs/adr/0012-collection-of-tombstones.md`).
     pub(crate) fn admits(&self, round: u64) -> bool {
-        let is_late = round + 1 < self.own_progress().clear;
+        let is_late = round.saturating_add(1) < self.own_progress().clear;
         if is_late {
             stdx::marks::hit("collect.late_record_refused");
         }
@@ -305,8 +307,7 @@ impl Core {
         }
     }
 
-    /// Follows the stamps of restores that the history tells of, also where our clock is further behind than other stamps are
-    /// followed: the members have agreed on them.
+    /// Follows the stamps of restores that the history tells of.
     pub(crate) fn observe_restores(&mut self) {
         let stamp = |event: &Event| match &event.change {
             Change::Restored(restored) => Some(restored.stamp),
@@ -314,12 +315,7 @@ impl Core {
         };
         let newest = self.history.events().iter().filter_map(stamp).max();
         let newest = newest.filter(|_| !planted("clocks do not follow a restore"));
-        let followed = self.now.wall.plus(STAMP_AHEAD_MAX).0;
-        match newest {
-            Some(stamp) if stamp.millis() <= followed => self.stamp_above(stamp),
-            Some(stamp) => self.observe(stamp),
-            None => {}
-        }
+        newest.into_iter().for_each(|stamp| self.observe(stamp));
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

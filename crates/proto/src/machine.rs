@@ -242,6 +242,11 @@ impl Machine {
         self.under_way().is_empty()
     }
 
+    /// False if what is being collected has stamps too far ahead of this node's clock; for checkers.
+    pub fn follows_stamps(&self) -> bool {
+        collect::clocks_agree(&self.core)
+    }
+
     /// What is under way, by kind.
     pub fn under_way(&self) -> Vec<&'static str> {
         let core = &self.core;

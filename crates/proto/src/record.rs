@@ -14,8 +14,9 @@ use std::mem;
 use stdx::bugs::planted;
 use stdx::{Span, Wall};
 
-/// Every node gives later stamps than what was collected; who is further behind than this keeps its tombstones instead.
-pub const STAMP_AHEAD_MAX: Span = Span::secs(24 * 3_600);
+/// Nothing is collected whose stamp is further ahead of a replica's clock: every node gives later stamps than what was
+/// collected, and one wrong clock must not drag all others along.
+pub const STAMP_AHEAD_MAX: Span = Span::secs(60);
 
 /// How concurrent writes of one bucket are settled. Fixed when the bucket is made.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]

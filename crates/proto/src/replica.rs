@@ -78,7 +78,7 @@ pub(crate) fn on_replicate(
 pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hint, round: u64) {
     let is_member = core.history.current().ring.member(&core.node).is_some();
     // What this node is clear of, hints included, it has told.
-    let is_late = round < core.own_progress().clear && !planted("hints pass the guard");
+    let is_late = round < core.own_progress().clear.max(core.clear_wanted) && !planted("hints pass the guard");
     if core.incarnation().is_none() || !is_member || is_late {
         // Without an incarnation the hint could get the name of an earlier life's.
         return core.send(from, Message::Replicated { op, ack: Ack::Failed });

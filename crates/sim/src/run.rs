@@ -17,6 +17,7 @@ use crate::registers;
 use crate::time::Time;
 use crate::trace::Sink;
 use crate::world::{Counts, Event, World};
+use node::proto::record::STAMP_AHEAD_MAX;
 use node::proto::{Change, ItemKey, Record};
 use std::collections::BTreeMap;
 use stdx::Span;
@@ -176,7 +177,14 @@ impl World {
         if every == Span::ZERO || every > COLLECTED_EVERY_MAX {
             return Vec::new();
         }
-        let slowest = self.hosts.iter().map(|host| host.clock.now(self.now).wall).min().unwrap_or_default();
+        let walls = || self.hosts.iter().map(|host| host.clock.now(self.now).wall);
+        let slowest = walls().min().unwrap_or_default();
+        // Clocks that are far apart keep everybody from collecting.
+        let is_apart = walls().any(|wall| wall > slowest.plus(STAMP_AHEAD_MAX));
+        let mut nodes = self.hosts.iter().filter_map(|host| host.node.as_ref());
+        if is_apart || nodes.any(|node| !node.machine().follows_stamps()) {
+            return Vec::new();
+        }
         let idle_max = self.plan.config.idle_actors_max as usize;
         // What was deleted since a restore began keeps its tombstone for longer than a run takes.
         let residents = self.residents();

@@ -18,6 +18,14 @@ const ITEMS_MAX: usize = 512;
 /// Bytes of records looked at in one step.
 const BYTES_MAX: usize = 4 << 20;
 
+/// An item that is held exactly as it was said.
+struct Exactly {
+    slot: Slot,
+    /// What would stay of it.
+    left: Option<Record>,
+    bytes: usize,
+}
+
 impl<E: Engine> Executor<E> {
     /// Looks at some records, in storage order, for what is spent.
     pub(super) fn sweep(&mut self, after: Option<Bookmark>, records_max: usize, wall: Wall, idle_max: usize) -> Answer {
@@ -50,11 +58,15 @@ impl<E: Engine> Executor<E> {
         Ok((Seq(0), StoreOutcome::Swept { items, after }))
     }
 
-    /// Which of these are held exactly so.
+    /// Which of these are held exactly so; what would be too much at once is left to a later pass.
     pub(super) fn agree(&mut self, items: Vec<Spent>, wall: Wall, idle_max: usize) -> Answer {
-        let mut agreed = Vec::new();
+        let (mut agreed, mut bytes) = (Vec::new(), 0);
         for (item, at) in items.into_iter().zip(0u32..) {
-            if self.exactly(&item, wall, idle_max)?.is_some() {
+            if bytes >= BYTES_MAX {
+                break;
+            }
+            if let Some(exactly) = self.exactly(&item, wall, idle_max)? {
+                bytes += exactly.bytes;
                 agreed.push(at);
             }
         }
@@ -66,7 +78,7 @@ impl<E: Engine> Executor<E> {
         let mut batch = Batch::new();
         let mut gone = Vec::new();
         for item in items {
-            let Some((slot, left)) = self.exactly(&item, wall, idle_max)? else { continue };
+            let Some(Exactly { slot, left, .. }) = self.exactly(&item, wall, idle_max)? else { continue };
             let key = codec::slot_key(&slot);
             match &left {
                 Some(record) => batch.put(Space::Items, key.as_slice(), codec::encode_stored(&key, &slot, record)),
@@ -88,12 +100,7 @@ impl<E: Engine> Executor<E> {
     }
 
     /// What would stay of an item, if it is held exactly as it says.
-    fn exactly(
-        &mut self,
-        item: &Spent,
-        wall: Wall,
-        idle_max: usize,
-    ) -> Result<Option<(Slot, Option<Record>)>, StoreFailure> {
+    fn exactly(&mut self, item: &Spent, wall: Wall, idle_max: usize) -> Result<Option<Exactly>, StoreFailure> {
         let slot = Slot::new(self.grid, item.bucket, item.key.clone());
         let held = match self.get(&codec::slot_key(&slot), &slot) {
             Ok(held) => held,
@@ -103,7 +110,9 @@ impl<E: Engine> Executor<E> {
         let Some(record) = held.filter(|record| Self::hash_of(&slot, Some(record)) == item.hash) else {
             return Ok(None);
         };
+        let bytes = slot.key.len() + record.weight();
         let left = record.spent(wall, idle_max).map(|(left, _)| left);
-        Ok(left.filter(|left| Self::hash_of(&slot, left.as_ref()) == item.left).map(|left| (slot, left)))
+        let left = left.filter(|left| Self::hash_of(&slot, left.as_ref()) == item.left);
+        Ok(left.map(|left| Exactly { slot, left, bytes }))
     }
 }

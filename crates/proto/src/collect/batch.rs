@@ -125,7 +125,8 @@ impl Batch {
 
     /// True if everybody is clear of what began before the replicas agreed.
     pub(super) fn is_clear(&self, core: &Core) -> bool {
-        let needed = self.round + if planted("collected a round after the agreement") { 1 } else { ROUNDS };
+        let rounds = if planted("collected a round after the agreement") { 1 } else { ROUNDS };
+        let needed = self.round.saturating_add(rounds);
         rounds::floor(core).is_some_and(|floor| floor >= needed) || planted("collected without rounds")
     }
 

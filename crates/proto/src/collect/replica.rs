@@ -34,7 +34,7 @@ pub(crate) fn on_collect(
     items: Vec<Spent>,
 ) {
     let hasty = planted("collected without rounds") || planted("collected a round after the agreement");
-    let is_clear = core.own_progress().clear >= round + ROUNDS || hasty;
+    let is_clear = core.own_progress().clear >= round.saturating_add(ROUNDS) || hasty;
     if !is_clear || wall > core.now.wall || !is_ours(core, epoch, &items) {
         return core.say(from, Message::Collected { session, ok: false });
     }

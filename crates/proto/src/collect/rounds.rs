@@ -36,7 +36,7 @@ impl Rounds {
             core.round = clear + 1;
         }
         let careless = planted("hints hold up no round") || planted("collected while a replica is down");
-        let holds_hints = core.hints_kept && !careless;
+        let holds_hints = (core.hints_kept || core.hints_on_way > 0) && !careless;
         let is_drained = is_calm && !holds_hints && (oldest() >= core.round || planted("operations hold up no round"));
         if core.round > clear && is_drained && rests(core) {
             core.clear_wanted = core.round;
@@ -44,14 +44,17 @@ impl Rounds {
         wants || is_behind || core.round > clear
     }
 
+    /// True if a node that left has settled, and that is not written down.
+    pub(super) fn has_news(&self, core: &Core) -> bool {
+        settled_leavers(core).any(|node| !self.remembered.contains(&node))
+    }
+
     /// Writes down that nodes which left have settled: nobody may be there to tell that again later.
     pub(super) fn remember_leavers(&mut self, core: &mut Core) {
-        let settled: BTreeSet<NodeId> =
-            leavers(core).filter(|(_, is_settled)| *is_settled).map(|(node, _)| node).collect();
-        if settled.iter().all(|node| self.remembered.contains(node)) {
+        if !self.has_news(core) {
             return;
         }
-        self.remembered = settled;
+        self.remembered = settled_leavers(core).collect();
         let own = core.node;
         let others: Vec<(NodeId, Progress)> =
             core.progress.iter().filter(|(node, _)| **node != own).map(|(node, progress)| (*node, *progress)).collect();
@@ -93,13 +96,17 @@ fn leavers(core: &Core) -> impl Iterator<Item = (NodeId, bool)> {
     gone.map(|(node, epoch)| (node, core.progress.get(&node).is_some_and(|progress| progress.settled >= epoch)))
 }
 
+fn settled_leavers(core: &Core) -> impl Iterator<Item = NodeId> {
+    leavers(core).filter(|(_, is_settled)| *is_settled).map(|(node, _)| node)
+}
+
 /// The highest stamp that anybody collects.
 fn highest(core: &Core) -> causal::Stamp {
     core.progress.values().map(|progress| progress.collected).max().unwrap_or_default()
 }
 
 /// True if what is collected was not written in what is the far future here.
-fn clocks_agree(core: &Core) -> bool {
+pub(crate) fn clocks_agree(core: &Core) -> bool {
     highest(core).millis() <= core.now.wall.plus(STAMP_AHEAD_MAX).plus(STAMP_AHEAD_MAX).0
 }
 

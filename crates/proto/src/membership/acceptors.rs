@@ -54,7 +54,7 @@ impl Acceptors {
             return;
         }
         let state = self.states.entry(epoch).or_default();
-        if state.accepted.is_none() && has_settled(core, &event) {
+        if is_over(core, &event) || state.accepted.is_none() && is_followed(core, &event) {
             stdx::marks::hit("ring.what_has_settled_is_not_taken_back");
             return say(core, from, Message::Nack { epoch, ballot, promised: state.promised });
         }
@@ -75,7 +75,8 @@ impl Acceptors {
     pub(crate) fn on_promised(&mut self, core: &mut Core, to: NodeId, epoch: Epoch, ballot: Ballot) {
         let Some(state) = self.states.get(&epoch) else { return };
         if state.promised == ballot {
-            let accepted = state.accepted.clone();
+            // What will never be accepted by a majority is no obligation.
+            let accepted = state.accepted.clone().filter(|(_, event)| !is_over(core, event));
             say(core, to, Message::Promise { epoch, ballot, accepted });
         }
     }
@@ -87,7 +88,8 @@ impl Acceptors {
 
     /// The event that may have been decided without our knowing.
     pub(crate) fn undecided(&self, core: &Core) -> Option<&Event> {
-        self.states.get(&core.epoch().next())?.accepted.as_ref().map(|(_, event)| event)
+        let (_, event) = self.states.get(&core.epoch().next())?.accepted.as_ref()?;
+        (!is_over(core, event)).then_some(event)
     }
 
     /// Events up to `epoch` are known: their registers are not needed any more.
@@ -118,9 +120,19 @@ impl Acceptors {
     }
 }
 
-/// True if an event would take back what is over.
-fn has_settled(core: &Core, event: &Event) -> bool {
-    matches!(event.change, Change::Abort { of, .. } if of <= core.stable())
+/// True if our reads follow already what an event would take back. Whoever accepts an abort has not switched to what it takes
+/// back, and holds that until the event is decided; so if a majority accepts one, not everybody switches before.
+fn is_followed(core: &Core, event: &Event) -> bool {
+    let switched = core.switching.max(core.own_progress().switched).max(core.stable());
+    matches!(event.change, Change::Abort { of, .. } if of <= switched)
+}
+
+/// True if a majority of the voters has switched to what an event would take back: they never accept it.
+fn is_over(core: &Core, event: &Event) -> bool {
+    let Change::Abort { of, .. } = event.change else { return false };
+    let voters = core.history.current().voters();
+    let switched = |node: &&NodeId| core.progress.get(node).is_some_and(|progress| progress.switched >= of);
+    of <= core.told() || voters.iter().filter(switched).count() > voters.len() / 2
 }
 
 /// Says something to a proposer, which may be on this node: then it goes the way a peer's message would, at once.

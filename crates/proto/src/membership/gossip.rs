@@ -16,6 +16,8 @@ use stdx::bugs::planted;
 
 /// Peers told at once when something new is known.
 const TOLD_AT_ONCE: usize = 16;
+/// Most peers that a node which has left asks at once what they know of it.
+const ASKED_AT_ONCE: usize = 16;
 
 /// Peers told at once what every node says every second while it writes.
 const TOLD_OFTEN: usize = 3;
@@ -42,6 +44,13 @@ impl Gossip {
         let own = core.node;
         let peers: Vec<NodeId> = core.participants().into_iter().filter(|node| *node != own).collect();
         let usable: Vec<NodeId> = peers.iter().copied().filter(|node| core.is_usable(*node)).collect();
+        if core.is_gone() {
+            // Nobody talks to it by itself any more, and it ends when all have heard that it has settled.
+            let from = core.prng.below(peers.len().max(1) as u64) as usize;
+            let some: Vec<NodeId> =
+                peers.iter().cycle().skip(from).take(peers.len().min(ASKED_AT_ONCE)).copied().collect();
+            return some.into_iter().for_each(|peer| tell(core, peer, true));
+        }
         let among = if usable.is_empty() { peers } else { usable };
         if let Some(peer) = core.prng.pick(&among).copied() {
             tell(core, peer, true);

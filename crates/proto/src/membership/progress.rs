@@ -65,6 +65,7 @@ impl Transition {
         let known = self.writing.unwrap_or_else(|| core.own_progress());
         if wanted != known && self.writing.is_none() {
             self.writing = Some(wanted);
+            core.switching = core.switching.max(wanted.switched);
             core.store(Purpose::Progress(wanted), StoreOp::Meta(vec![Meta::Progress(wanted)]));
             if planted("progress told before fsync") {
                 self.on_written(core, wanted);
@@ -165,9 +166,12 @@ impl Transition {
         let view = core.history.current();
         let settled = |node: NodeId| core.progress.get(&node).is_some_and(|progress| progress.settled >= core.epoch());
         let all_settled = view.ring.members().all(|member| settled(member.id) || core.is_down(member.id));
+        // They collect nothing before they know that this node gives nothing back. It may be cut off from all of them.
+        let has_heard = |node: NodeId| self.heard_by.contains(&node);
+        let heard = view.ring.members().filter(|member| has_heard(member.id)).count();
+        let all_heard = view.ring.members().all(|member| has_heard(member.id) || core.is_down(member.id))
+            && heard > view.ring.len() / 2;
         // One that has it on disk is enough to tell the others, but one there must be.
-        // They collect nothing before they know that this node gives nothing back.
-        let all_heard = view.ring.members().all(|member| self.heard_by.contains(&member.id) || core.is_down(member.id));
         let done = all_settled && all_heard && view.ring.members().any(|member| settled(member.id));
         self.left |= done;
         done
@@ -195,9 +199,9 @@ impl Transition {
         };
         let reading = core.reading();
         let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
-        // Others collect without a leaver as soon as it has settled, so it must have delivered its hints, and nothing that
-        // could make more of them may be under way.
-        let holds = core.hints_kept || ops.oldest_round() < u64::MAX;
+        // Others collect without a leaver as soon as it has settled, so it must have handed everything over, delivered its
+        // hints, and nothing that could make more of them may be under way.
+        let holds = self.late || core.hints_kept || ops.oldest_round() < u64::MAX;
         let settled = if holds && core.is_gone() { own.settled } else { core.stable() };
         let peers = core.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
         let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));

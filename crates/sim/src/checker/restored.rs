@@ -81,9 +81,7 @@ impl Evidence<'_> {
         if restored && finally < self.event() {
             wrong.push(format!("{} was restored, and is {}", describe::key(key), what()));
         }
-        wrong.extend(
-            self.overwritten(key, held).map(|was| format!("{} was {was} and is {}", describe::key(key), what())),
-        );
+        wrong.extend(self.overwritten(key).map(|was| format!("{} was {was} and is {}", describe::key(key), what())));
         wrong
     }
 
@@ -95,9 +93,13 @@ impl Evidence<'_> {
     }
 
     /// What was there before a restore that leaves such items alone, and was overwritten by it.
-    fn overwritten(&self, key: &ItemKey, held: Option<Stamp>) -> Option<String> {
+    fn overwritten(&self, key: &ItemKey) -> Option<String> {
         let restoring = self.restoring.filter(|restoring| !restoring.event.overwrite)?;
-        let is_restored = held == Some(restoring.event.stamp);
+        // A write may have got the very stamp of the event from a clock that counts on behind it; its dot is its node's.
+        let is_restored = self.finally.get(&(self.bucket, key.clone())).is_some_and(|record| {
+            let versions = record.versions();
+            versions.iter().any(|(dot, one)| dot.actor.incarnation == 0 && one.stamp == restoring.event.stamp)
+        });
         let puts: Vec<(&Operation, &Put)> = self.puts().filter(|(_, put)| put.key == *key).collect();
         // Where the outcome of one is not known, or one deleted the item, it may have been away for a while.
         let is_plain = |(operation, put): &(&Operation, &Put)| {
