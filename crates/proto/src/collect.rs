@@ -101,9 +101,9 @@ impl Collector {
         sweep_at.filter(|_| core.config.collect_every > Span::ZERO).into_iter().chain(self.poll_at).min()
     }
 
-    /// True if nothing is being collected.
+    /// True if nothing is being collected; it may wait for somebody.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self.phase, Phase::Idle | Phase::Sweeping) && self.waiting.is_empty()
+        !matches!(self.phase, Phase::Agreeing(_) | Phase::Collecting(_)) && self.waiting.is_empty()
     }
 
     /// Somebody may have begun a round.

@@ -251,6 +251,7 @@ impl Machine {
     pub fn under_way(&self) -> Vec<&'static str> {
         let core = &self.core;
         let kinds = [
+            ("a start", core.incarnation().is_none()),
             ("operations", self.ops.len() > 0),
             ("hand-overs", self.streams.moving() > 0),
             ("hints", !self.hints.is_empty()),
