@@ -100,7 +100,7 @@ fn what_changes_of_registers_find() {
             bug("a register is read from one replica", 10),
             bug("a register accepts what it promised not to", 10),
             bug("a change that is handed twice is made twice", 10),
-            bug("a change for an earlier life is taken", 15),
+            bug("a change for an earlier life is taken", 80),
         ],
     );
     assert_found(plans::moving_registers, &[bug("promises stay behind when data moves", 15)]);
@@ -132,7 +132,10 @@ fn what_lossy_links_between_five_copies_find() {
 
 #[test]
 fn what_scans_of_replicas_with_gaps_find() {
-    assert_found(plans::gaps, &[bug("a page ends where the longest answer ends", 40), bug("scans repair nothing", 40)]);
+    assert_found(
+        plans::gaps,
+        &[bug("a page ends where the longest answer ends", 100), bug("scans repair nothing", 40)],
+    );
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn what_lone_copies_find() {
         &[bug("a page counts before it is acknowledged", 30), bug("an answer about a page counts twice", 60)],
     );
     assert_found(plans::one_is_late, &[bug("views are passed over", 30)]);
-    assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 50)]);
+    assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 130)]);
 }
 
 #[test]
