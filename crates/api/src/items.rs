@@ -38,7 +38,7 @@ struct Scope<'a> {
 impl Scope<'_> {
     /// The sealed context for the client; none where writes do not need it.
     fn seal(&self, api: &Api, key: &ItemKey, seen: &causal::Context) -> Option<String> {
-        let wanted = self.rule == Rule::Siblings;
+        let wanted = self.rule.of_key(key) == Rule::Siblings;
         wanted.then(|| context::seal(&api.database().context_key(), self.bucket, key, seen))
     }
 }

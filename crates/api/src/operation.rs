@@ -162,7 +162,7 @@ impl Operation {
     }
 
     fn put(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
-        let key = item_key(&mut fields, options)?;
+        let key = own_key(&mut fields, options)?;
         let bytes = fields.bytes("value")?.ok_or_else(|| missing("value"))?;
         if bytes.len() > options.value_bytes_max {
             return Err(too_large("value", bytes.len(), options.value_bytes_max));
@@ -182,7 +182,7 @@ impl Operation {
     }
 
     fn delete(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
-        let key = item_key(&mut fields, options)?;
+        let key = own_key(&mut fields, options)?;
         if let Some((expect, name)) = condition(&mut fields)? {
             let change = Change { key, expect, edit: Edit::Delete, name };
             return Operation::change(fields, change, "DELETE", DELETE_FIELDS);
@@ -198,7 +198,7 @@ impl Operation {
     }
 
     fn add(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
-        let key = item_key(&mut fields, options)?;
+        let key = own_key(&mut fields, options)?;
         let by = fields.integer("by")?.unwrap_or(1);
         let (expect, name) = condition(&mut fields)?.unwrap_or((Expect::Any, Name::default()));
         Operation::change(fields, Change { key, expect, edit: Edit::Add(by), name }, "ADD", ADD_FIELDS)
@@ -247,6 +247,15 @@ fn item_key(fields: &mut Fields<'_>, options: &Options) -> Result<ItemKey, Probl
     let partition_key = fields.bytes("key")?.ok_or_else(|| missing("key"))?;
     let key = ItemKey { partition_key, sort_key: fields.bytes("sort")? };
     fits("key", key.len(), options)?;
+    Ok(key)
+}
+
+/// The key of an item that this interface may write: elements belong to whoever keeps sets and hashes in them.
+fn own_key(fields: &mut Fields<'_>, options: &Options) -> Result<ItemKey, Problem> {
+    let key = item_key(fields, options)?;
+    if key.is_element() {
+        return Err(invalid("sort", "must not begin with a zero byte: such items are elements of sets and hashes"));
+    }
     Ok(key)
 }
 

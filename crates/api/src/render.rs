@@ -1,10 +1,10 @@
 //! What the node found and wrote, as JSON for the reference interface and its extensions.
 //!
 //! Invariant: one value appears as `value`, as in the reference; `values` appears whenever there are several, and always
-//! in a bucket that keeps siblings.
+//! where the rule is to keep siblings.
 
 use crate::json::{Object, write_object};
-use proto::{Current, ItemKey, Sibling};
+use proto::{Current, ItemKey, Rule, Sibling};
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
 pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
@@ -45,10 +45,11 @@ pub(crate) fn written(key: &ItemKey, acknowledged: u8, context: Option<&str>) ->
 }
 
 /// The answer to a scan.
-pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], siblings_kept: bool, cursor: Option<&str>) -> Vec<u8> {
+pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], rule: Rule, cursor: Option<&str>) -> Vec<u8> {
     let bytes = items.iter().map(|(key, siblings)| key.len() + weight(siblings) + 48).sum::<usize>();
     let mut object = Object::sized(bytes + 64);
     object.list("items", items, |out, (key, siblings)| {
+        let siblings_kept = rule.of_key(key) == Rule::Siblings;
         write_object(out, |object| write_item(object, key, siblings, siblings_kept));
     });
     if let Some(cursor) = cursor {

@@ -36,7 +36,7 @@ pub(crate) async fn scan(api: &Api, operation: &Operation, rule: Rule, run: &Run
         None => whole_bucket(api, operation, run).await?,
     };
     let cursor = cursor.map(|cursor| cursor.write());
-    Ok(json::answer(StatusCode::OK, render::page(&items, rule == Rule::Siblings, cursor.as_deref())))
+    Ok(json::answer(StatusCode::OK, render::page(&items, rule, cursor.as_deref())))
 }
 
 /// Items and their live values.

@@ -6,7 +6,8 @@ mod support;
 use liveness::Condition;
 use node::NodeInput;
 use node::proto::{
-    Admin, Bucket, Durability, ItemKey, Level, Mode, Put, Refusal, Request, Response, Rule, Scan, Scope, Value,
+    Admin, Bucket, Context, Durability, Get, ItemKey, Level, Mode, Put, Refusal, Request, Response, Rule, Scan, Scope,
+    Value, item,
 };
 use ring::NodeId;
 use storage::Fault;
@@ -75,6 +76,32 @@ fn siblings_stay_until_a_write_has_seen_them() {
     assert_eq!(values, ["one", "two"]);
     cluster.put(3, "carts", "k", Some("both"), Some(context));
     assert_eq!(cluster.get(1, "carts", "k", None).0, ["both"]);
+}
+
+#[test]
+fn of_elements_an_addition_wins_over_a_removal_that_had_not_seen_it() {
+    let mut cluster = Cluster::of(3, 3);
+    let key = ItemKey::sorted("set", vec![item::ELEMENT, b'm']);
+    let put = |value: Option<&'static str>, context: Option<Context>| {
+        let (bucket, key) = ("default".to_owned(), key.clone());
+        let (value, durability) = (value.map(Value::plain), Durability::Fsync);
+        Request::Put(Put { bucket, key, value, context, level: None, durability, ttl: None })
+    };
+    let get = || Request::Get(Get { bucket: "default".to_owned(), key: key.clone(), level: None });
+    let seen = |cluster: &mut Cluster| match cluster.ask(2, get()) {
+        Response::Found(found) => (found.siblings.len(), found.context),
+        other => panic!("{other:?}"),
+    };
+    cluster.ask(1, put(Some("first"), None));
+    let (count, context) = seen(&mut cluster);
+    assert_eq!(count, 1);
+    cluster.ask(2, put(Some("again"), Some(context.clone())));
+    // Stamped later than the addition, and yet it takes away only what it has seen.
+    cluster.ask(3, put(None, Some(context)));
+    let (count, context) = seen(&mut cluster);
+    assert_eq!(count, 1, "the addition that nobody removed");
+    cluster.ask(1, put(None, Some(context)));
+    assert_eq!(seen(&mut cluster).0, 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Invariant: `mode` and `rule` never change after the bucket is made; the rest may, by an event of the history.
 
 use crate::ids::BucketId;
+use crate::item::ItemKey;
 use crate::record::Rule;
 use std::fmt;
 use stdx::Span;
@@ -96,7 +97,7 @@ pub struct Bucket {
     pub w: Level,
     /// Which promise.
     pub mode: Mode,
-    /// How concurrent writes are settled.
+    /// How concurrent writes are settled; [`Bucket::rule_for`] says how those of one item are.
     pub rule: Rule,
     /// Time to live of versions written without one, in whole milliseconds.
     pub ttl: Option<Span>,
@@ -115,6 +116,11 @@ impl Bucket {
             rule: Rule::LastWriterWins,
             ttl: None,
         }
+    }
+
+    /// How concurrent writes of one item are settled.
+    pub fn rule_for(&self, key: &ItemKey) -> Rule {
+        if planted("elements follow the rule of their bucket") { self.rule } else { self.rule.of_key(key) }
     }
 
     /// True if `name` may name a bucket.

@@ -7,6 +7,10 @@ use crate::ids::BucketId;
 use bytes::Bytes;
 use ring::{Grid, PartitionId, Token};
 
+/// The first byte of the sort keys of *elements*: fields of hashes, members of sets and whatever else is a part of
+/// something. Their versions stand side by side in every eventual bucket ([`ItemKey::is_element`]).
+pub const ELEMENT: u8 = 0;
+
 /// The key of an item: a partition key, which decides where it lives, and an optional sort key, which orders the items
 /// of one partition key. Arbitrary bytes; an empty sort key is not the same as none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,6 +30,13 @@ impl ItemKey {
     /// The key of one of several items under a partition key.
     pub fn sorted(partition_key: impl Into<Bytes>, sort_key: impl Into<Bytes>) -> ItemKey {
         ItemKey { partition_key: partition_key.into(), sort_key: Some(sort_key.into()) }
+    }
+
+    /// True if the item is a part of something: its sort key begins with [`ELEMENT`]. In eventual buckets elements keep
+    /// siblings whatever the bucket's rule, so a removal takes away what its client has seen and nothing else, and an
+    /// addition wins over a removal beside it.
+    pub fn is_element(&self) -> bool {
+        self.sort_key.as_ref().is_some_and(|sort| sort.first() == Some(&ELEMENT))
     }
 
     /// Bytes in both parts together.
@@ -94,6 +105,27 @@ impl Range {
         match self {
             Range::SortKeys { partition_key, .. } => grid.partition_of(&Token::of(partition_key)),
             Range::Partition { partition, .. } => *partition,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ELEMENT, ItemKey};
+    use crate::bucket::Bucket;
+    use crate::record::Rule;
+
+    #[test]
+    fn elements_keep_siblings_and_other_items_follow_their_bucket() {
+        let default = Bucket::default_bucket(3);
+        for element in [ItemKey::sorted("k", vec![ELEMENT]), ItemKey::sorted("k", vec![ELEMENT, 1])] {
+            assert!(element.is_element());
+            assert_eq!(default.rule_for(&element), Rule::Siblings);
+        }
+        for plain in [ItemKey::plain(vec![ELEMENT]), ItemKey::sorted("k", ""), ItemKey::sorted("k", vec![1, ELEMENT])] {
+            assert!(!plain.is_element());
+            assert_eq!(default.rule_for(&plain), Rule::LastWriterWins);
+            assert_eq!(Bucket { rule: Rule::Siblings, ..default.clone() }.rule_for(&plain), Rule::Siblings);
         }
     }
 }

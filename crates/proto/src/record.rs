@@ -7,6 +7,7 @@
 //! Sources: dotted version vector sets (Preguiça et al. 2012; Almeida et al. 2014), last writer wins by hybrid logical
 //! clock (Kulkarni et al. 2014).
 
+use crate::item::ItemKey;
 use crate::paxos::register::Register;
 use bytes::Bytes;
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
@@ -26,6 +27,13 @@ pub enum Rule {
     LastWriterWins,
     /// Concurrent versions stay side by side until a write names them in its context.
     Siblings,
+}
+
+impl Rule {
+    /// The rule for one item of a bucket that has this rule: elements keep siblings everywhere.
+    pub fn of_key(self, key: &ItemKey) -> Rule {
+        if key.is_element() { Rule::Siblings } else { self }
+    }
 }
 
 /// A value as the client gave it.

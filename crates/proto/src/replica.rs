@@ -33,14 +33,14 @@ fn catch_up(core: &mut Core, from: NodeId, epoch: Epoch) {
     }
 }
 
-/// Whether a record is of the kind that its bucket's rule makes; another one could never be merged.
-fn is_of_kind(core: &Core, bucket: BucketId, record: &Record) -> bool {
+/// Whether a record is of the kind that its item's rule makes; another one could never be merged.
+fn is_of_kind(core: &Core, bucket: BucketId, key: &ItemKey, record: &Record) -> bool {
     let Some(bucket) = core.history.current().buckets.get(&bucket) else { return true };
     match record {
         Record::Register(_) => bucket.mode == Mode::Linearizable,
         _ if bucket.mode == Mode::Linearizable => false,
-        Record::Latest { .. } => bucket.rule == Rule::LastWriterWins,
-        Record::Siblings(_) => bucket.rule == Rule::Siblings,
+        Record::Latest { .. } => bucket.rule_for(key) == Rule::LastWriterWins,
+        Record::Siblings(_) => bucket.rule_for(key) == Rule::Siblings,
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn on_replicate(
         core.send(from, Message::Replicated { op, ack });
         return catch_up(core, from, epoch);
     }
-    if !is_of_kind(core, bucket, &record) || !core.admits(round) {
+    if !is_of_kind(core, bucket, &slot.key, &record) || !core.admits(round) {
         return core.send(from, Message::Replicated { op, ack: Ack::Failed });
     }
     if let Some(stamp) = record.highest_stamp() {
@@ -171,7 +171,8 @@ pub(crate) fn on_push(
         items.into_iter().map(|(bucket, key, record)| (slot(core, bucket, key), record)).collect();
     let any_stream = planted("late streams are taken");
     let served = items.iter().all(|(slot, record)| {
-        any_stream || is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, record)
+        any_stream
+            || is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, &slot.key, record)
     });
     if !served || epoch > core.epoch() || !core.admits(round) {
         return core.send(from, Message::Pushed { session, ok: false });

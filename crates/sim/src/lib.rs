@@ -18,6 +18,7 @@ mod describe;
 mod disk;
 mod dumper;
 mod effects;
+mod elements;
 mod explained;
 mod fault;
 mod history;

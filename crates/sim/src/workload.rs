@@ -1,6 +1,6 @@
 //! What clients ask: reads, writes, deletes and scans of a few hot keys, of many cold ones, of keys that are deleted and
 //! made again all the time, and of rows under one partition key; explanations; sets kept in siblings; at all levels; with fresh
-//! contexts, stale ones and none. A client may ask again for what it got no good answer to, and reads on where a page
+//! contexts, stale ones and none; elements and registers in files of their own. A client may ask again for what it got no good answer to, and reads on where a page
 //! ended.
 //!
 //! Invariant: no two writes of a run have the same value, unless a client asks for the same write again. Every third cold
@@ -9,6 +9,7 @@
 
 use crate::atlas::DEFAULT;
 use crate::client::seen_in;
+use crate::elements::ElementChooser;
 use crate::history::{Operation, Outcome, Seen};
 use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
@@ -38,6 +39,7 @@ pub(crate) struct Chooser {
     client: usize,
     prng: Prng,
     registers: RegisterChooser,
+    elements: ElementChooser,
     /// Contexts by bucket and key, oldest first.
     seen: BTreeMap<(String, ItemKey), Vec<Seen>>,
     /// Elements of sets that this client has ever seen or added.
@@ -54,6 +56,7 @@ impl Chooser {
             client,
             prng: Prng::keyed(plan.seed, "workload", &[client as u64]),
             registers: RegisterChooser::new(plan, client),
+            elements: ElementChooser::new(plan, client),
             seen: BTreeMap::new(),
             sets: BTreeMap::new(),
             next: None,
@@ -67,6 +70,9 @@ impl Chooser {
         }
         if let Some(request) = self.registers.next(number) {
             return (request, Seen::default());
+        }
+        if let Some(next) = self.elements.next(number) {
+            return next;
         }
         if self.plan.explain_percent > 0 && self.percent(self.plan.explain_percent) {
             let (bucket, key) = self.item();
@@ -89,6 +95,7 @@ impl Chooser {
     /// An answer has come, or will not; if it is to a write, with the dots that the write made.
     pub(crate) fn learn(&mut self, operation: &Operation, own: &[Dot]) {
         self.registers.learn(operation);
+        self.elements.learn(operation, own);
         let item = match &operation.request {
             Request::Get(get) => (get.bucket.clone(), get.key.clone()),
             Request::Put(put) => {

@@ -52,6 +52,11 @@ fn what_the_swarm_finds() {
 }
 
 #[test]
+fn what_elements_find() {
+    assert_found(plans::elements, &[bug("elements follow the rule of their bucket", 10)]);
+}
+
+#[test]
 fn what_dying_in_fsyncs_finds() {
     // A lost incarnation comes with "incarnations are counted": their lot alone keeps dots apart.
     let bugs = [(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)];

@@ -58,6 +58,17 @@ async fn a_field_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
+async fn elements_are_read_here_and_written_elsewhere() {
+    for kind in ["PUT", "DELETE", "ADD"] {
+        let value = if kind == "PUT" { r#","value":"x""# } else { "" };
+        let body = format!(r#"{{"type":"{kind}","key":"9","sort":"\u0000m"{value}}}"#);
+        let json = post(&any(), body).await.json();
+        assert_eq!((&json["field"], &json["status"]), (&"sort".into(), &400.into()), "{json}");
+        assert!(json["detail"].as_str().unwrap().contains("elements of sets and hashes"));
+    }
+}
+
+#[tokio::test]
 async fn oversized_requests_are_413() {
     let long = "v".repeat((1 << 20) + 1);
     let value = post(&any(), format!(r#"{{"type":"PUT","key":"9","value":"{long}"}}"#)).await;

@@ -88,6 +88,7 @@ fn lines(body: &Bytes) -> Vec<(u64, Bytes)> {
 
 async fn take_in(api: &Api, line: Line) -> Result<Came, Problem> {
     let (_, rule) = api.buckets.find(api.database(), &line.bucket).await?;
+    let rule = rule.of_key(&line.key);
     if rule == Rule::LastWriterWins && line.values.len() > 1 {
         let bucket = excerpt(line.bucket.as_bytes());
         return Err(crate::fields::invalid("values", format!("has several values, and bucket {bucket} keeps one")));

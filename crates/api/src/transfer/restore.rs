@@ -169,7 +169,7 @@ impl Job {
             return Ok(compare(&versions, &found));
         }
         let there = There { live: !found.siblings.is_empty(), context: found.context, newest: found.newest };
-        match self.restoring.verdict(self.rule, versions, &there) {
+        match self.restoring.verdict(self.rule.of_key(&key), versions, &there) {
             Verdict::Kept => Ok(Counts { kept: 1, ..Counts::default() }),
             Verdict::Done => Ok(Counts { done: 1, ..Counts::default() }),
             Verdict::Write(record) => {

@@ -69,12 +69,12 @@ impl Writing {
                 ops.write_begins(writing.epoch);
                 let slot = writing.slot.clone();
                 if core.is_replica(core.node, slot.partition, slot.bucket) {
-                    let (rule, fsync) = (bucket.rule, writing.fsync);
+                    let (rule, fsync) = (bucket.rule_for(&slot.key), writing.fsync);
                     let sibling_limit = core.config.siblings_max;
                     let op = StoreOp::Update { slot, rule, update, sibling_limit, fsync };
                     core.store(Purpose::Local(id), op);
                 } else {
-                    writing.made(Record::updated(None, bucket.rule, update));
+                    writing.made(Record::updated(None, bucket.rule_for(&slot.key), update));
                     writing.send_all(core, id);
                 }
                 writing.keep(ops, core, id);
@@ -158,11 +158,14 @@ impl Writing {
             return Err(Refusal::ModeUnsupported(bucket.name.clone()));
         }
         let of_kind = matches!(
-            (&restore.record, bucket.rule),
+            (&restore.record, bucket.rule_for(&restore.key)),
             (Record::Latest { .. }, Rule::LastWriterWins) | (Record::Siblings(_), Rule::Siblings)
         );
         if !of_kind {
-            return Err(Refusal::Invalid(format!("the record is not of the rule of bucket {}", bucket.name)));
+            return Err(Refusal::Invalid(format!(
+                "the record is not of the rule of its item in bucket {}",
+                bucket.name
+            )));
         }
         if let Some(stamp) = restore.record.highest_stamp() {
             core.observe(stamp);

@@ -50,7 +50,7 @@ impl Evidence<'_> {
                     None => continue,
                 },
             };
-            let survives = match rule {
+            let survives = match rule.of_key(&put.key) {
                 Rule::LastWriterWins => dots.iter().any(|dot| self.latest_covers(&item, *dot)),
                 Rule::Siblings => {
                     let reached = reached.entry(item.clone()).or_insert_with(|| self.reached(&item));
@@ -79,7 +79,10 @@ impl Evidence<'_> {
         let mut risen = Vec::new();
         for (number, operation) in self.history.iter().enumerate().filter(|(_, o)| o.is_durable_write()) {
             let Some(put) = operation.put() else { continue };
-            let Some((id, Rule::Siblings)) = bucket(&put.bucket) else { continue };
+            let Some((id, rule)) = bucket(&put.bucket) else { continue };
+            if rule.of_key(&put.key) == Rule::LastWriterWins {
+                continue;
+            }
             let held = self.finally.get(&(id, put.key.clone())).map(Record::versions).unwrap_or_default();
             for (dot, _) in held.iter().filter(|(dot, _)| operation.seen.context.covers(dot)) {
                 risen.push(format!(

@@ -35,7 +35,7 @@ pub(crate) fn check(
         let shown = Shown {
             named,
             item: &(bucket, named.1.clone()),
-            keeps_siblings: rule == Rule::Siblings,
+            keeps_siblings: rule.of_key(&named.1) == Rule::Siblings,
             reach: Reach::of_read(scan.level),
             started: operation.started,
             ended: operation.ended,

@@ -51,6 +51,7 @@ impl Reads {
         match (&operation.request, response.as_ref()) {
             (Request::Put(put), Response::Written(_)) if operation.is_durable_write() => {
                 let Some((id, rule)) = bucket(&put.bucket) else { return Ok(()) };
+                let rule = rule.of_key(&put.key);
                 let Some(dot) = evidence.dots.of_write(operation) else { return Ok(()) };
                 let own = [(dot.actor, dot.counter)].into_iter().collect();
                 let item = (id, put.key.clone());
@@ -68,6 +69,7 @@ impl Reads {
             }
             (Request::Get(get), Response::Found(found)) => {
                 let Some((id, rule)) = bucket(&get.bucket) else { return Ok(()) };
+                let rule = rule.of_key(&get.key);
                 let item = (id, get.key.clone());
                 let reach = Reach::of_read(get.level);
                 let shown = Shown {
@@ -182,7 +184,7 @@ impl Reads {
     ) -> Result<(), String> {
         let Request::Scan(scan) = &operation.request else { return Ok(()) };
         for (key, siblings) in &page.items {
-            let item = (bucket, key.clone());
+            let (item, rule) = ((bucket, key.clone()), rule.of_key(key));
             let seen = siblings.iter().map(|sibling| (sibling.dot.actor, sibling.dot.counter)).collect();
             for later in Reach::of_read(scan.level).after_read() {
                 self.raise((item.clone(), *later), operation.ended, rule, &seen, evidence);

@@ -84,6 +84,8 @@ fn workload(seed: u64) -> WorkloadPlan {
     let (set_percent, churn_percent, retry_percent) = (sometimes(30), sometimes(20), sometimes(60));
     let mut registers = Prng::keyed(seed, "registers plan", &[]);
     let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
+    let mut elements = Prng::keyed(seed, "elements plan", &[]);
+    let element_percent = if elements.chance(EIGHTH) { elements.between(10, 60) } else { 0 };
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
     let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
@@ -96,6 +98,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         rows: prng.between(2, 20),
         sibling_percent,
         register_percent,
+        element_percent,
         write_percent: prng.between(30, 80),
         delete_percent,
         ttl_percent,

@@ -433,3 +433,15 @@ pub(crate) fn buried(seed: u64) -> Plan {
         plan.with(Span::millis(at), if (seed + n).is_multiple_of(3) { cut } else { crash })
     })
 }
+
+/// Elements are added and removed through nodes that are cut off from each other for a while.
+pub(crate) fn elements(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(10));
+    plan.workload.think = Span::millis(30);
+    plan.workload.element_percent = 90;
+    (0..4u64).fold(plan, |plan, n| {
+        let out = host(seed + n, 3);
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 3), both_ways: true, span: Span::millis(1_200) };
+        plan.with(Span::millis(500 + 2_400 * n), cut)
+    })
+}
