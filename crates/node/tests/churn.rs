@@ -363,6 +363,28 @@ fn a_change_that_others_have_handed_over_is_not_passed_over() {
     }
 }
 
+/// Sim seed 16652775523305119143: the image was younger than the last pulse, so its old round of collection was taken, and what
+/// the node pushed was refused for ever.
+#[test]
+fn a_directory_that_knows_fewer_steps_than_were_told_is_noticed() {
+    let mut cluster = filled(3, 4);
+    let told = |cluster: &Cluster| cluster.nodes[&NodeId(1)].machine().progress_of(NodeId(4));
+    // A pulse goes with the first write after a while; the image is younger.
+    for i in 0..KEYS {
+        cluster.put(4, "default", &format!("key_{i}"), Some("w"), None);
+    }
+    let (image, before) = (cluster.disks[&NodeId(4)].fork(), told(&cluster));
+    cluster.begin(1, Admin::SetBucket(Bucket::default_bucket(2)));
+    cluster.deliver();
+    assert!(told(&cluster).acked > before.acked && told(&cluster).pulse == before.pulse, "{:?}", told(&cluster));
+    cluster.kill(4);
+    cluster.disks[&NodeId(4)].restore(&image);
+    cluster.restart(4);
+    cluster.run();
+    let why = cluster.ejected.get(&NodeId(4)).expect("it has ended");
+    assert!(why.contains("not the newest of node-4") && why.contains("--replace node-4"), "{why}");
+}
+
 #[test]
 fn changes_queue_up_to_a_bound() {
     let mut cluster = stuck();

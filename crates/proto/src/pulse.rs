@@ -4,7 +4,8 @@
 //! once in `gossip_every`, a life that has written something since. Number and life are its pulse. Pulses spread with
 //! everybody's progress, and each node keeps the highest it has heard of each other one. An old directory, or a copy, goes on
 //! from a lower number, or from the same one under another life: whoever knows the other pulse refuses it, and when it hears of
-//! that pulse itself it ends. Of two that run at once the one with the lower number ends; with equal ones, whoever comes second.
+//! that pulse itself it ends. So it does when it hears of any step of its own that its directory does not know. Of two that run
+//! at once the one with the lower number ends; with equal ones, whoever comes second.
 //!
 //! Invariant: a pulse is durable before it is told, so a directory that lost nothing is never behind; and it is written no
 //! later than the first write after it, in the same fsync.
@@ -13,6 +14,7 @@
 use crate::core::Core;
 use crate::input::Effect;
 use crate::membership::tell_few;
+use crate::message::Progress;
 use crate::store::{Meta, Purpose, StoreOp};
 use ring::NodeId;
 use std::collections::BTreeMap;
@@ -134,9 +136,7 @@ impl Core {
         if node == self.node {
             if pulse.outdates(self.pulses.newest) {
                 stdx::marks::hit("a_copy_of_this_node_got_further");
-                self.pulses.outlived_by = Some(pulse);
-                let why = self.ejected().unwrap_or_default();
-                self.out.push(Effect::Ejected(why));
+                self.outlive(pulse);
             }
             return;
         }
@@ -145,6 +145,24 @@ impl Core {
             self.pulses.heard = true;
             self.out.push(Effect::Pulse { of: node, pulse });
         }
+    }
+
+    /// A peer says how far this node itself was. Every step is durable before it is told, so only a directory that lost
+    /// some knows less.
+    pub(crate) fn hear_own_progress(&mut self, told: Progress) {
+        let own = self.own_progress();
+        let told = Progress { pulse: own.pulse, ..told };
+        if own.merged(told) != own && !planted("an old data directory is taken") {
+            stdx::marks::hit("this_node_had_got_further");
+            self.outlive(self.pulses.newest);
+        }
+    }
+
+    /// This process ends: what it runs on is older than what runs, or ran, elsewhere.
+    fn outlive(&mut self, known: Pulse) {
+        self.pulses.outlived_by = Some(known);
+        let why = self.ejected().unwrap_or_default();
+        self.out.push(Effect::Ejected(why));
     }
 
     /// True if this node must not serve any more: it was put out, or another process has got further under its id.
@@ -156,12 +174,15 @@ impl Core {
 /// What whoever runs on an old or copied data directory is to be told. `known` is the pulse that is known of the node, `own`
 /// that of the directory.
 pub fn outdated(name: &str, known: Pulse, own: Pulse) -> String {
+    let gap = if known == own {
+        "the cluster knows of steps in changes of the ring that it took and this one does not know of".to_owned()
+    } else {
+        format!("the cluster knows its record {}, and this one goes on from {}", known.number, own.number)
+    };
     format!(
-        "this data directory is not the newest of {name}: it is an old copy, or another process runs on a copy of it (the \
-         cluster knows its record {}, and this one goes on from {}). What was written since is missing here, so nobody listens \
-         to this process. Start the newest directory, or, if it is lost, an empty one with --replace {name}, to have a new \
-         node rebuilt from the other replicas",
-        known.number, own.number
+        "this data directory is not the newest of {name}: it is an old copy, or another process runs on a copy of it ({gap}). \
+         What was written since is missing here, so nobody listens to this process. Start the newest directory, or, if it is lost, an empty one with --replace {name}, to have a new \
+         node rebuilt from the other replicas"
     )
 }
 

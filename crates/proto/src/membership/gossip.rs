@@ -70,7 +70,9 @@ impl Gossip {
         for (node, theirs) in progress {
             core.hear_pulse(node, theirs.pulse);
             // How far we are with a change is what we have on disk; nobody else knows better.
-            if node != core.node && core.history.knows(node) {
+            if node == core.node {
+                core.hear_own_progress(theirs);
+            } else if core.history.knows(node) {
                 let known = core.progress.entry(node).or_default();
                 *known = known.merged(theirs);
             }
