@@ -104,6 +104,10 @@ pub(crate) struct Dev {
     /// Port of the first node; the others follow. 0 takes any free ports
     #[arg(long, default_value_t = 8080)]
     pub(crate) port: u16,
+    /// Port for Redis clients at the first node; the others follow. 0 takes any free ports [default: 6379, or any free
+    /// ports if those are in use]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) redis_port: Option<u16>,
     /// Where to keep the data [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -7,9 +7,12 @@ use crate::exit::{Code, Failure};
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::{logs, output};
-use server::{Ended, Running, StartError};
+use api::RedisOptions;
+use server::{Ended, Handle, Running, StartError};
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -37,6 +40,10 @@ pub(crate) fn run(args: Start) -> Result<(), Failure> {
 
 async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     let mut end = End { signals: Signals::listen()?, stdin: while_stdin.then(stdin_closed).transpose()? };
+    let redis = match settings.redis {
+        Some((address, options)) => Some((listen_for_redis(address).await?, options)),
+        None => None,
+    };
     let started = tokio::select! {
         started = server::start(settings.server) => started.map_err(|error| not_started(&error))?,
         () = end.wanted() => return Ok(()),
@@ -44,6 +51,7 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     let Running { handle, http, .. } = started;
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
     let serving = tokio::spawn(api::serve(http, service));
+    let serving_redis = redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, options, handle.clone())));
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = end.wanted() => {
@@ -57,6 +65,9 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     };
     // Answers that are being written are the last thing a client hears of this process.
     let _ = serving.await;
+    if let Some(serving) = serving_redis {
+        let _ = serving.await;
+    }
     match ended {
         Ended::Left => info!("the node has left the cluster and handed its data over"),
         Ended::Stopped => info!("stopped"),
@@ -64,6 +75,22 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
         Ended::Failed(why) => return Err(Failure::error(format!("the node stopped serving: {why}"))),
     }
     Ok(())
+}
+
+async fn listen_for_redis(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let socket = api::redis::bind(address).await;
+    socket.map_err(|error| {
+        Failure::error(format!("cannot serve Redis clients on {address}: {error}; give another --redis"))
+    })
+}
+
+async fn serve_redis(socket: TcpListener, mut options: RedisOptions, handle: Handle) {
+    if let Ok(address) = socket.local_addr() {
+        options.port = address.port();
+        info!("Redis clients are served on {address}");
+    }
+    let ending = handle.clone();
+    api::redis::serve(socket, Arc::new(handle), options, async move { drop(ending.stopping().await) }).await;
 }
 
 /// What may ask the process to end.

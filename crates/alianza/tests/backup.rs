@@ -69,7 +69,7 @@ fn fill(nodes: &[Process]) {
     for i in 0..120 {
         put(&nodes[i % nodes.len()], json!({"type": "PUT", "key": format!("k{i}"), "value": format!("v{i}")}));
     }
-    put(&nodes[0], json!({"type": "PUT", "key_base64": "/wA=", "sort_base64": "AP8=", "value_base64": "gIE="}));
+    put(&nodes[0], json!({"type": "PUT", "key_base64": "/wA=", "sort_base64": "Af8=", "value_base64": "gIE="}));
     put(&nodes[0], json!({"type": "PUT", "key": "later", "value": "v", "ttl": "7d"}));
     for value in ["bread", "milk"] {
         put(&nodes[0], json!({"type": "PUT", "bucket": "carts", "key": "ann", "sort": "1", "value": value}));

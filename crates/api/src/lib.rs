@@ -1,5 +1,5 @@
 //! What clients see of a node over HTTP: the reference interface, a small JSON interface for operators, the console
-//! page and SQL over the items of this node.
+//! page and SQL over the items of this node; and the Redis protocol ([`redis`]).
 //!
 //! The way in is [`Service`], which answers requests by asking a [`Database`], and [`serve`], which carries connections to
 //! it. Owns status codes, error texts and their stable types ([`Kind`]).
@@ -9,6 +9,7 @@
 
 pub mod database;
 pub mod problem;
+pub mod redis;
 pub mod span;
 pub mod utc;
 
@@ -54,6 +55,7 @@ mod tests;
 pub use database::Database;
 pub use options::Options;
 pub use problem::{Kind, Problem};
+pub use redis::RedisOptions;
 pub use serve::serve;
 pub use service::Service;
 pub use transfer::rewrite_line;

@@ -17,6 +17,8 @@ pub(super) struct Child {
     pub(super) name: String,
     /// Its port.
     pub(super) port: u16,
+    /// Its port for Redis clients.
+    redis_port: u16,
     place: PathBuf,
     process: tokio::process::Child,
     /// Held apart from the process, because waiting for that would close it, and so stop the node.
@@ -25,13 +27,20 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts node `number` below `root`; with a seed, it joins that one's cluster.
-    pub(super) fn start(number: usize, port: u16, seed: Option<u16>, root: &Path, log: &str) -> Result<Child, Failure> {
+    pub(super) fn start(
+        number: usize,
+        (port, redis_port): (u16, u16),
+        seed: Option<u16>,
+        root: &Path,
+        log: &str,
+    ) -> Result<Child, Failure> {
         let place = root.join(format!("node-{number}"));
         let cannot = |error: std::io::Error| Failure::error(format!("cannot start node {number}: {error}"));
         let words = File::create(place.with_extension("log")).map_err(cannot)?;
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
         command.args(["start", "--while-stdin", "--port", &port.to_string(), "--listen", "127.0.0.1"]);
         command.args(["--advertise", &url(port), "--log", log, "--data-dir"]).arg(&place);
+        command.args(["--redis", &format!("127.0.0.1:{redis_port}")]);
         if let Some(seed) = seed {
             command.args(["--seeds", &url(seed)]);
         }
@@ -44,12 +53,17 @@ impl Child {
         command.process_group(0);
         let mut process = command.spawn().map_err(cannot)?;
         let stdin = process.stdin.take();
-        Ok(Child { name: format!("node {number}"), port, place, process, stdin })
+        Ok(Child { name: format!("node {number}"), port, redis_port, place, process, stdin })
     }
 
     /// Its address.
     pub(super) fn url(&self) -> String {
         url(self.port)
+    }
+
+    /// Where it serves Redis clients.
+    pub(super) fn redis(&self) -> String {
+        format!("127.0.0.1:{}", self.redis_port)
     }
 
     /// Its data directory.

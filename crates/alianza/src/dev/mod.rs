@@ -37,11 +37,12 @@ pub(crate) fn run(args: &Dev) -> Result<(), Failure> {
 async fn cluster(args: &Dev) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let ports = ports::choose(args.port, args.nodes)?;
+    let redis_ports = ports::choose_for_redis(args.redis_port, &ports, args.port == 0)?;
     let place = Place::choose(args)?;
     let mut nodes = Vec::new();
-    for (at, port) in ports.iter().enumerate() {
+    for (at, (port, redis_port)) in ports.iter().zip(redis_ports).enumerate() {
         let seed = (at > 0).then(|| ports[0]);
-        nodes.push(Child::start(at + 1, *port, seed, place.path(), &args.log)?);
+        nodes.push(Child::start(at + 1, (*port, redis_port), seed, place.path(), &args.log)?);
     }
     let result = tokio::select! {
         result = serve(args, &mut nodes, &place) => result,

@@ -19,6 +19,34 @@ pub(super) fn choose(first: u16, count: u16) -> Result<Vec<u16>, Failure> {
     ports.map_err(|error| Failure::error(format!("cannot find a free port: {error}")))
 }
 
+/// The port that Redis clients try first.
+const REDIS: u16 = 6_379;
+
+/// Chooses as many ports for Redis clients as there are `others`, and none of these.
+pub(super) fn choose_for_redis(first: Option<u16>, others: &[u16], any: bool) -> Result<Vec<u16>, Failure> {
+    let count = others.len() as u16;
+    match first {
+        Some(0) => free_besides(others),
+        Some(first) => choose(first, count).and_then(|ports| besides(ports, others)),
+        None if any => free_besides(others),
+        None => choose(REDIS, count).and_then(|ports| besides(ports, others)).or_else(|_| free_besides(others)),
+    }
+}
+
+/// The ports, if none of them is one of `others`.
+fn besides(ports: Vec<u16>, others: &[u16]) -> Result<Vec<u16>, Failure> {
+    match ports.iter().find(|port| others.contains(port)) {
+        Some(port) => Err(Failure::usage(format!("port {port} is wanted twice; give another --redis-port"))),
+        None => Ok(ports),
+    }
+}
+
+/// Any free ports but `others`, which are free as well as long as nobody uses them.
+fn free_besides(others: &[u16]) -> Result<Vec<u16>, Failure> {
+    let ports = choose(0, 2 * others.len() as u16)?;
+    Ok(ports.into_iter().filter(|port| !others.contains(port)).take(others.len()).collect())
+}
+
 fn hold(port: u16) -> Result<TcpListener, Failure> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         Failure::error(format!(

@@ -20,6 +20,7 @@ fn in_json(nodes: &[Child], place: &Path) -> Value {
         json!({
             "name": node.name,
             "url": node.url(),
+            "redis": node.redis(),
             "console": format!("{}/console", node.url()),
             "pid": node.pid(),
             "dataDir": node.place(),
@@ -30,7 +31,7 @@ fn in_json(nodes: &[Child], place: &Path) -> Value {
 }
 
 fn in_words(nodes: &[Child], place: &Path, temporary: bool) -> String {
-    let row = |node: &Child| vec![node.name.clone(), node.url(), format!("{}/console", node.url())];
+    let row = |node: &Child| vec![node.name.clone(), node.url(), node.redis(), format!("{}/console", node.url())];
     let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
     let first = nodes.first().map(Child::url).unwrap_or_default();
     let last = nodes.last().map(Child::url).unwrap_or_default();
@@ -44,7 +45,7 @@ fn in_words(nodes: &[Child], place: &Path, temporary: bool) -> String {
          curl -d '{{\"type\":\"GET\",\"key\":\"key_1\"}}' {last}/\n  \
          alianza ring --url {first}\n\n\
          Data is in {}, {data}. Ctrl-C stops all nodes.\n",
-        table::lay_out(&["NODE", "ADDRESS", "CONSOLE"], &rows),
+        table::lay_out(&["NODE", "ADDRESS", "REDIS", "CONSOLE"], &rows),
         place.display()
     )
 }

@@ -107,6 +107,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "64MiB",
         "Room on the disk below which writes are refused; a sixteenth of the disk if that is less",
     ),
+    one(
+        "redis",
+        "HOST:PORT",
+        "",
+        "Where to serve Redis clients, like 127.0.0.1:6379; if it is not set, they are not served",
+    ),
+    one("redis-password", "TEXT", "", "What Redis clients must say; give it in the file or the environment"),
+    many(
+        "redis-databases",
+        "NUMBER=BUCKET,…",
+        "Buckets that databases of Redis clients stand for; 0 is the default bucket",
+    ),
+    switch("redis-flush", "Let Redis clients delete a whole bucket with FLUSHDB"),
 ];
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::list::Setting;
 use super::merge::{Merged, Written};
 use super::size;
 use crate::exit::Failure;
-use api::{Options, span};
+use api::{Options, RedisOptions, span};
 use ring::Token;
 use server::{Address, DiskOptions, ServerConfig};
 use std::fmt::Display;
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) server: ServerConfig,
     /// For the HTTP side.
     pub(crate) http: Options,
+    /// Where Redis clients are served, and how, if they are.
+    pub(crate) redis: Option<(SocketAddr, RedisOptions)>,
     /// What to log.
     pub(crate) log: String,
     /// How to log.
@@ -44,6 +46,7 @@ impl Settings {
         let server = server(&from)?;
         Ok(Settings {
             http: http(&server),
+            redis: redis(&from, &server)?,
             server,
             log: from.text("log")?.unwrap_or_default(),
             log_format: from.read("log-format", "text or json", |text| match text {
@@ -145,6 +148,45 @@ fn http(server: &ServerConfig) -> Options {
         advertised_host: advertised.unwrap_or_else(|_| server.listen.ip().to_string()),
         ..Options::default()
     }
+}
+
+fn redis(from: &Reader<'_>, server: &ServerConfig) -> Result<Option<(SocketAddr, RedisOptions)>, Failure> {
+    let password = from.text("redis-password")?;
+    let databases =
+        from.list("redis-databases", "pairs of a number from 0 to 65535 and a bucket, like 1=locks", database)?;
+    let flush = from.switch("redis-flush")?;
+    if from.text("redis")?.is_none() {
+        return Ok(None);
+    }
+    let listen = from.read("redis", "an address like 127.0.0.1:6379", socket)?;
+    if !listen.ip().is_loopback() && password.is_none() && !server.insecure {
+        return Err(Failure::usage(format!(
+            "redis must not listen on {listen} without a password; set redis-password, listen on 127.0.0.1, or give \
+             --insecure"
+        )));
+    }
+    let options = RedisOptions {
+        value_bytes_max: server.node.value_bytes_max,
+        key_bytes_max: server.node.key_bytes_max,
+        connections_max: server.http_connections_max,
+        password,
+        databases,
+        flush,
+        port: listen.port(),
+    };
+    Ok(Some((listen, options)))
+}
+
+fn socket(text: &str) -> Option<SocketAddr> {
+    let (name, port) = text.rsplit_once(':')?;
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    Some(SocketAddr::new(host(name)?, port.parse().ok()?))
+}
+
+fn database(text: &str) -> Option<(u32, String)> {
+    let (number, bucket) = text.split_once('=')?;
+    let number: u16 = number.trim().parse().ok()?;
+    server::proto::Bucket::name_is_valid(bucket.trim()).then(|| (u32::from(number), bucket.trim().to_owned()))
 }
 
 struct Reader<'a>(&'a Merged);

@@ -1,0 +1,171 @@
+//! Redis clients at real nodes: a library and the command line tool, against three of them, one killed in the middle.
+
+mod support;
+
+use redis::{Commands as _, Connection, RedisError, RedisResult};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use support::{Process, eventually, free_port, temporary};
+
+/// A node with its port for Redis clients.
+struct Node {
+    process: Process,
+    redis: u16,
+}
+
+impl Node {
+    fn connect(&self) -> RedisResult<Connection> {
+        redis::Client::open(format!("redis://127.0.0.1:{}/?protocol=resp3", self.redis))?.get_connection()
+    }
+
+    fn connected(&self) -> Connection {
+        self.connect().expect("the node takes Redis clients")
+    }
+}
+
+/// A settled cluster whose nodes serve Redis clients.
+fn cluster(directory: &Path, count: usize, more: &[&str]) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for _ in 0..count {
+        let redis = free_port();
+        let address = format!("127.0.0.1:{redis}");
+        let seed = nodes.first().map(|node| node.process.uri());
+        let mut arguments = vec!["--redis", address.as_str()];
+        arguments.extend(more);
+        if let Some(seed) = &seed {
+            arguments.extend(["--seeds", seed.as_str()]);
+        }
+        nodes.push(Node { process: Process::start(directory, &arguments), redis });
+    }
+    nodes.iter().for_each(|node| node.process.wait_settled(count));
+    nodes
+}
+
+#[test]
+fn any_node_serves_any_key_and_other_interfaces_see_the_same() {
+    let directory = temporary();
+    let nodes = cluster(directory.path(), 3, &[]);
+    let mut clients: Vec<Connection> = nodes.iter().map(Node::connected).collect();
+    for at in 0..30 {
+        let _: () = clients[at % 3].set(format!("key:{at}"), at).expect("a value is written");
+    }
+    for at in 0..30 {
+        assert_eq!(clients[(at + 1) % 3].get::<_, Option<usize>>(format!("key:{at}")), Ok(Some(at)));
+    }
+    assert_eq!(nodes[0].process.value("key:7").as_deref(), Some("7"));
+    assert_eq!(nodes[1].process.put("key:7", "from HTTP").status, 200);
+    assert_eq!(clients[2].get::<_, String>("key:7").as_deref(), Ok("from HTTP"));
+
+    let bytes: Vec<u8> = (0..=255).collect();
+    let _: () = clients[0].set(&bytes, &bytes).expect("keys and values are any bytes");
+    assert_eq!(clients[1].get::<_, Vec<u8>>(&bytes), Ok(bytes.clone()));
+    assert_eq!(clients[1].del::<_, usize>((&bytes, "none")), Ok(1));
+
+    let _: () = clients[0].set_ex("short", "x", 100).expect("a value with a time to live");
+    let left: i64 = clients[1].pttl("short").expect("it has one");
+    assert!((1..=100_000).contains(&left), "{left}");
+    let seen: BTreeSet<String> =
+        clients[2].scan_match("key:*").expect("a scan").map(|key| key.expect("a key")).collect();
+    assert_eq!(seen, (0..30).map(|at| format!("key:{at}")).collect());
+}
+
+#[test]
+fn a_client_goes_on_at_another_node_when_its_own_is_killed() {
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 3, &[]);
+    let mut client = nodes[0].connected();
+    let mut acknowledged = BTreeMap::new();
+    for at in 0..300 {
+        if at == 100 {
+            nodes[0].process.kill();
+        }
+        let (key, value) = (format!("key:{}", at % 120), at);
+        let mut written: RedisResult<()> = client.set(&key, value);
+        if written.as_ref().is_err_and(RedisError::is_connection_dropped)
+            || written.as_ref().is_err_and(|e| e.is_io_error())
+        {
+            // Whether this write was taken is not known, so it is made again at another node.
+            client = nodes[1].connected();
+            written = client.set(&key, value);
+        }
+        if written.is_ok() {
+            acknowledged.insert(key, value);
+        }
+    }
+    assert!(acknowledged.values().any(|value| *value > 200), "no write was taken after the kill: {acknowledged:?}");
+    let mut other = nodes[2].connected();
+    for (key, value) in &acknowledged {
+        let mut read = None;
+        eventually("a quorum answers", || {
+            read = other.get::<_, Option<i32>>(key).ok();
+            read.is_some()
+        });
+        assert_eq!(read, Some(Some(*value)), "{key}");
+    }
+}
+
+#[test]
+fn a_pipeline_is_answered_in_order() {
+    let directory = temporary();
+    let nodes = cluster(directory.path(), 1, &[]);
+    let mut client = nodes[0].connected();
+    let mut pipe = redis::pipe();
+    for at in 0..1_000 {
+        pipe.cmd("SET").arg(format!("key:{}", at % 10)).arg(at).ignore();
+        pipe.cmd("GET").arg(format!("key:{}", at % 10));
+    }
+    let values: Vec<i32> = pipe.query(&mut client).expect("the pipeline is answered");
+    assert_eq!(values, (0..1_000).collect::<Vec<_>>());
+    let refused = redis::cmd("MULTI").query::<()>(&mut client).expect_err("there are no transactions").to_string();
+    assert!(refused.contains("MULTI is not served"), "{refused}");
+}
+
+#[test]
+fn a_linearizable_bucket_gives_what_needs_one_order() {
+    let directory = temporary();
+    let nodes = cluster(directory.path(), 3, &["--redis-databases", "1=locks"]);
+    let path = format!("{}/v1/buckets/locks", nodes[0].process.uri());
+    let answer = support::agent().put(path).send(json!({"mode": "linearizable"}).to_string()).expect("an answer");
+    assert!(answer.status().is_success(), "{answer:?}");
+    let mut clients: Vec<Connection> = nodes.iter().map(Node::connected).collect();
+    for (node, client) in nodes.iter().zip(&mut clients) {
+        eventually("every node knows the bucket", || node.process.get("/v1/buckets").body.contains("\"locks\""));
+        let _: () = redis::cmd("SELECT").arg(1).query(client).expect("database 1 is there");
+    }
+    assert_eq!(clients[0].set_nx("lock", "first"), Ok(true));
+    assert_eq!(clients[1].set_nx("lock", "second"), Ok(false));
+    assert_eq!(clients[2].getset("lock", "third"), Ok("first".to_owned()));
+    assert_eq!(redis::cmd("GETDEL").arg("lock").query(&mut clients[1]), Ok("third".to_owned()));
+    assert_eq!(clients[1].exists("lock"), Ok(false));
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let _: i64 = client.incr("count", 1).expect("it is counted");
+                    let _: i64 = client.append("log", "x").expect("it is appended");
+                }
+            });
+        }
+    });
+    assert_eq!(clients[0].get("count"), Ok(60));
+    assert_eq!(clients[0].strlen("log"), Ok(60));
+    let refused = clients[0].expire::<_, bool>("count", 5).expect_err("no times to live").to_string();
+    assert!(refused.contains("a time to live is not served by the linearizable bucket"), "{refused}");
+}
+
+#[test]
+fn strangers_need_the_password() {
+    let directory = temporary();
+    let nodes = cluster(directory.path(), 1, &["--redis-password", "sesame"]);
+    let url = |user: &str| format!("redis://{user}127.0.0.1:{}/?protocol=resp3", nodes[0].redis);
+    let connect = |user: &str| redis::Client::open(url(user)).and_then(|client| client.get_connection());
+    assert!(connect("").and_then(|mut client| client.get::<_, Option<String>>("a")).is_err());
+    assert!(connect(":wrong@").is_err());
+    let mut client = connect(":sesame@").expect("the password is right");
+    assert_eq!(client.get::<_, Option<String>>("a"), Ok(None));
+    let output = support::run(&["start", "--redis", "0.0.0.0:0", "--port", "0"]);
+    let words = support::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("without a password"), "{words}");
+}

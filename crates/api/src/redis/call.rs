@@ -1,0 +1,266 @@
+//! One command being carried out, and what commands are made of: reading and writing items of its database.
+//!
+//! Invariant: a Redis string is the plain item under its key, the same one that the other interfaces see. In an eventual
+//! bucket nothing here decides by what it has read, except to write a version right above the one that it read
+//! ([`Call::amend`]), which never undoes a write that it has not seen.
+
+use super::Redis;
+use super::fault::{Fault, Outcome};
+use super::places::Place;
+use super::table::Command;
+use super::time;
+use bytes::Bytes;
+use causal::{Actor, Dot, Stamp};
+use proto::{
+    Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal, Request, Response, Restore,
+    Value, Version,
+};
+use resp::Reply;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use stdx::{Span, Wall};
+
+/// A command that waits for the node.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// How often a change on a condition is tried before the client is told to try itself.
+const TRIES: usize = 100;
+
+/// A command with what it needs.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) redis: Arc<Redis>,
+    pub(crate) place: Arc<Place>,
+    pub(crate) command: &'static Command,
+    pub(crate) request: resp::Request,
+}
+
+/// A string as it was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Item {
+    /// The bytes.
+    pub(crate) value: Value,
+    /// When it goes.
+    pub(crate) expires: Option<Wall>,
+    /// When it was written.
+    stamp: Stamp,
+    /// Its version, in linearizable buckets.
+    version: u64,
+}
+
+/// What becomes of an item.
+pub(crate) enum Become {
+    /// This.
+    Value(Bytes),
+    /// Nothing: it is deleted.
+    Gone,
+    /// It stays.
+    Same,
+}
+
+impl Call {
+    /// The argument at a place, the command's name being at 0. The table has counted them.
+    pub(crate) fn arg(&self, at: usize) -> &Bytes {
+        &self.request[at]
+    }
+
+    /// The arguments from a place on.
+    pub(crate) fn args(&self, from: usize) -> &[Bytes] {
+        self.request.get(from..).unwrap_or_default()
+    }
+
+    /// The promise of the bucket.
+    pub(crate) async fn mode(&self) -> Result<Mode, Fault> {
+        self.place.mode(&*self.redis.database).await
+    }
+
+    /// Refuses what needs one order for all, if there is none.
+    pub(crate) async fn ordered(&self, what: &str) -> Result<(), Fault> {
+        match self.mode().await? {
+            Mode::Linearizable => Ok(()),
+            Mode::Eventual => Err(Fault::needs_order(what, &self.place.bucket)),
+        }
+    }
+
+    /// Refuses what linearizable buckets do not have.
+    pub(crate) async fn eventual(&self, what: &str) -> Result<(), Fault> {
+        match self.mode().await? {
+            Mode::Eventual => Ok(()),
+            Mode::Linearizable => Err(Fault::needs_eventual(what, &self.place.bucket)),
+        }
+    }
+
+    pub(crate) async fn ask(&self, request: Request) -> Response {
+        self.redis.database.call(request, None).await
+    }
+
+    /// The string under a key.
+    pub(crate) async fn read(&self, key: &Bytes) -> Result<Option<Item>, Fault> {
+        let get = Get { bucket: self.place.bucket.clone(), key: ItemKey::plain(key.clone()), level: None };
+        match self.ask(Request::Get(get)).await {
+            Response::Found(found) => {
+                let newest =
+                    found.siblings.into_iter().map(|sibling| sibling.version).max_by_key(|version| version.stamp);
+                Ok(newest.and_then(|version| {
+                    let Version { stamp, expires, value } = version;
+                    value.map(|value| Item { value, expires, stamp, version: 0 })
+                }))
+            }
+            Response::Current(current) => Ok(item_of(current)),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// Writes a string, or deletes it, whatever is there.
+    pub(crate) async fn write(&self, key: &Bytes, value: Option<Bytes>, ttl: Option<Span>) -> Result<(), Fault> {
+        if ttl.is_some_and(|ttl| ttl.as_millis() == 0) {
+            return Box::pin(self.write(key, None, None)).await;
+        }
+        let put = Put {
+            bucket: self.place.bucket.clone(),
+            key: ItemKey::plain(key.clone()),
+            value: value.map(Value::plain),
+            context: None,
+            level: None,
+            durability: Durability::default(),
+            ttl,
+        };
+        match self.ask(Request::Put(put)).await {
+            Response::Written(_) | Response::Swapped(_) => Ok(()),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// Makes another of what was read in an eventual bucket: a version right above it. Whoever has written since wins.
+    pub(crate) async fn amend(
+        &self,
+        key: &Bytes,
+        read: &Item,
+        value: Bytes,
+        expires: Option<Wall>,
+    ) -> Result<(), Fault> {
+        let value = Some(Value { bytes: value, content_type: read.value.content_type.clone() });
+        let version = Version { stamp: read.stamp.next(), expires, value };
+        let restore = Restore {
+            bucket: self.place.bucket.clone(),
+            key: ItemKey::plain(key.clone()),
+            record: Record::Latest { dot: self.new_dot(), version },
+            level: None,
+        };
+        match self.ask(Request::Restore(restore)).await {
+            Response::Written(_) => Ok(()),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// Changes a string by what it is. In a linearizable bucket nobody comes in between; in an eventual one the change is
+    /// made to what a quorum holds, and of two changes at once one may go.
+    pub(crate) async fn change(
+        &self,
+        key: &Bytes,
+        mut wanted: impl FnMut(Option<&Item>) -> Result<(Become, Reply), Fault>,
+    ) -> Outcome {
+        if self.mode().await? == Mode::Linearizable {
+            return self.change_in_order(key, wanted).await;
+        }
+        let read = self.read(key).await?;
+        let (then, reply) = wanted(read.as_ref())?;
+        match (then, &read) {
+            (Become::Same, _) => {}
+            (Become::Gone, _) => self.write(key, None, None).await?,
+            (Become::Value(value), Some(item)) => self.amend(key, item, value, item.expires).await?,
+            (Become::Value(value), None) => self.write(key, Some(value), None).await?,
+        }
+        Ok(reply)
+    }
+
+    async fn change_in_order(
+        &self,
+        key: &Bytes,
+        mut wanted: impl FnMut(Option<&Item>) -> Result<(Become, Reply), Fault>,
+    ) -> Outcome {
+        for _ in 0..TRIES {
+            let read = self.read(key).await?;
+            let (then, reply) = wanted(read.as_ref())?;
+            let edit = match then {
+                Become::Same => return Ok(reply),
+                Become::Gone => Edit::Delete,
+                Become::Value(value) => {
+                    let content_type = read.as_ref().and_then(|item| item.value.content_type.clone());
+                    Edit::Put(Value { bytes: value, content_type })
+                }
+            };
+            let expect = Expect::Version(read.map_or(0, |item| item.version));
+            if self.swap(key, expect, edit).await?.is_some() {
+                return Ok(reply);
+            }
+        }
+        Err(Fault::BUSY_KEY)
+    }
+
+    /// A change on a condition, in a linearizable bucket. `None` if the condition does not hold.
+    pub(crate) async fn swap(&self, key: &Bytes, expect: Expect, edit: Edit) -> Result<Option<Current>, Fault> {
+        let key = ItemKey::plain(key.clone());
+        let cas = Cas { bucket: self.place.bucket.clone(), key, expect, edit, id: None, tried: false };
+        match self.ask(Request::Cas(cas)).await {
+            Response::Swapped(current) => Ok(Some(current)),
+            Response::Refused(Refusal::ConditionFailed(_)) => Ok(None),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// A dot that names one version and nothing else: its actor is made up for it alone, as for restored items.
+    fn new_dot(&self) -> Dot {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let mut hash = stdx::hash::Mixer::new(time::micros());
+        let node = self.redis.database.node_id().0;
+        let secret = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
+        for number in [MADE.fetch_add(1, Ordering::Relaxed), node as u64, (node >> 64) as u64, secret] {
+            hash.number(number);
+        }
+        let high = hash.finish();
+        hash.number(secret.rotate_left(17));
+        let node = u128::from(high) << 64 | u128::from(hash.finish());
+        Dot { actor: Actor { node, incarnation: 0 }, counter: 1 }
+    }
+}
+
+/// Requests of one command under way at the same time.
+const AT_ONCE: usize = 64;
+
+/// Does several things at the same time, some at a time, and gives what came of them in order; or the first fault, when
+/// all that had begun have ended.
+pub(crate) async fn together<T: Send>(
+    jobs: impl IntoIterator<Item = impl Future<Output = Result<T, Fault>> + Send>,
+) -> Result<Vec<T>, Fault> {
+    let mut jobs = jobs.into_iter();
+    let mut done = Vec::new();
+    loop {
+        let mut running: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| (Box::pin(job), None)).collect();
+        if running.is_empty() {
+            return Ok(done);
+        }
+        std::future::poll_fn(|context| {
+            let mut waiting = false;
+            for (job, outcome) in running.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+                match job.as_mut().poll(context) {
+                    Poll::Ready(result) => *outcome = Some(result),
+                    Poll::Pending => waiting = true,
+                }
+            }
+            if waiting { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        for outcome in running.into_iter().filter_map(|(_, outcome)| outcome) {
+            done.push(outcome?);
+        }
+    }
+}
+
+fn item_of(current: Current) -> Option<Item> {
+    let Current { version, value, stamp } = current;
+    value.map(|value| Item { value, expires: None, stamp: stamp.unwrap_or(Stamp::MIN), version })
+}

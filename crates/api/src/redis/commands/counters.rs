@@ -1,0 +1,86 @@
+//! Counters: adding to a number.
+//!
+//! Invariant: no increment that was acknowledged is lost, on however many nodes it is asked for at once.
+
+use super::run;
+use crate::redis::arguments::integer;
+use crate::redis::call::{Become, Call, Item};
+use crate::redis::fault::{Fault, Outcome};
+use crate::redis::table::{Command, Flag, Keys, later};
+use proto::{Cas, Edit, Expect, ItemKey, Refusal, Request, Response};
+use resp::Reply;
+
+pub(super) fn commands() -> Vec<Command> {
+    const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
+    let one = |command: Command| command.flags(WRITE).keys(Keys::ONE).ordered("");
+    vec![
+        one(later("incr", 2, "Adds 1 to a number", run!(increment))),
+        one(later("decr", 2, "Takes 1 from a number", run!(decrement))),
+        one(later("incrby", 3, "Adds to a number", run!(increment_by))),
+        one(later("decrby", 3, "Takes from a number", run!(decrement_by))),
+        one(later("incrbyfloat", 3, "Adds to a number, which may have a fraction", run!(increment_by_float))),
+    ]
+}
+
+async fn increment(call: Call) -> Outcome {
+    add(call, 1).await
+}
+
+async fn decrement(call: Call) -> Outcome {
+    add(call, -1).await
+}
+
+async fn increment_by(call: Call) -> Outcome {
+    let by = integer(call.arg(2))?;
+    add(call, by).await
+}
+
+async fn decrement_by(call: Call) -> Outcome {
+    let by = integer(call.arg(2))?.checked_neg().ok_or(Fault::new("ERR decrement would overflow"))?;
+    add(call, by).await
+}
+
+async fn add(call: Call, by: i64) -> Outcome {
+    call.ordered(&call.command.name.to_ascii_uppercase()).await?;
+    let key = call.arg(1);
+    let cas = Cas {
+        bucket: call.place.bucket.clone(),
+        key: ItemKey::plain(key.clone()),
+        expect: Expect::Any,
+        edit: Edit::Add(by),
+        id: None,
+        tried: false,
+    };
+    let sum = match call.ask(Request::Cas(cas)).await {
+        Response::Swapped(current) => current.value.and_then(|value| resp::integer(&value.bytes)),
+        // One sentence stands for two errors; what is there tells them apart.
+        Response::Refused(Refusal::Invalid(_)) => {
+            let item = call.read(key).await?;
+            let is_number = item.is_none_or(|item| resp::integer(&item.value.bytes).is_some());
+            return Err(match is_number {
+                true => Fault::new("ERR increment or decrement would overflow"),
+                false => Fault::NOT_INTEGER,
+            });
+        }
+        other => return Err(Fault::unexpected(other)),
+    };
+    sum.map(Reply::Integer).ok_or(Fault::new("ERR The number was changed by others meanwhile; read it."))
+}
+
+async fn increment_by_float(call: Call) -> Outcome {
+    call.ordered("INCRBYFLOAT").await?;
+    let by = resp::double(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
+    let change = |item: Option<&Item>| {
+        let old = match item {
+            Some(item) => resp::double(&item.value.bytes).ok_or(Fault::NOT_FLOAT)?,
+            None => 0.0,
+        };
+        let sum = old + by;
+        if !sum.is_finite() {
+            return Err(Fault::new("ERR increment would produce NaN or Infinity"));
+        }
+        let text = format!("{sum}");
+        Ok((Become::Value(text.clone().into()), Reply::text(text)))
+    };
+    call.change(call.arg(1), change).await
+}

@@ -1,0 +1,198 @@
+//! Times to live: how long a key has, and giving it another.
+//!
+//! Invariant: giving a time to live never undoes a write that it has not seen: it writes the version that it read again,
+//! right above the old one.
+
+use super::run;
+use crate::redis::arguments::{Unit, integer, is};
+use crate::redis::call::{Call, Item};
+use crate::redis::fault::{Fault, Outcome};
+use crate::redis::table::{Command, Flag, Keys, later};
+use crate::redis::time;
+use resp::Reply;
+use stdx::Wall;
+
+pub(super) fn commands() -> Vec<Command> {
+    const READ: &[Flag] = &[Flag::Read, Flag::Fast];
+    const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
+    const WITHIN: &str =
+        "In eventual buckets only. Conditions are checked on what a quorum holds; a SET at the same time wins.";
+    let read = |command: Command| command.flags(READ).keys(Keys::ONE);
+    let write = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(WITHIN);
+    vec![
+        read(later("ttl", 2, "Seconds that a key has", run!(ttl))),
+        read(later("pttl", 2, "Milliseconds that a key has", run!(pttl))),
+        read(later("expiretime", 2, "When a key goes, in seconds since 1970", run!(expire_time))),
+        read(later("pexpiretime", 2, "When a key goes, in milliseconds since 1970", run!(pexpire_time))),
+        write(later("expire", -3, "Lets a key go in some seconds", run!(expire))),
+        write(later("pexpire", -3, "Lets a key go in some milliseconds", run!(pexpire))),
+        write(later("expireat", -3, "Lets a key go at a time, in seconds since 1970", run!(expire_at))),
+        write(later("pexpireat", -3, "Lets a key go at a time, in milliseconds since 1970", run!(pexpire_at))),
+        write(later("persist", 2, "Lets a key stay", run!(persist))),
+        write(later("getex", -2, "A value, and another time to live for it", run!(get_and_expire))),
+    ]
+}
+
+/// Milliseconds that come of when a key goes: -2 if it is not there, -1 if it stays.
+async fn told(call: &Call, millis: impl Fn(Wall) -> i64) -> Outcome {
+    let number = match call.read(call.arg(1)).await? {
+        None => -2,
+        Some(Item { expires: None, .. }) => -1,
+        Some(Item { expires: Some(at), .. }) => millis(at),
+    };
+    Ok(Reply::Integer(number))
+}
+
+fn left(at: Wall) -> i64 {
+    time::until(at).as_millis() as i64
+}
+
+async fn ttl(call: Call) -> Outcome {
+    told(&call, |at| (left(at) + 500) / 1_000).await
+}
+
+async fn pttl(call: Call) -> Outcome {
+    told(&call, left).await
+}
+
+async fn expire_time(call: Call) -> Outcome {
+    told(&call, |at| (at.0 as i64 + 500) / 1_000).await
+}
+
+async fn pexpire_time(call: Call) -> Outcome {
+    told(&call, |at| at.0 as i64).await
+}
+
+async fn expire(call: Call) -> Outcome {
+    expire_in(call, Unit::Seconds).await
+}
+
+async fn pexpire(call: Call) -> Outcome {
+    expire_in(call, Unit::Millis).await
+}
+
+async fn expire_at(call: Call) -> Outcome {
+    expire_in(call, Unit::AtSeconds).await
+}
+
+async fn pexpire_at(call: Call) -> Outcome {
+    expire_in(call, Unit::AtMillis).await
+}
+
+/// On which of the present times to live another is given.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Condition {
+    none: bool,
+    some: bool,
+    later: bool,
+    sooner: bool,
+}
+
+impl Condition {
+    fn read(flags: &[bytes::Bytes]) -> Result<Condition, Fault> {
+        let mut condition = Condition::default();
+        for flag in flags {
+            match flag {
+                flag if is(flag, "NX") => condition.none = true,
+                flag if is(flag, "XX") => condition.some = true,
+                flag if is(flag, "GT") => condition.later = true,
+                flag if is(flag, "LT") => condition.sooner = true,
+                other => {
+                    let other = String::from_utf8_lossy(other).into_owned();
+                    return Err(Fault::new(format!("ERR Unsupported option {other}")));
+                }
+            }
+        }
+        if condition.none && (condition.some || condition.later || condition.sooner) {
+            return Err(Fault::new("ERR NX and XX, GT or LT options at the same time are not compatible"));
+        }
+        if condition.later && condition.sooner {
+            return Err(Fault::new("ERR GT and LT options at the same time are not compatible"));
+        }
+        Ok(condition)
+    }
+
+    /// A key that stays goes later than any other.
+    fn holds(self, present: Option<Wall>, wanted: Wall) -> bool {
+        !(self.none && present.is_some()
+            || self.some && present.is_none()
+            || self.later && present.is_none_or(|present| wanted <= present)
+            || self.sooner && present.is_some_and(|present| wanted >= present))
+    }
+}
+
+async fn expire_in(call: Call, unit: Unit) -> Outcome {
+    let at = unit.at(integer(call.arg(2))?, call.command.name)?;
+    let condition = Condition::read(call.args(3))?;
+    call.eventual("a time to live").await?;
+    let key = call.arg(1);
+    let Some(item) = call.read(key).await? else { return Ok(Reply::Integer(0)) };
+    if !condition.holds(item.expires, at) {
+        return Ok(Reply::Integer(0));
+    }
+    call.amend(key, &item, item.value.bytes.clone(), Some(at)).await?;
+    Ok(Reply::Integer(1))
+}
+
+async fn persist(call: Call) -> Outcome {
+    call.eventual("a time to live").await?;
+    let key = call.arg(1);
+    match call.read(key).await? {
+        Some(item) if item.expires.is_some() => {
+            call.amend(key, &item, item.value.bytes.clone(), None).await?;
+            Ok(Reply::Integer(1))
+        }
+        _ => Ok(Reply::Integer(0)),
+    }
+}
+
+async fn get_and_expire(call: Call) -> Outcome {
+    let key = call.arg(1);
+    let wanted = match call.args(2) {
+        [] => None,
+        [option] if is(option, "PERSIST") => Some(None),
+        [option, time] => {
+            let unit = Unit::of_option(option).ok_or(Fault::SYNTAX)?;
+            Some(Some(crate::redis::arguments::expiry(unit, Some(time), "getex")?))
+        }
+        _ => return Err(Fault::SYNTAX),
+    };
+    if wanted.is_some() {
+        call.eventual("a time to live").await?;
+    }
+    let Some(item) = call.read(key).await? else { return Ok(Reply::Null) };
+    if let Some(expires) = wanted
+        && expires != item.expires
+    {
+        call.amend(key, &item, item.value.bytes.clone(), expires).await?;
+    }
+    Ok(Reply::Bulk(item.value.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Condition;
+    use bytes::Bytes;
+    use stdx::Wall;
+
+    fn condition(flags: &[&'static str]) -> Result<Condition, String> {
+        let flags: Vec<Bytes> = flags.iter().map(|flag| Bytes::from_static(flag.as_bytes())).collect();
+        Condition::read(&flags).map_err(|fault| format!("{fault:?}"))
+    }
+
+    #[test]
+    fn conditions_hold_as_in_redis() {
+        let holds = |flags: &[&'static str], present: Option<u64>, wanted: u64| {
+            condition(flags).unwrap().holds(present.map(Wall), Wall(wanted))
+        };
+        assert!(holds(&[], None, 1) && holds(&[], Some(2), 1));
+        assert!(holds(&["nx"], None, 1) && !holds(&["NX"], Some(1), 2));
+        assert!(!holds(&["XX"], None, 1) && holds(&["XX"], Some(1), 2));
+        assert!(!holds(&["GT"], None, 1) && holds(&["GT"], Some(1), 2) && !holds(&["GT"], Some(2), 2));
+        assert!(holds(&["LT"], None, 1) && !holds(&["LT"], Some(1), 2) && holds(&["LT"], Some(2), 1));
+        assert!(!holds(&["XX", "LT"], None, 1));
+        for flags in [&["NX", "GT"][..], &["NX", "XX"], &["GT", "LT"], &["YY"]] {
+            assert!(condition(flags).is_err(), "{flags:?}");
+        }
+    }
+}

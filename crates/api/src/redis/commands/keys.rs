@@ -1,0 +1,72 @@
+//! Commands about keys, whatever is under them.
+
+use super::run;
+use crate::redis::call::{Become, Call, Item, together};
+use crate::redis::fault::{Fault, Outcome};
+use crate::redis::table::{Command, Flag, Keys, later};
+use bytes::Bytes;
+use proto::Mode;
+use resp::Reply;
+
+pub(super) fn commands() -> Vec<Command> {
+    const MANY: &str = "Several keys are looked at at the same time, not at once.";
+    vec![
+        later("exists", -2, "How many of the keys are there", run!(exists))
+            .flags(&[Flag::Read, Flag::Fast])
+            .keys(Keys::ALL)
+            .differs(MANY),
+        later("touch", -2, "How many of the keys are there", run!(exists))
+            .flags(&[Flag::Read, Flag::Fast])
+            .keys(Keys::ALL)
+            .differs("Use of keys is not counted, so it is the same as EXISTS."),
+        later("del", -2, "Deletes keys", run!(delete)).flags(&[Flag::Write]).keys(Keys::ALL).differs(
+            "Several keys are deleted at the same time, not at once. In an eventual bucket, two who delete a key at the \
+             same time may both be told that they did.",
+        ),
+        later("unlink", -2, "Deletes keys", run!(delete))
+            .flags(&[Flag::Write, Flag::Fast])
+            .keys(Keys::ALL)
+            .differs("The same as DEL."),
+        later("type", 2, "What is under a key", run!(kind)).flags(&[Flag::Read, Flag::Fast]).keys(Keys::ONE),
+    ]
+}
+
+async fn exists(call: Call) -> Outcome {
+    let reads = call.args(1).to_vec().into_iter().map(|key| {
+        let call = call.clone();
+        async move { call.read(&key).await.map(|item| item.is_some()) }
+    });
+    let there = together(reads).await?;
+    Ok(Reply::Integer(there.into_iter().filter(|there| *there).count() as i64))
+}
+
+async fn delete(call: Call) -> Outcome {
+    let mut keys = call.args(1).to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    let deleted = together(keys.into_iter().map(|key| delete_one(call.clone(), key))).await?;
+    Ok(Reply::Integer(deleted.into_iter().filter(|deleted| *deleted).count() as i64))
+}
+
+/// Deletes a key; false if there is none.
+pub(super) async fn delete_one(call: Call, key: Bytes) -> Result<bool, Fault> {
+    if call.mode().await? == Mode::Linearizable {
+        let change = |item: Option<&Item>| {
+            Ok(match item {
+                Some(_) => (Become::Gone, Reply::Boolean(true)),
+                None => (Become::Same, Reply::Boolean(false)),
+            })
+        };
+        return Ok(call.change(&key, change).await? == Reply::Boolean(true));
+    }
+    let there = call.read(&key).await?.is_some();
+    if there {
+        call.write(&key, None, None).await?;
+    }
+    Ok(there)
+}
+
+async fn kind(call: Call) -> Outcome {
+    let there = call.read(call.arg(1)).await?.is_some();
+    Ok(Reply::Status(if there { "string" } else { "none" }))
+}

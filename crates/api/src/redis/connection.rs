@@ -1,0 +1,244 @@
+//! One client's connection: reads requests, starts them, writes replies in order.
+//!
+//! Invariant: what is held for a client is bounded: no more is read while requests wait to be started or replies wait to be
+//! taken. A client that takes nothing for a minute is closed. Replies that are ready together are sent together.
+
+use super::Redis;
+use super::clients::Client;
+use super::fault::Fault;
+use super::footprint::Footprint;
+use super::session::Session;
+use super::table::{self, Run};
+use super::window::Window;
+use bytes::{Buf as _, BytesMut};
+use resp::{Limits, Parser, ProtocolError, Reply, Request};
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// Room made for each read.
+const READ_BYTES: usize = 16 << 10;
+/// Most room made for a read, when a large argument is coming.
+const READ_BYTES_MAX: usize = 1 << 20;
+/// Replies waiting to be sent; above, nothing new is started.
+const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// How long a client may take nothing of what waits for it.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    redis: Arc<Redis>,
+    session: Session,
+    parser: Parser,
+    input: BytesMut,
+    output: BytesMut,
+    window: Window,
+    /// A request that must wait for others of this connection.
+    parked: Option<Request>,
+    /// The parser needs more bytes.
+    hungry: bool,
+    /// Nothing more is read; it ends when everything is answered and sent.
+    closing: bool,
+    /// Runs while the client takes nothing.
+    stuck: Option<Pin<Box<Sleep>>>,
+}
+
+impl Connection {
+    /// A new client.
+    pub(crate) fn new(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
+        let client = redis.clients.enter(from, stream.local_addr().ok());
+        let session = Session::new(&redis, client);
+        let limits = if session.is_authenticated() { redis.options.limits() } else { Limits::STRANGER };
+        Connection {
+            stream,
+            redis,
+            session,
+            parser: Parser::new(limits),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            window: Window::default(),
+            parked: None,
+            hungry: true,
+            closing: false,
+            stuck: None,
+        }
+    }
+
+    /// Reads nothing more, and ends when everything is answered.
+    pub(crate) fn finish(&mut self) {
+        self.closing = true;
+    }
+
+    /// Serves until the client goes, or is done with.
+    pub(crate) async fn run(&mut self) -> io::Result<()> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut moved = self.start();
+            moved |= self.window.poll(context, &mut self.output);
+            if self.output.len() < OUTPUT_BYTES_MAX && moved && !self.hungry && self.window.has_room() {
+                // More has been read and can be started; its replies go out with these.
+                continue;
+            }
+            moved |= self.poll_write(context)?;
+            if self.is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            moved |= self.poll_read(context)?;
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let finished = self.closing && self.parked.is_none() && (self.hungry || self.session.is_over());
+        finished && self.window.is_empty() && self.output.is_empty()
+    }
+
+    /// Starts what has been read, as far as it may run now. True if something was started.
+    fn start(&mut self) -> bool {
+        let mut started = false;
+        while self.window.has_room() && self.output.len() < OUTPUT_BYTES_MAX && !self.session.is_over() {
+            let request = match self.parked.take() {
+                Some(request) => request,
+                None => match self.parser.next(&mut self.input) {
+                    Ok(Some(request)) => request,
+                    Ok(None) => {
+                        self.hungry = true;
+                        return started;
+                    }
+                    Err(error) => {
+                        self.give_up(&error);
+                        return true;
+                    }
+                },
+            };
+            self.hungry = false;
+            if !self.begin(request) {
+                return started;
+            }
+            started = true;
+        }
+        started
+    }
+
+    /// Starts one request. False if it must wait.
+    fn begin(&mut self, request: Request) -> bool {
+        let version = self.session.version;
+        let command = match table::find(&request) {
+            Ok(command) => command,
+            Err(reply) => {
+                self.session.close_if_browser(&request);
+                self.window.ready(reply, version);
+                return true;
+            }
+        };
+        if !self.session.may(command) {
+            self.window.ready(Fault::NO_AUTH.into(), version);
+            return true;
+        }
+        let footprint = Footprint::of(command, &request, self.session.database);
+        if self.window.conflicts(&footprint) {
+            self.parked = Some(request);
+            return false;
+        }
+        self.redis.commands.fetch_add(1, Ordering::Relaxed);
+        self.session.client.used(command);
+        match command.run {
+            Run::Now(run) => {
+                let was = self.session.is_authenticated();
+                let reply = run(&mut self.session, &self.redis, &request).unwrap_or_else(Reply::from);
+                if self.session.is_authenticated() && !was {
+                    self.parser.limit(self.redis.options.limits());
+                }
+                // HELLO is answered in the version that it asks for.
+                self.window.ready(reply, self.session.version);
+            }
+            Run::Later(run) => {
+                let call = self.session.call(&self.redis, command, request);
+                self.window.wait(run(call), footprint, version);
+            }
+            Run::Refused(why) => {
+                let reply = Reply::error(format!("ERR {} {why}", command.name.to_ascii_uppercase()));
+                self.window.ready(reply, version);
+            }
+        }
+        true
+    }
+
+    /// The client does not speak the protocol: it is told so, and nothing more is read.
+    fn give_up(&mut self, error: &ProtocolError) {
+        self.window.ready(Reply::error(format!("ERR {error}")), self.session.version);
+        self.input.clear();
+        self.session.end();
+        self.closing = true;
+        self.hungry = true;
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.output)? {
+                Poll::Ready(count) => {
+                    self.output.advance(count);
+                    self.stuck = None;
+                    moved = true;
+                }
+                Poll::Pending => return self.poll_stuck(context).map(|()| moved),
+            }
+        }
+        Ok(moved)
+    }
+
+    fn poll_stuck(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
+        match stuck.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no replies")),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        if self.session.is_over() {
+            self.closing = true;
+        }
+        let mut moved = false;
+        while self.hungry && !self.closing && self.output.len() < OUTPUT_BYTES_MAX {
+            let room = self.parser.missing(&self.input).clamp(READ_BYTES, READ_BYTES_MAX);
+            if self.input.capacity() - self.input.len() < room.min(READ_BYTES / 4) || room > READ_BYTES {
+                self.input.reserve(room);
+            }
+            match pin!(self.stream.read_buf(&mut self.input)).poll(context)? {
+                Poll::Ready(0) => {
+                    self.closing = true;
+                    return Ok(true);
+                }
+                Poll::Ready(_) => {
+                    moved = true;
+                    self.hungry = self.parser.missing(&self.input) > 0;
+                }
+                Poll::Pending => return Ok(moved),
+            }
+        }
+        Ok(moved)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let client: &Client = &self.session.client;
+        self.redis.clients.leave(client.id);
+    }
+}

@@ -1,0 +1,200 @@
+//! Connections: versions, passwords, order, ends, and what is not the protocol.
+
+use super::{Client, store};
+use crate::database::{Database, Waiting};
+use crate::fake::Fake;
+use crate::redis::RedisOptions;
+use node::LocalItems;
+use proto::{Refusal, Request, Response};
+use ring::NodeId;
+use std::sync::{Arc, Mutex};
+use stdx::Span;
+use tokio::sync::oneshot;
+
+#[tokio::test]
+async fn what_clients_send_on_connecting() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client
+        .ask(
+            "HELLO 3 SETNAME app",
+            "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:1\r\n\
+             $4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n",
+        )
+        .await;
+    client.ask("CLIENT SETINFO LIB-NAME redis-py", "+OK\r\n").await;
+    client.ask("CLIENT SETINFO LIB-VER 5.3.1", "+OK\r\n").await;
+    client
+        .ask("CLIENT MAINT_NOTIFICATIONS ON", "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n")
+        .await;
+    client.ask("CLIENT GETNAME", "$3\r\napp\r\n").await;
+    client.ask("client id", ":1\r\n").await;
+    client.ask("GET none", "_\r\n").await;
+    client.ask("HELLO 4", "-NOPROTO unsupported protocol version\r\n").await;
+    client.ask("RESET", "+RESET\r\n").await;
+    client.ask("GET none", "$-1\r\n").await;
+}
+
+#[tokio::test]
+async fn errors_are_in_the_words_of_redis() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for (line, reply) in [
+        ("nosuch a b", "-ERR unknown command 'nosuch', with args beginning with: 'a' 'b' \r\n"),
+        ("GET", "-ERR wrong number of arguments for 'get' command\r\n"),
+        ("CLIENT", "-ERR wrong number of arguments for 'client' command\r\n"),
+        ("CLIENT ID 1", "-ERR wrong number of arguments for 'client|id' command\r\n"),
+        ("client|id x", "-ERR unknown command 'client|id', with args beginning with: 'x' \r\n"),
+        ("SET a b EX", "-ERR syntax error\r\n"),
+        ("SET a b EX x", "-ERR value is not an integer or out of range\r\n"),
+        ("SET a b EX 0", "-ERR invalid expire time in 'set' command\r\n"),
+        ("SET a b NX XX", "-ERR syntax error\r\n"),
+        ("SETEX a -1 b", "-ERR invalid expire time in 'setex' command\r\n"),
+        ("SCAN x", "-ERR invalid cursor\r\n"),
+        ("SELECT x", "-ERR value is not an integer or out of range\r\n"),
+        ("AUTH x y", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"),
+    ] {
+        client.ask(line, reply).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_done_before_the_password() {
+    let options = RedisOptions { password: Some("sesame".to_owned()), ..RedisOptions::default() };
+    let mut client = Client::new(options.clone()).await;
+    client.ask("GET a", "-NOAUTH Authentication required.\r\n").await;
+    client.ask("PING", "-NOAUTH Authentication required.\r\n").await;
+    client.ask("AUTH sesam", "-WRONGPASS invalid username-password pair or user is disabled.\r\n").await;
+    client.ask("AUTH sesame", "+OK\r\n").await;
+    client.ask("PING", "+PONG\r\n").await;
+    client.ask("RESET", "+RESET\r\n").await;
+    client.ask("PING", "-NOAUTH Authentication required.\r\n").await;
+    client.send(b"HELLO 2 AUTH default sesame\r\n").await;
+    client.expect("*14\r\n$6\r\nserver").await;
+    let mut stranger = Client::new(options).await;
+    stranger.send(b"*1\r\n$20000\r\n").await;
+    assert_eq!(stranger.rest().await, "-ERR Protocol error: unauthenticated bulk length\r\n");
+}
+
+#[tokio::test]
+async fn what_is_not_the_protocol_ends_the_connection_after_what_was_asked() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client.send(b"PING\r\n*1\r\n!\r\nPING\r\n").await;
+    assert_eq!(client.rest().await, "+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n");
+}
+
+#[tokio::test]
+async fn a_browser_is_not_served() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET a 1\r\n").await;
+    let rest = client.rest().await;
+    assert!(rest.starts_with("-ERR unknown command 'POST'") && !rest.contains("OK"), "{rest}");
+}
+
+#[tokio::test]
+async fn quit_is_answered_and_then_the_connection_ends() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client.send(b"SET a 1\r\nQUIT\r\nSET a 2\r\n").await;
+    assert_eq!(client.rest().await, "+OK\r\n+OK\r\n");
+}
+
+#[tokio::test]
+async fn one_client_too_many_is_told_so() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let options = RedisOptions { connections_max: 1, ..RedisOptions::default() };
+    let (_end, ending) = oneshot::channel::<()>();
+    tokio::spawn(crate::redis::serve(socket, Arc::new(store()), options, async { drop(ending.await) }));
+    let read = async |stream: &mut tokio::net::TcpStream| {
+        let mut bytes = [0; 64];
+        let count = tokio::io::AsyncReadExt::read(stream, &mut bytes).await.unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    let mut first = tokio::net::TcpStream::connect(address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut first, b"PING\r\n").await.unwrap();
+    assert_eq!(read(&mut first).await, "+PONG\r\n");
+    let mut second = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert_eq!(read(&mut second).await, "-ERR max number of clients reached\r\n");
+}
+
+/// A node that answers when it is told to.
+#[derive(Default)]
+struct Slow {
+    waiting: Mutex<Vec<(Request, oneshot::Sender<()>)>>,
+}
+
+impl Database for Arc<Slow> {
+    fn call(&self, request: Request, _: Option<Span>) -> Waiting<'_, Response> {
+        let (go, gone) = oneshot::channel();
+        self.waiting.lock().unwrap().push((request, go));
+        Box::pin(async move {
+            let _ = gone.await;
+            Response::Written(proto::Written { context: Default::default(), acknowledged: 1 })
+        })
+    }
+
+    fn node_id(&self) -> NodeId {
+        NodeId(1)
+    }
+
+    fn context_key(&self) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn items(&self) -> Waiting<'_, Option<LocalItems>> {
+        Box::pin(async { None })
+    }
+
+    fn shutdown(&self) {}
+}
+
+impl Slow {
+    async fn until_waiting(&self, count: usize) -> Vec<String> {
+        loop {
+            let keys: Vec<String> = self.waiting.lock().unwrap().iter().map(|(request, _)| key(request)).collect();
+            if keys.len() == count {
+                return keys;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn answer(&self, at: usize) {
+        self.waiting.lock().unwrap().remove(at).1.send(()).unwrap();
+    }
+}
+
+fn key(request: &Request) -> String {
+    match request {
+        Request::Put(put) => String::from_utf8_lossy(&put.key.partition_key).into_owned(),
+        Request::Admin(_) => "status".to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn replies_keep_the_order_and_one_key_is_changed_by_one_at_a_time() {
+    let slow = Arc::new(Slow::default());
+    let mut client = Client::of(Arc::new(Arc::clone(&slow)), RedisOptions::default()).await;
+    client.send(b"MSET a 1\r\nMSET b 2\r\nPING\r\nMSET a 3\r\nMSET c 4\r\n").await;
+    assert_eq!(slow.until_waiting(2).await, ["a", "b"]);
+    slow.answer(1);
+    slow.answer(0);
+    client.expect("+OK\r\n+OK\r\n+PONG\r\n").await;
+    assert_eq!(slow.until_waiting(2).await, ["a", "c"]);
+    slow.answer(0);
+    slow.answer(0);
+    client.expect("+OK\r\n+OK\r\n").await;
+}
+
+#[tokio::test]
+async fn refusals_have_codes_that_clients_know() {
+    for (refusal, code) in [
+        (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, "-NOREPLICAS Only 1 of the 2"),
+        (Refusal::NotReady("this node is ending; ask another one".to_owned()), "-LOADING This node is ending"),
+        (Refusal::Overloaded, "-TRYAGAIN Too many requests"),
+        (Refusal::DiskFull, "-MISCONF The disk of this node is full"),
+        (Refusal::Invalid("the value has 9 bytes; at most 8 are taken".to_owned()), "-ERR The value has 9 bytes"),
+    ] {
+        let mut client = Client::of(Arc::new(Fake::refusing(refusal)), RedisOptions::default()).await;
+        client.ask("GET a", code).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Strings and their times to live at a node that keeps them in memory.
+
+use super::{Client, put, store};
+use crate::database::Database;
+use crate::redis::RedisOptions;
+use proto::{Request, Response};
+use std::sync::Arc;
+
+#[tokio::test]
+async fn values_are_written_and_read() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for (line, reply) in [
+        ("GET a", "$-1\r\n"),
+        ("SET a 1", "+OK\r\n"),
+        ("GET a", "$1\r\n1\r\n"),
+        ("TYPE a", "+string\r\n"),
+        ("TYPE b", "+none\r\n"),
+        ("MSET b 2 c 3 b 4", "+OK\r\n"),
+        ("MGET a b none c", "*4\r\n$1\r\n1\r\n$1\r\n4\r\n$-1\r\n$1\r\n3\r\n"),
+        ("EXISTS a a none", ":2\r\n"),
+        ("DEL a a none", ":1\r\n"),
+        ("STRLEN b", ":1\r\n"),
+        ("APPEND b 56", ":3\r\n"),
+        ("SETRANGE b 5 x", ":6\r\n"),
+        ("GET b", "$6\r\n456\0\0x\r\n"),
+        ("GETRANGE b 1 2", "$2\r\n56\r\n"),
+        ("SETRANGE new 1 \"\"", ":0\r\n"),
+        ("EXISTS new", ":0\r\n"),
+        ("SETRANGE b -1 x", "-ERR offset is out of range\r\n"),
+    ] {
+        client.ask(line, reply).await;
+    }
+}
+
+#[tokio::test]
+async fn times_to_live_are_kept_given_and_taken() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for (line, reply) in [
+        ("TTL a", ":-2\r\n"),
+        ("SET a 1 EX 100", "+OK\r\n"),
+        ("TTL a", ":100\r\n"),
+        ("APPEND a 2", ":2\r\n"),
+        ("TTL a", ":100\r\n"),
+        ("SET a 3 KEEPTTL", "+OK\r\n"),
+        ("TTL a", ":100\r\n"),
+        ("EXPIRE a 50 GT", ":0\r\n"),
+        ("EXPIRE a 200 GT", ":1\r\n"),
+        ("TTL a", ":200\r\n"),
+        ("PERSIST a", ":1\r\n"),
+        ("PERSIST a", ":0\r\n"),
+        ("TTL a", ":-1\r\n"),
+        ("PEXPIREAT a 32503680000000", ":1\r\n"),
+        ("EXPIRETIME a", ":32503680000\r\n"),
+        ("GETEX a PERSIST", "$1\r\n3\r\n"),
+        ("TTL a", ":-1\r\n"),
+        ("SETEX b 10 x", "+OK\r\n"),
+        ("SET b y", "+OK\r\n"),
+        ("TTL b", ":-1\r\n"),
+        ("EXPIRE b -1", ":1\r\n"),
+        ("EXISTS b", ":0\r\n"),
+        ("EXPIRE none 5", ":0\r\n"),
+        ("SET c 1 PXAT 1", "+OK\r\n"),
+        ("EXISTS c", ":0\r\n"),
+    ] {
+        client.ask(line, reply).await;
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_live_does_not_undo_a_write_that_it_has_not_seen() {
+    let database = Arc::new(store());
+    let read = {
+        let mut client = Client::of(Arc::<crate::fake::Fake>::clone(&database), RedisOptions::default()).await;
+        client.ask("SET a old", "+OK\r\n").await;
+        client.ask("EXPIRE a 100", ":1\r\n").await;
+        let asked = database.asked.lock().unwrap();
+        asked.iter().find_map(|(r, _)| matches!(r, Request::Restore(_)).then(|| r.clone())).unwrap()
+    };
+    // The same once more, after another's write: as if it had come late.
+    database.call(put("a", "new"), None).await;
+    database.call(read, None).await;
+    let mut client = Client::of(database, RedisOptions::default()).await;
+    client.ask("GET a", "$3\r\nnew\r\n").await;
+    client.ask("TTL a", ":-1\r\n").await;
+}
+
+#[tokio::test]
+async fn what_needs_one_order_is_refused_in_an_eventual_bucket() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for line in ["SET a 1 NX", "SET a 1 XX", "SET a 1 GET", "SETNX a 1", "GETSET a 1", "GETDEL a", "INCR a"] {
+        client.ask(line, "-ERR ").await;
+        client.expect(line.split(' ').next().unwrap()).await;
+        let mut sentence = String::new();
+        while !sentence.ends_with("\r\n") {
+            let mut byte = [0];
+            tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut byte).await.unwrap();
+            sentence.push(byte[0] as char);
+        }
+        assert!(sentence.contains("select a database whose bucket is linearizable"), "{line}: {sentence}");
+    }
+    for line in ["MULTI", "EVAL x 0", "WATCH a", "RENAME a b", "LPUSH a b", "ZADD a 1 b", "SUBSCRIBE a"] {
+        let mut client = Client::new(RedisOptions::default()).await;
+        client.ask(line, &format!("-ERR {} is not served, because ", line.split(' ').next().unwrap())).await;
+    }
+}
+
+#[tokio::test]
+async fn every_key_comes_once_in_a_scan() {
+    let database = Arc::new(store());
+    for at in 0..500 {
+        let Response::Written(_) = database.call(put(&format!("key:{at}"), "x"), None).await else { panic!() };
+    }
+    let mut client = Client::of(database, RedisOptions::default()).await;
+    let mut cursor = "0".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        client.send(format!("SCAN {cursor} COUNT 7 MATCH key:* TYPE string\r\n").as_bytes()).await;
+        let lines = array(&mut client).await;
+        cursor = lines[0].clone();
+        assert!(lines.len() - 1 <= 2 * 7, "{lines:?}");
+        seen.extend_from_slice(&lines[1..]);
+        if cursor == "0" {
+            break;
+        }
+        assert!(cursor.parse::<u64>().unwrap() < 1 << 52);
+    }
+    seen.sort();
+    let mut all: Vec<String> = (0..500).map(|at| format!("key:{at}")).collect();
+    all.sort();
+    assert_eq!(seen, all);
+    client.ask("DBSIZE", ":500\r\n").await;
+    client.ask("SCAN 0 TYPE hash COUNT 1000", "*2\r\n$1\r\n0\r\n*0\r\n").await;
+    client.ask("KEYS key:7", "*1\r\n$5\r\nkey:7\r\n").await;
+    client.ask("FLUSHDB", "-ERR Deleting everything must be allowed").await;
+}
+
+/// The bulk strings of a reply of SCAN.
+async fn array(client: &mut Client) -> Vec<String> {
+    async fn line(client: &mut Client) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut byte).await.unwrap();
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+    assert_eq!(line(client).await, "*2");
+    line(client).await;
+    let mut texts = vec![line(client).await];
+    let count: usize = line(client).await[1..].parse().unwrap();
+    for _ in 0..count {
+        line(client).await;
+        texts.push(line(client).await);
+    }
+    texts
+}
+
+#[tokio::test]
+async fn everything_is_deleted_if_that_is_allowed() {
+    let mut client = Client::new(RedisOptions { flush: true, ..RedisOptions::default() }).await;
+    client.ask("MSET a 1 b 2 c 3", "+OK\r\n").await;
+    client.ask("RANDOMKEY", "$1\r\n").await;
+    client.expect("").await;
+    let mut client_rest = [0; 3];
+    tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut client_rest).await.unwrap();
+    client.ask("FLUSHDB", "+OK\r\n").await;
+    client.ask("DBSIZE", ":0\r\n").await;
+    client.ask("RANDOMKEY", "$-1\r\n").await;
+}

@@ -1,0 +1,145 @@
+//! Requests of one connection that are under way, and replies that wait for earlier ones.
+//!
+//! Invariant: replies leave in the order of their requests. At most [`WINDOW`] requests are under way, fewer while replies
+//! are large, so that what a connection holds is bounded.
+
+use super::call::Later;
+use super::footprint::Footprint;
+use bytes::BytesMut;
+use resp::{Reply, Version};
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+/// Most requests under way.
+const WINDOW: usize = 64;
+/// Bytes of replies that may come at once, if replies stay as large as the largest of late.
+const REPLY_BYTES: usize = 4 << 20;
+/// What is taken for large is forgotten by half after this many replies.
+const FORGET_AFTER: u32 = 64;
+
+/// The requests under way, oldest first.
+#[derive(Default)]
+pub(crate) struct Window {
+    entries: VecDeque<Entry>,
+    /// Size of the largest reply of late.
+    largest: usize,
+    since: u32,
+}
+
+struct Entry {
+    state: State,
+    footprint: Footprint,
+    version: Version,
+}
+
+enum State {
+    Running(Later),
+    Ready(Reply),
+}
+
+impl Window {
+    /// True if another request may be started.
+    pub(crate) fn has_room(&self) -> bool {
+        self.entries.len() < (REPLY_BYTES / self.largest.max(1)).clamp(1, WINDOW)
+    }
+
+    /// True if nothing is under way and nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// True if a request must wait for one that is under way.
+    pub(crate) fn conflicts(&self, footprint: &Footprint) -> bool {
+        let running = self.entries.iter().filter(|entry| matches!(entry.state, State::Running(_)));
+        running.into_iter().any(|entry| entry.footprint.conflicts(footprint))
+    }
+
+    /// A request that is answered already.
+    pub(crate) fn ready(&mut self, reply: Reply, version: Version) {
+        self.entries.push_back(Entry { state: State::Ready(reply), footprint: Footprint::Nothing, version });
+    }
+
+    /// A request that will be answered.
+    pub(crate) fn wait(&mut self, later: Later, footprint: Footprint, version: Version) {
+        self.entries.push_back(Entry { state: State::Running(later), footprint, version });
+    }
+
+    /// Goes on with all requests and appends the replies that are due. True if one was finished or appended.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, output: &mut BytesMut) -> bool {
+        let mut moved = false;
+        for entry in &mut self.entries {
+            if let State::Running(later) = &mut entry.state
+                && let Poll::Ready(reply) = later.as_mut().poll(context)
+            {
+                entry.state = State::Ready(reply);
+                moved = true;
+            }
+        }
+        while let Some(Entry { state: State::Ready(_), .. }) = self.entries.front() {
+            let Some(Entry { state: State::Ready(reply), version, .. }) = self.entries.pop_front() else { break };
+            self.remember(reply.size());
+            reply.write(version, output);
+            moved = true;
+        }
+        moved
+    }
+
+    fn remember(&mut self, size: usize) {
+        self.since += 1;
+        if self.since >= FORGET_AFTER {
+            self.since = 0;
+            self.largest /= 2;
+        }
+        self.largest = self.largest.max(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REPLY_BYTES, WINDOW, Window};
+    use crate::redis::footprint::Footprint;
+    use bytes::{Bytes, BytesMut};
+    use resp::{Reply, Version};
+    use std::task::{Context, Waker};
+    use tokio::sync::oneshot;
+
+    fn poll(window: &mut Window) -> String {
+        let mut output = BytesMut::new();
+        window.poll(&mut Context::from_waker(Waker::noop()), &mut output);
+        output.escape_ascii().to_string()
+    }
+
+    #[test]
+    fn replies_leave_in_the_order_of_requests() {
+        let mut window = Window::default();
+        let (first, answer) = oneshot::channel::<i64>();
+        let later = async move { Reply::Integer(answer.await.unwrap()) };
+        window.wait(Box::pin(later), Footprint::One { write: true, key: 1 }, Version::Two);
+        window.ready(Reply::Null, Version::Three);
+        assert_eq!(poll(&mut window), "");
+        assert!(window.conflicts(&Footprint::All) && !window.conflicts(&Footprint::Nothing));
+        first.send(7).unwrap();
+        assert_eq!(poll(&mut window), r":7\r\n_\r\n");
+        assert!(window.is_empty() && !window.conflicts(&Footprint::All));
+    }
+
+    #[test]
+    fn large_replies_leave_room_for_few() {
+        let mut window = Window::default();
+        window.ready(Reply::Bulk(Bytes::from(vec![0; REPLY_BYTES])), Version::Two);
+        assert!(window.has_room());
+        poll(&mut window);
+        window.ready(Reply::Null, Version::Two);
+        assert!(!window.has_room());
+        // Small ones again: it is forgotten.
+        for _ in 0..64 * 30 {
+            poll(&mut window);
+            window.ready(Reply::Null, Version::Two);
+        }
+        for _ in 1..WINDOW {
+            assert!(window.has_room());
+            window.ready(Reply::Null, Version::Two);
+        }
+        assert!(!window.has_room());
+    }
+}
