@@ -114,6 +114,15 @@ impl Call {
         }
     }
 
+    /// The string under a key; a key of another kind is refused.
+    pub(crate) async fn read_string(&self, key: &Bytes) -> Result<Option<Item>, Fault> {
+        let item = self.read(key).await?;
+        if item.is_none() {
+            self.no_collection(key).await?;
+        }
+        Ok(item)
+    }
+
     /// Writes a string, or deletes it, whatever is there.
     pub(crate) async fn write(&self, key: &Bytes, value: Option<Bytes>, ttl: Option<Span>) -> Result<(), Fault> {
         if ttl.is_some_and(|ttl| ttl.as_millis() == 0) {
@@ -166,7 +175,7 @@ impl Call {
         if self.mode().await? == Mode::Linearizable {
             return self.change_in_order(key, wanted).await;
         }
-        let read = self.read(key).await?;
+        let read = self.read_string(key).await?;
         let (then, reply) = wanted(read.as_ref())?;
         match (then, &read) {
             (Become::Same, _) => {}

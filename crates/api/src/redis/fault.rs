@@ -17,6 +17,8 @@ impl Fault {
     pub(crate) const NOT_INTEGER: Fault = Fault(Cow::Borrowed("ERR value is not an integer or out of range"));
     pub(crate) const NOT_FLOAT: Fault = Fault(Cow::Borrowed("ERR value is not a valid float"));
     pub(crate) const NO_AUTH: Fault = Fault(Cow::Borrowed("NOAUTH Authentication required."));
+    pub(crate) const WRONG_TYPE: Fault =
+        Fault(Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value"));
     pub(crate) const OFFSET: Fault = Fault(Cow::Borrowed("ERR offset is out of range"));
     pub(crate) const TOO_LONG: Fault =
         Fault(Cow::Borrowed("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));

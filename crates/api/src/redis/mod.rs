@@ -11,14 +11,17 @@
 mod arguments;
 mod call;
 mod clients;
+mod collection;
 mod commands;
 mod connection;
+mod element;
 mod fault;
 mod footprint;
 mod listen;
 mod page;
 mod pattern;
 mod places;
+mod scanning;
 mod session;
 mod settings;
 mod table;

@@ -107,9 +107,7 @@ pub(crate) enum Group {
     Keys,
     Strings,
     Counters,
-    #[allow(dead_code, reason = "the commands come next")]
     Hashes,
-    #[allow(dead_code, reason = "the commands come next")]
     Sets,
     Lists,
     SortedSets,

@@ -5,18 +5,19 @@
 
 use super::run;
 use crate::redis::arguments::{Unit, integer, is};
-use crate::redis::call::{Call, Item};
+use crate::redis::call::Call;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use crate::redis::time;
+use proto::Mode;
 use resp::Reply;
 use stdx::Wall;
 
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
-    const WITHIN: &str =
-        "In eventual buckets only. Conditions are checked on what a quorum holds; a SET at the same time wins.";
+    const WITHIN: &str = "In eventual buckets only. Conditions are checked on what a quorum holds; a SET at the same time \
+                          wins. Of a hash or set every element is written again, and those that are added at the same time may stay.";
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let write = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(WITHIN);
     vec![
@@ -35,12 +36,23 @@ pub(super) fn commands() -> Vec<Command> {
 
 /// Milliseconds that come of when a key goes: -2 if it is not there, -1 if it stays.
 async fn told(call: &Call, millis: impl Fn(Wall) -> i64) -> Outcome {
-    let number = match call.read(call.arg(1)).await? {
+    let number = match end(call).await? {
         None => -2,
-        Some(Item { expires: None, .. }) => -1,
-        Some(Item { expires: Some(at), .. }) => millis(at),
+        Some(None) => -1,
+        Some(Some(at)) => millis(at),
     };
     Ok(Reply::Integer(number))
+}
+
+/// When a key goes, if it is there.
+async fn end(call: &Call) -> Result<Option<Option<Wall>>, Fault> {
+    if let Some(item) = call.read(call.arg(1)).await? {
+        return Ok(Some(item.expires));
+    }
+    match call.mode().await? {
+        Mode::Linearizable => Ok(None),
+        Mode::Eventual => Ok(call.nature_but_string(call.arg(1)).await?.map(|nature| nature.expires)),
+    }
 }
 
 fn left(at: Wall) -> i64 {
@@ -126,7 +138,11 @@ async fn expire_in(call: Call, unit: Unit) -> Outcome {
     let condition = Condition::read(call.args(3))?;
     call.eventual("a time to live").await?;
     let key = call.arg(1);
-    let Some(item) = call.read(key).await? else { return Ok(Reply::Integer(0)) };
+    let Some(item) = call.read(key).await? else {
+        let nature = call.nature_but_string(key).await?.filter(|nature| condition.holds(nature.expires, at));
+        let done = nature.is_some() && call.all_elements(key, Some(Some(at))).await?;
+        return Ok(Reply::Integer(i64::from(done)));
+    };
     if !condition.holds(item.expires, at) {
         return Ok(Reply::Integer(0));
     }
@@ -142,7 +158,12 @@ async fn persist(call: Call) -> Outcome {
             call.amend(key, &item, item.value.bytes.clone(), None).await?;
             Ok(Reply::Integer(1))
         }
-        _ => Ok(Reply::Integer(0)),
+        Some(_) => Ok(Reply::Integer(0)),
+        None => {
+            let ending = call.nature_but_string(key).await?.is_some_and(|nature| nature.expires.is_some());
+            let done = ending && call.all_elements(key, Some(None)).await?;
+            Ok(Reply::Integer(i64::from(done)))
+        }
     }
 }
 
@@ -160,7 +181,7 @@ async fn get_and_expire(call: Call) -> Outcome {
     if wanted.is_some() {
         call.eventual("a time to live").await?;
     }
-    let Some(item) = call.read(key).await? else { return Ok(Reply::Null) };
+    let Some(item) = call.read_string(key).await? else { return Ok(Reply::Null) };
     if let Some(expires) = wanted
         && expires != item.expires
     {

@@ -2,6 +2,7 @@
 
 use super::run;
 use crate::redis::call::{Become, Call, Item, together};
+use crate::redis::element::Kind;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use bytes::Bytes;
@@ -21,7 +22,8 @@ pub(super) fn commands() -> Vec<Command> {
             .differs("Use of keys is not counted, so it is the same as EXISTS."),
         later("del", -2, "Deletes keys", run!(delete)).flags(&[Flag::Write]).keys(Keys::ALL).differs(
             "Several keys are deleted at the same time, not at once. In an eventual bucket, two who delete a key at the \
-             same time may both be told that they did.",
+             same time may both be told that they did, and of a hash or set what it has seen is taken away: what is added at \
+             the same time stays.",
         ),
         later("unlink", -2, "Deletes keys", run!(delete))
             .flags(&[Flag::Write, Flag::Fast])
@@ -34,7 +36,7 @@ pub(super) fn commands() -> Vec<Command> {
 async fn exists(call: Call) -> Outcome {
     let reads = call.args(1).to_vec().into_iter().map(|key| {
         let call = call.clone();
-        async move { call.read(&key).await.map(|item| item.is_some()) }
+        async move { Ok(call.read(&key).await?.is_some() || call.other_kind(&key).await?.is_some()) }
     });
     let there = together(reads).await?;
     Ok(Reply::Integer(there.into_iter().filter(|there| *there).count() as i64))
@@ -63,10 +65,13 @@ pub(super) async fn delete_one(call: Call, key: Bytes) -> Result<bool, Fault> {
     if there {
         call.write(&key, None, None).await?;
     }
-    Ok(there)
+    Ok(call.all_elements(&key, None).await? || there)
 }
 
 async fn kind(call: Call) -> Outcome {
-    let there = call.read(call.arg(1)).await?.is_some();
-    Ok(Reply::Status(if there { "string" } else { "none" }))
+    let kind = match call.read(call.arg(1)).await? {
+        Some(_) => Some(Kind::String),
+        None => call.other_kind(call.arg(1)).await?,
+    };
+    Ok(Reply::Status(kind.map_or("none", Kind::word)))
 }

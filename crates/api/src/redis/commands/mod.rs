@@ -7,11 +7,13 @@ mod clients;
 mod connection;
 mod counters;
 mod expiry;
+mod hashes;
 mod keys;
 mod refused;
 mod scan;
 mod server;
 mod set;
+mod sets;
 mod strings;
 
 use super::table::{Command, Group};
@@ -30,6 +32,8 @@ pub(super) fn all() -> Vec<Command> {
     all.extend(of(Group::Strings, set::commands()));
     all.extend(of(Group::Strings, strings::commands()));
     all.extend(of(Group::Counters, counters::commands()));
+    all.extend(of(Group::Hashes, hashes::commands()));
+    all.extend(of(Group::Sets, sets::commands()));
     all.extend(refused::commands());
     all
 }

@@ -8,10 +8,12 @@
 //! what it has, which may be nothing; only cursor 0 means the end.
 
 use super::run;
-use crate::redis::arguments::{integer, is};
+use crate::redis::arguments::is;
 use crate::redis::call::{Call, together};
+use crate::redis::element::{self, Kind};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::pattern;
+use crate::redis::scanning::{Wanted, cursor};
 use crate::redis::table::{Command, Flag, later};
 use bytes::Bytes;
 use proto::{ItemKey, Page, Request, Response, Scan, Scope};
@@ -28,8 +30,6 @@ const WHOLE_TIME: Duration = Duration::from_secs(60);
 const AHEAD: usize = 32;
 /// Items of one page.
 const PAGE: u32 = 1_000;
-/// Most keys of one call.
-const COUNT_MAX: i64 = 10_000;
 /// Bits of a token that a cursor keeps.
 const CURSOR_BITS: u32 = 52;
 
@@ -51,42 +51,16 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 const FLUSH: &[Flag] = &[Flag::Write, Flag::Everything];
-const FLUSHES: &str = "Only if the node was started with `--redis-flush`. Deletes key by key what is there when it comes by, \
-                       items with sort keys not among it; in eventual buckets only.";
+const FLUSHES: &str = "Only if the node was started with `--redis-flush`. Deletes key by key what is there when it comes by; \
+                       items with sort keys that other interfaces wrote stay. In eventual buckets only.";
 
-/// What SCAN was asked for.
-struct Wanted {
-    pattern: Option<Bytes>,
-    kind: Option<Bytes>,
-    count: usize,
-}
-
-impl Wanted {
-    fn read(mut options: &[Bytes]) -> Result<Wanted, Fault> {
-        let mut wanted = Wanted { pattern: None, kind: None, count: 10 };
-        while let [option, value, rest @ ..] = options {
-            options = rest;
-            match option {
-                option if is(option, "MATCH") => wanted.pattern = Some(value.clone()),
-                option if is(option, "TYPE") => wanted.kind = Some(value.clone()),
-                option if is(option, "COUNT") => match integer(value)? {
-                    count if count < 1 => return Err(Fault::SYNTAX),
-                    count => wanted.count = count.min(COUNT_MAX) as usize,
-                },
-                _ => return Err(Fault::SYNTAX),
-            }
-        }
-        if options.is_empty() { Ok(wanted) } else { Err(Fault::SYNTAX) }
-    }
-
-    fn takes(&self, key: &Key) -> bool {
-        self.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, &key.name))
-            && self.kind.as_ref().is_none_or(|kind| is(kind, key.kind))
-    }
+fn takes(wanted: &Wanted, key: &Key) -> bool {
+    wanted.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, &key.name))
+        && wanted.kind.as_ref().is_none_or(|kind| is(kind, key.kind.word()))
 }
 
 async fn scan(call: Call) -> Outcome {
-    let cursor = std::str::from_utf8(call.arg(1)).ok().and_then(|text| text.parse().ok()).ok_or(Fault::CURSOR)?;
+    let cursor = cursor(call.arg(1))?;
     let wanted = Wanted::read(call.args(2))?;
     call.eventual("listing keys").await?;
     let mut walk = Walk::from(&call, cursor).await?;
@@ -95,7 +69,7 @@ async fn scan(call: Call) -> Outcome {
     while seen < wanted.count && walk.is_under_way() {
         for key in walk.step(&call, wanted.count - seen).await? {
             seen += 1;
-            if wanted.takes(&key) {
+            if takes(&wanted, &key) {
                 found.push(Reply::Bulk(key.name));
             }
         }
@@ -190,7 +164,7 @@ async fn flush(call: Call) -> Outcome {
 /// A key that was come by.
 struct Key {
     name: Bytes,
-    kind: &'static str,
+    kind: Kind,
 }
 
 /// A way through the keys.
@@ -277,19 +251,23 @@ async fn partition(call: Call, partition: PartitionId, from: u64, room: usize) -
     let mut after = None;
     loop {
         let Page { items, next } = page(&call, partition, after).await?;
-        for (ItemKey { partition_key, sort_key }, _) in items {
-            let at = place(&partition_key);
-            if at < from || sort_key.is_some() {
-                continue;
-            }
+        for (item, _) in items {
+            let at = place(&item.partition_key);
+            // A key that has several items comes once, with its first one.
+            let again = part.keys.last().is_some_and(|(_, last)| last.name == item.partition_key);
+            let Some(kind) = Kind::of(&item).filter(|_| at >= from && !again) else { continue };
             if part.keys.len() >= room && part.keys.last().is_some_and(|(last, _)| at > *last) {
                 part.more = true;
                 return Ok(part);
             }
-            part.keys.push((at, Key { name: partition_key, kind: "string" }));
+            part.keys.push((at, Key { name: item.partition_key, kind }));
         }
-        match next {
-            Some(_) => after = next,
+        after = match next {
+            // The rest of a large collection is passed over.
+            Some(next) if part.keys.last().is_some_and(|(_, last)| last.name == next.partition_key) => {
+                Some(next.max(ItemKey::sorted(part.keys[part.keys.len() - 1].1.name.clone(), element::END)))
+            }
+            Some(next) => Some(next),
             None => return Ok(part),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 async fn get(call: Call) -> Outcome {
-    let item = call.read(call.arg(1)).await?;
+    let item = call.read_string(call.arg(1)).await?;
     Ok(item.map_or(Reply::Null, |item| Reply::Bulk(item.value.bytes)))
 }
 
@@ -44,13 +44,13 @@ async fn get_many(call: Call) -> Outcome {
 }
 
 async fn length(call: Call) -> Outcome {
-    let item = call.read(call.arg(1)).await?;
+    let item = call.read_string(call.arg(1)).await?;
     Ok(Reply::Integer(item.map_or(0, |item| item.value.bytes.len() as i64)))
 }
 
 async fn range(call: Call) -> Outcome {
     let (start, end) = (integer(call.arg(2))?, integer(call.arg(3))?);
-    let value = call.read(call.arg(1)).await?.map_or(Bytes::new(), |item| item.value.bytes);
+    let value = call.read_string(call.arg(1)).await?.map_or(Bytes::new(), |item| item.value.bytes);
     Ok(Reply::Bulk(part(&value, start, end)))
 }
 

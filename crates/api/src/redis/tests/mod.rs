@@ -1,5 +1,6 @@
 //! Connections to a scripted node: what clients send and see, byte by byte.
 
+mod collections;
 mod documents;
 mod protocol;
 mod strings;
@@ -7,8 +8,8 @@ mod strings;
 use crate::database::Database;
 use crate::fake::Fake;
 use crate::redis::{self, RedisOptions};
-use causal::{Actor, Dot, Stamp};
-use proto::{Found, ItemKey, Record, Refusal, Request, Response, Sibling, Value, Version, Written};
+use causal::{Actor, Context, Dot, Stamp};
+use proto::{Found, ItemKey, Record, Refusal, Request, Response, Scope, Sibling, Value, Version, Written};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,6 +57,34 @@ impl Client {
         self.expect(reply).await;
     }
 
+    /// Reads one line, without its end.
+    pub(super) async fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(self.stream.read_u8().await.unwrap());
+        }
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+
+    /// Reads an array of bulk strings.
+    pub(super) async fn texts(&mut self) -> Vec<String> {
+        let count: usize = self.line().await[1..].parse().unwrap();
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            assert!(self.line().await.starts_with('$'));
+            texts.push(self.line().await);
+        }
+        texts
+    }
+
+    /// The cursor and the texts of a scan.
+    pub(super) async fn scan(&mut self, line: &str) -> (String, Vec<String>) {
+        self.send(format!("{line}\r\n").as_bytes()).await;
+        assert_eq!(self.line().await, "*2");
+        self.line().await;
+        (self.line().await, self.texts().await)
+    }
+
     /// Reads to the end of the connection.
     pub(super) async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
@@ -65,62 +94,76 @@ impl Client {
     }
 }
 
-/// A node that keeps plain items as a last-writer-wins bucket does, with a counter for a clock.
+/// A node that keeps plain items as a last-writer-wins bucket does and elements with siblings, with a counter for a clock.
 pub(super) fn store() -> Fake {
-    let items: Mutex<(u64, BTreeMap<ItemKey, Version>)> = Mutex::new((0, BTreeMap::new()));
+    let items: Mutex<(u64, Items)> = Mutex::new((0, Items::new()));
     Fake::new(move |request| {
         let (clock, items) = &mut *items.lock().unwrap();
         *clock += 10;
-        let stamp = Stamp::from_u64(*clock);
+        let dot = Dot { actor: Actor { node: 1, incarnation: 1 }, counter: *clock };
         let written = Response::Written(Written { context: Default::default(), acknowledged: 2 });
         match request {
             Request::Get(get) => {
-                let version = items.get(&get.key).filter(|version| version.visible(redis::time::now()).is_some());
-                let dot = Dot { actor: Actor { node: 1, incarnation: 1 }, counter: 1 };
-                let siblings = version.map(|version| Sibling { dot, version: version.clone() }).into_iter().collect();
-                Response::Found(Found { siblings, context: Default::default(), newest: None, answered: 2 })
+                let siblings = visible(items.get(&get.key));
+                let mut context = Context::new();
+                items.get(&get.key).into_iter().flatten().for_each(|sibling| context.include(sibling.dot));
+                Response::Found(Found { siblings, context, newest: None, answered: 2 })
             }
             Request::Put(put) => {
                 let expires = put.ttl.map(|ttl| redis::time::now().plus(ttl));
-                items.insert(put.key.clone(), Version { stamp, expires, value: put.value.clone() });
+                let version = Version { stamp: Stamp::from_u64(*clock), expires, value: put.value.clone() };
+                let siblings = items.entry(put.key.clone()).or_default();
+                let seen = put.context.clone().unwrap_or_default();
+                siblings.retain(|sibling| put.key.is_element() && !seen.covers(&sibling.dot));
+                siblings.push(Sibling { dot, version });
                 written
             }
             Request::Restore(restore) => {
-                let Record::Latest { version, .. } = &restore.record else { panic!("{restore:?}") };
-                if items.get(&restore.key).is_none_or(|held| held.stamp < version.stamp) {
-                    items.insert(restore.key.clone(), version.clone());
+                let Record::Latest { version, dot } = &restore.record else { panic!("{restore:?}") };
+                let siblings = items.entry(restore.key.clone()).or_default();
+                if siblings.iter().all(|held| held.version.stamp < version.stamp) {
+                    *siblings = vec![Sibling { dot: *dot, version: version.clone() }];
                 }
                 written
             }
-            Request::Scan(scan) => {
-                let proto::Scope::Partition { partition, after } = &scan.scope else { panic!("{scan:?}") };
-                page(items, *partition, after.as_ref(), scan.limit as usize)
-            }
+            Request::Scan(scan) => page(items, &scan.scope, scan.limit as usize),
             Request::Admin(_) => Response::Status(Box::new(crate::fake::status(&["Ted"]))),
             _ => Response::Refused(Refusal::Overloaded),
         }
     })
 }
 
-/// A page of a partition out of 16, as in the fake status.
-fn page(
-    items: &BTreeMap<ItemKey, Version>,
-    partition: ring::PartitionId,
-    after: Option<&ItemKey>,
-    limit: usize,
-) -> Response {
+type Items = BTreeMap<ItemKey, Vec<Sibling>>;
+
+fn visible(siblings: Option<&Vec<Sibling>>) -> Vec<Sibling> {
+    let live = |sibling: &&Sibling| sibling.version.visible(redis::time::now()).is_some();
+    siblings.into_iter().flatten().filter(live).cloned().collect()
+}
+
+/// A page of a partition out of 16, as in the fake status, or of the sort keys of one key.
+fn page(items: &Items, scope: &Scope, limit: usize) -> Response {
     let grid = ring::Grid::new(4).unwrap();
     let place = |key: &ItemKey| (ring::Token::of(&key.partition_key), key.clone());
-    let here = |key: &&ItemKey| grid.partition_of(&ring::Token::of(&key.partition_key)) == partition;
-    let mut keys: Vec<&ItemKey> = items.keys().filter(here).collect();
+    let (here, after): (Box<dyn Fn(&ItemKey) -> bool>, _) = match scope {
+        Scope::Partition { partition, after } => {
+            (Box::new(move |key| grid.partition_of(&ring::Token::of(&key.partition_key)) == *partition), after)
+        }
+        Scope::SortKeys { partition_key, from, to, after } => (
+            Box::new(move |key| {
+                let above = from.as_ref().is_none_or(|from| key.sort_key.as_ref().is_some_and(|sort| sort >= from));
+                let below = to.as_ref().is_none_or(|to| key.sort_key.as_ref().is_none_or(|sort| sort < to));
+                key.partition_key == partition_key && above && below
+            }),
+            after,
+        ),
+    };
+    let mut keys: Vec<&ItemKey> = items.keys().filter(|key| here(key)).collect();
     keys.sort_by_key(|key| place(key));
-    keys.retain(|key| after.is_none_or(|after| place(key) > place(after)));
+    keys.retain(|key| after.as_ref().is_none_or(|after| place(key) > place(after)));
     let next = (keys.len() > limit).then(|| keys[limit - 1].clone());
     keys.truncate(limit);
-    let dot = Dot { actor: Actor { node: 1, incarnation: 1 }, counter: 1 };
-    let live = |key: &&ItemKey| items[*key].value.is_some();
-    let item = |key: &ItemKey| (key.clone(), vec![Sibling { dot, version: items[key].clone() }]);
-    Response::Page(proto::Page { items: keys.into_iter().filter(live).map(item).collect(), next })
+    let items = keys.into_iter().map(|key| (key.clone(), visible(items.get(key))));
+    Response::Page(proto::Page { items: items.filter(|(_, siblings)| !siblings.is_empty()).collect(), next })
 }
 
 /// A value that another client writes meanwhile.

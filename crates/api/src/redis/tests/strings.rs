@@ -90,12 +90,7 @@ async fn what_needs_one_order_is_refused_in_an_eventual_bucket() {
     for line in ["SET a 1 NX", "SET a 1 XX", "SET a 1 GET", "SETNX a 1", "GETSET a 1", "GETDEL a", "INCR a"] {
         client.ask(line, "-ERR ").await;
         client.expect(line.split(' ').next().unwrap()).await;
-        let mut sentence = String::new();
-        while !sentence.ends_with("\r\n") {
-            let mut byte = [0];
-            tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut byte).await.unwrap();
-            sentence.push(byte[0] as char);
-        }
+        let sentence = client.line().await;
         assert!(sentence.contains("select a database whose bucket is linearizable"), "{line}: {sentence}");
     }
     for line in ["MULTI", "EVAL x 0", "WATCH a", "RENAME a b", "LPUSH a b", "ZADD a 1 b", "SUBSCRIBE a"] {
@@ -114,11 +109,10 @@ async fn every_key_comes_once_in_a_scan() {
     let mut cursor = "0".to_owned();
     let mut seen = Vec::new();
     loop {
-        client.send(format!("SCAN {cursor} COUNT 7 MATCH key:* TYPE string\r\n").as_bytes()).await;
-        let lines = array(&mut client).await;
-        cursor = lines[0].clone();
-        assert!(lines.len() - 1 <= 2 * 7, "{lines:?}");
-        seen.extend_from_slice(&lines[1..]);
+        let (next, keys) = client.scan(&format!("SCAN {cursor} COUNT 7 MATCH key:* TYPE string")).await;
+        assert!(keys.len() <= 2 * 7, "{keys:?}");
+        seen.extend(keys);
+        cursor = next;
         if cursor == "0" {
             break;
         }
@@ -134,36 +128,13 @@ async fn every_key_comes_once_in_a_scan() {
     client.ask("FLUSHDB", "-ERR Deleting everything must be allowed").await;
 }
 
-/// The bulk strings of a reply of SCAN.
-async fn array(client: &mut Client) -> Vec<String> {
-    async fn line(client: &mut Client) -> String {
-        let mut line = Vec::new();
-        while !line.ends_with(b"\r\n") {
-            let mut byte = [0];
-            tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut byte).await.unwrap();
-            line.push(byte[0]);
-        }
-        String::from_utf8_lossy(&line).trim_end().to_owned()
-    }
-    assert_eq!(line(client).await, "*2");
-    line(client).await;
-    let mut texts = vec![line(client).await];
-    let count: usize = line(client).await[1..].parse().unwrap();
-    for _ in 0..count {
-        line(client).await;
-        texts.push(line(client).await);
-    }
-    texts
-}
-
 #[tokio::test]
 async fn everything_is_deleted_if_that_is_allowed() {
     let mut client = Client::new(RedisOptions { flush: true, ..RedisOptions::default() }).await;
     client.ask("MSET a 1 b 2 c 3", "+OK\r\n").await;
+    client.ask("HSET d f v", ":1\r\n").await;
     client.ask("RANDOMKEY", "$1\r\n").await;
-    client.expect("").await;
-    let mut client_rest = [0; 3];
-    tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut client_rest).await.unwrap();
+    assert!("abcd".contains(&client.line().await));
     client.ask("FLUSHDB", "+OK\r\n").await;
     client.ask("DBSIZE", ":0\r\n").await;
     client.ask("RANDOMKEY", "$-1\r\n").await;

@@ -1,0 +1,189 @@
+//! Fields of hashes and members of sets as items: how their sort keys and values are laid out (docs/adr/0014).
+//!
+//! ```text
+//! sort key   0x00 │ 'h' or 's' │ first 6 bytes of SHA-1(name) │ name
+//! value      0x00 │ bytes                    as it was written
+//!            0x01 │ stamp, 8 bytes │ bytes   written again for another end; the stamp is that of the original write
+//! ```
+//!
+//! Invariant: items whose sort key begins with a zero byte keep siblings ([`proto::ItemKey::is_element`]). Their order is that of
+//! the hashes, so that a cursor of 48 bits says how far a scan is.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use causal::{Context, Stamp};
+use proto::{ItemKey, Sibling, Value};
+use ring::Token;
+use stdx::Wall;
+
+/// Bits of the hash in a sort key.
+pub(crate) const HASH_BITS: u32 = 48;
+/// Begins every element's sort key.
+const MARK: u8 = 0;
+/// Bytes of a sort key before the name.
+const HEAD: usize = 8;
+
+/// What is under a key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    /// A plain item.
+    String,
+    /// Fields.
+    Hash,
+    /// Members.
+    Set,
+}
+
+impl Kind {
+    /// As TYPE says it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Hash => "hash",
+            Kind::Set => "set",
+        }
+    }
+
+    /// What kind of key has such an item; `None` if it is none of Redis's.
+    pub(crate) fn of(key: &ItemKey) -> Option<Kind> {
+        match key.sort_key.as_deref() {
+            None => Some(Kind::String),
+            Some([MARK, b'h', ..]) => Some(Kind::Hash),
+            Some([MARK, b's', ..]) => Some(Kind::Set),
+            Some(_) => None,
+        }
+    }
+
+    fn letter(self) -> u8 {
+        if self == Kind::Set { b's' } else { b'h' }
+    }
+
+    /// The key of one of its elements.
+    pub(crate) fn element(self, key: &Bytes, name: &[u8]) -> ItemKey {
+        let mut sort = BytesMut::with_capacity(HEAD + name.len());
+        sort.put_slice(&[MARK, self.letter()]);
+        sort.put_slice(&Token::of(name).as_bytes()[..6]);
+        sort.put_slice(name);
+        ItemKey::sorted(key.clone(), sort.freeze())
+    }
+
+    /// The sort keys of its elements whose hashes are at least this: where they begin, and where they end.
+    pub(crate) fn from(self, hash: u64) -> (Bytes, Bytes) {
+        let mut from = vec![MARK, self.letter()];
+        from.extend_from_slice(&hash.to_be_bytes()[2..]);
+        (from.into(), vec![MARK, self.letter() + 1].into())
+    }
+}
+
+/// Behind all elements of a key.
+pub(crate) const END: &[u8] = &[MARK + 1];
+
+/// A field or member that is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Element {
+    /// Its name.
+    pub(crate) name: Bytes,
+    /// Where it stands.
+    pub(crate) hash: u64,
+    /// Its bytes; empty for members.
+    pub(crate) value: Bytes,
+    /// When it goes.
+    pub(crate) expires: Option<Wall>,
+    /// When it was written.
+    stamp: Stamp,
+    /// Names what was seen of it.
+    pub(crate) seen: Context,
+}
+
+impl Element {
+    /// What a read has found under an element's key; `None` if nothing is there. Of several values the one that was written
+    /// last counts.
+    pub(crate) fn read(key: &ItemKey, siblings: &[Sibling]) -> Option<Element> {
+        let sort = key.sort_key.as_ref().filter(|sort| sort.len() >= HEAD)?;
+        let hash = sort[2..HEAD].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+        let mut seen = Context::new();
+        siblings.iter().for_each(|sibling| seen.include(sibling.dot));
+        let value = |sibling: &Sibling| {
+            let value = sibling.version.value.as_ref()?;
+            let (stamp, value) = decode(&value.bytes, sibling.version.stamp)?;
+            Some((stamp, sibling.dot, value, sibling.version.expires))
+        };
+        let newest = siblings.iter().filter_map(value).max_by_key(|(stamp, dot, ..)| (*stamp, *dot));
+        let (stamp, _, value, expires) = newest?;
+        Some(Element { name: sort.slice(HEAD..), hash, value, expires, stamp, seen })
+    }
+
+    /// The same with nothing changed but its end, as a value. Another write that it has not seen stays the later one.
+    pub(crate) fn again(&self) -> Value {
+        let mut bytes = BytesMut::with_capacity(9 + self.value.len());
+        bytes.put_u8(1);
+        bytes.put_u64(self.stamp.as_u64());
+        bytes.put_slice(&self.value);
+        Value::plain(bytes.freeze())
+    }
+}
+
+/// The bytes of a value that is written.
+pub(crate) fn written(value: &[u8]) -> Value {
+    let mut bytes = BytesMut::with_capacity(1 + value.len());
+    bytes.put_u8(0);
+    bytes.put_slice(value);
+    Value::plain(bytes.freeze())
+}
+
+/// When it was written, and what.
+fn decode(bytes: &Bytes, stamp: Stamp) -> Option<(Stamp, Bytes)> {
+    match bytes.split_first()? {
+        (0, _) => Some((stamp, bytes.slice(1..))),
+        (1, rest) => {
+            let (original, _) = rest.split_first_chunk::<8>()?;
+            Some((Stamp::from_u64(u64::from_be_bytes(*original)), bytes.slice(9..)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Element, Kind, written};
+    use bytes::Bytes;
+    use causal::{Actor, Dot, Stamp};
+    use proto::{Sibling, Value, Version};
+
+    fn sibling(counter: u64, stamp: u64, value: Value) -> Sibling {
+        let dot = Dot { actor: Actor { node: counter.into(), incarnation: 1 }, counter };
+        Sibling { dot, version: Version { stamp: Stamp::from_u64(stamp), expires: None, value: Some(value) } }
+    }
+
+    #[test]
+    fn names_are_read_back_in_the_order_of_hashes() {
+        let key = Bytes::from_static(b"user:7");
+        for name in [&b""[..], b"name", b"\0\xff"] {
+            let item = Kind::Hash.element(&key, name);
+            assert!(item.is_element() && Kind::of(&item) == Some(Kind::Hash));
+            let element = Element::read(&item, &[sibling(1, 5, written(b"v"))]).unwrap();
+            assert_eq!((&element.name[..], &element.value[..]), (name, &b"v"[..]));
+            let (from, to) = Kind::Hash.from(element.hash);
+            let sort = item.sort_key.unwrap();
+            assert!(from <= sort && sort < to);
+            assert!(Kind::Hash.from(element.hash + 1).0 > sort);
+        }
+        assert_eq!(Kind::of(&Kind::Set.element(&key, b"a")), Some(Kind::Set));
+    }
+
+    #[test]
+    fn a_golden_sort_key() {
+        let item = Kind::Set.element(&Bytes::from_static(b"k"), b"abc");
+        assert_eq!(item.sort_key.unwrap().escape_ascii().to_string(), r"\x00s\xa9\x99>6G\x06abc");
+    }
+
+    #[test]
+    fn a_new_end_is_no_new_value() {
+        let item = Kind::Hash.element(&Bytes::from_static(b"k"), b"f");
+        let old = Element::read(&item, &[sibling(1, 10, written(b"old"))]).unwrap();
+        // Written again at 30, while another wrote at 20.
+        let both = [sibling(2, 30, old.again()), sibling(3, 20, written(b"new"))];
+        assert_eq!(Element::read(&item, &both).unwrap().value, "new");
+        let again = Element::read(&item, &both[..1]).unwrap();
+        assert_eq!((again.value.as_ref(), again.stamp), (&b"old"[..], Stamp::from_u64(10)));
+    }
+}
