@@ -5,7 +5,7 @@
 
 use crate::bucket_names;
 use crate::problem::{Kind, Problem};
-use proto::{Refusal, Response};
+use proto::{Refusal, Response, Unchanged};
 
 /// The problem that a refusal is.
 pub(crate) fn problem(refusal: Refusal) -> Problem {
@@ -35,6 +35,7 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
             format!("Bucket \"{name}\" is linearizable, and its items cannot be listed yet; read them by key."),
         ),
         Refusal::ConditionFailed(current) => condition_failed(current.version),
+        Refusal::Unchanged(why) => unchanged(why),
         Refusal::OutcomeUnknown => Problem::new(
             Kind::OutcomeUnknown,
             "The change was tried before, and too much has changed since to tell whether it was made; read the item.",
@@ -99,6 +100,23 @@ fn condition_failed(version: u64) -> Problem {
     Problem::new(Kind::ConditionFailed, detail).with("version", version)
 }
 
+fn unchanged(why: Unchanged) -> Problem {
+    let (kind, detail) = match why {
+        Unchanged::NotANumber => {
+            (Kind::InvalidField, "The item is not a number of the kind that is added; nothing was changed.")
+        }
+        Unchanged::OutOfRange => (Kind::InvalidField, "The sum would leave the range of numbers; nothing was changed."),
+        Unchanged::Absent => (Kind::NotFound, "There is no such item; nothing was changed."),
+        Unchanged::Condition => {
+            (Kind::ConditionFailed, "The condition on the item's end does not hold; nothing was changed.")
+        }
+        Unchanged::Known => {
+            (Kind::Internal, "The change has the name of an earlier one; look at the log of this node.")
+        }
+    };
+    Problem::new(kind, detail)
+}
+
 fn quorum_unmet(needed: u8, got: u8, write: bool) -> Problem {
     let detail = if write {
         format!(
@@ -134,7 +152,7 @@ fn sentence(words: String) -> String {
 mod tests {
     use super::problem;
     use crate::problem::Kind;
-    use proto::{Level, Refusal};
+    use proto::{Level, Refusal, Unchanged};
 
     #[test]
     fn each_refusal_has_its_kind_and_one_sentence() {
@@ -150,6 +168,9 @@ mod tests {
             (Refusal::ModeUnsupported("b".into()), Kind::ModeUnsupported),
             (Refusal::ConditionFailed(Box::default()), Kind::ConditionFailed),
             (Refusal::OutcomeUnknown, Kind::OutcomeUnknown),
+            (Refusal::Unchanged(Unchanged::Absent), Kind::NotFound),
+            (Refusal::Unchanged(Unchanged::Condition), Kind::ConditionFailed),
+            (Refusal::Unchanged(Unchanged::NotANumber), Kind::InvalidField),
             (Refusal::DiskFull, Kind::DiskFull),
             (Refusal::StorageFailed("fsync failed.".into()), Kind::StorageFailed),
             (Refusal::ChangeRefused("the node holds tokens".into()), Kind::ChangeRefused),

@@ -12,12 +12,13 @@ use codec::{
     decode_stored, decode_welcome, encode_frame, encode_hello, encode_hint, encode_meta, encode_stored, encode_welcome,
     open_context, seal_context, slot_key, version_hash,
 };
+use proto::amended::{End, Mark, Parts, Tally};
 use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
-    Admin, Bucket, BucketId, Change, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join, Level,
-    Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spent, Spot, Value,
-    Version,
+    Admin, Bucket, BucketId, Change, Decimal, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join,
+    Level, Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spent, Spot,
+    Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -71,6 +72,19 @@ fn siblings() -> Record {
     Record::Siblings(set)
 }
 
+fn amended() -> Record {
+    let mark = Mark { stamp: Stamp::new(1_700_000_000_000, 7), dot: dot(9) };
+    let tally = Tally { counter: 11, after: mark, stamp: Stamp::new(1_700_000_000_500, 0), sum: Decimal::whole(-3) };
+    let end = End { of: Some(mark), dot: dot(12), stamp: Stamp::new(1_700_000_000_600, 0), expires: None };
+    let base = Version { value: Some(Value::plain("40")), ..version(None) };
+    let parts = Parts {
+        base: Some((mark.dot, base)),
+        tallies: [(Actor { node: 6, incarnation: 1 }, tally)].into(),
+        end: Some(end),
+    };
+    parts.record().expect("there is something")
+}
+
 fn member() -> Member {
     Member {
         id: NODE,
@@ -119,6 +133,7 @@ fn stored_items() {
         ("plain", ItemKey::plain("key_2"), latest()),
         ("sorted", ItemKey::sorted("key_2", "sort"), siblings()),
         ("long", ItemKey::sorted(long(1_025), "sort"), latest()),
+        ("amended", ItemKey::plain("key_2"), amended()),
     ] {
         let slot = Slot::new(Grid::default(), BucketId(1), key);
         let storage_key = slot_key(&slot);
@@ -255,5 +270,6 @@ fn context_tokens_and_hashes_of_versions() {
     let token = String::from_utf8(golden("context-token", token.as_bytes()).to_vec()).unwrap();
     assert_eq!(open_context(&[7; 32], bucket, &key, &token), Ok(siblings().context()));
     golden("version-hash-latest", &version_hash(bucket, &key, &latest()).to_be_bytes());
+    golden("version-hash-amended", &version_hash(bucket, &key, &amended()).to_be_bytes());
     golden("version-hash-siblings", &version_hash(bucket, &key, &siblings()).to_be_bytes());
 }

@@ -1,7 +1,7 @@
 //! Carries out the machine's storage operations on the engine, in order, and hands outcomes back when they are due.
 //!
 //! Invariant: read, change and write of one slot happen without anything in between; every record that reaches the
-//! engine went through `Record::updated` or `Record::merge`.
+//! engine went through `Record::updated`, `Amend::apply` or `Record::merge`.
 //! Refuses to know why an operation is asked for.
 
 mod collect;
@@ -16,8 +16,8 @@ use proto::hash::version_hash;
 use proto::paxos::register::{Ask, Register};
 use proto::tree::{Place, Tree, TreePart};
 use proto::{
-    BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
-    Update, Version,
+    Amend, BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome,
+    Ticket, Unchanged, Update, Version,
 };
 use ring::{Grid, NodeId, PartitionId};
 use std::collections::BTreeSet;
@@ -34,6 +34,9 @@ const HINTS_LOOKED_AT_MAX: usize = 20_000;
 const HINT_BYTES_LOOKED_AT_MAX: usize = 32 << 20;
 /// Items deleted in one batch when a partition is dropped.
 const DROP_ITEMS_MAX: usize = 1_024;
+
+/// A dot came twice.
+const SAME_NAME: &str = "a new version has the name of an old one; was a copy of this data directory put to work?";
 
 type Answer = Result<(Seq, StoreOutcome), StoreFailure>;
 
@@ -94,6 +97,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Update { slot, rule, update, sibling_limit, fsync } => {
                 self.update(&ticket, slot, rule, update, sibling_limit, fsync)
             }
+            StoreOp::Amend { slot, amend, fsync } => self.amend(&ticket, slot, *amend, fsync),
             StoreOp::Merge { slot, record, fsync } => self.merge(slot, record, fsync),
             StoreOp::Heal { slot, record } => self.heal(slot, record),
             StoreOp::MergeAll { items } => self.merge_all(items),
@@ -151,16 +155,31 @@ impl<E: Engine> Executor<E> {
         let before = self.get(&key, &slot)?;
         let before_count = before.as_ref().map_or(0, |record| record.versions().len());
         let before_hash = Self::hash_of(&slot, before.as_ref());
-        self.may_write(&update)?;
+        self.may_write(update.dot.actor.incarnation)?;
         if before.as_ref().is_some_and(|record| record.has_seen(&update.dot)) {
-            let what = "a new version has the name of an old one; was a copy of this data directory put to work?";
-            return Err(StoreFailure::Corrupt(what.to_owned()));
+            return Err(StoreFailure::Corrupt(SAME_NAME.to_owned()));
         }
         let record = Record::updated(before, rule, update);
         let count = record.versions().len();
         if (count > sibling_limit as usize || record.weight() > RECORD_BYTES_MAX) && count > before_count.max(1) {
             return Err(StoreFailure::TooManySiblings(count as u32));
         }
+        let seq = self.put(&key, &slot, before_hash, &record, fsync)?;
+        self.due.push((ticket.clone(), StoreOutcome::Applied(record)));
+        Ok((if fsync { seq } else { Seq(0) }, StoreOutcome::Done))
+    }
+
+    fn amend(&mut self, ticket: &Ticket, slot: Slot, amend: Amend, fsync: bool) -> Answer {
+        let key = codec::slot_key(&slot);
+        let before = self.get(&key, &slot)?;
+        let before_hash = Self::hash_of(&slot, before.as_ref());
+        self.may_write(amend.dot.actor.incarnation)?;
+        let record = match amend.apply(before) {
+            Ok(record) => record,
+            Err(Unchanged::Known) => return Err(StoreFailure::Corrupt(SAME_NAME.to_owned())),
+            // What was looked at may be on its way to disk, and is told to a client.
+            Err(why) => return Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Unchanged(why))),
+        };
         let seq = self.put(&key, &slot, before_hash, &record, fsync)?;
         self.due.push((ticket.clone(), StoreOutcome::Applied(record)));
         Ok((if fsync { seq } else { Seq(0) }, StoreOutcome::Done))

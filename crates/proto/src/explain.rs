@@ -78,6 +78,11 @@ fn preview(record: &Record) -> Record {
     };
     match record.clone() {
         Record::Latest { dot, version } => Record::Latest { dot, version: cut(version) },
+        Record::Amended(amended) => {
+            let mut parts = amended.parts().clone();
+            parts.base = parts.base.map(|(dot, version)| (dot, cut(version)));
+            parts.record().unwrap_or(Record::Amended(amended))
+        }
         Record::Siblings(set) => Record::Siblings(set.map(|_, version| cut(version))),
         Record::Register(mut register) => {
             if let Some((_, cell)) = &mut register.state.accepted {

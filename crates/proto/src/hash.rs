@@ -7,7 +7,8 @@ use crate::ids::BucketId;
 use crate::item::ItemKey;
 use crate::paxos::Ballot;
 use crate::record::Record;
-use causal::Actor;
+use causal::{Actor, Dot};
+use stdx::bugs::planted;
 use stdx::hash::Mixer;
 
 /// The hash of what a replica holds of one slot.
@@ -27,6 +28,22 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
             actor(&mut mixer, dot.actor);
             mixer.number(dot.counter);
             mixer.number(version.stamp.as_u64());
+        }
+        Record::Amended(amended) => {
+            mixer.number(4);
+            let parts = amended.parts();
+            if let Some((dot, version)) = &parts.base {
+                name(&mut mixer, *dot);
+                mixer.number(version.stamp.as_u64());
+            }
+            mixer.number(parts.tallies.len() as u64);
+            for (actor, tally) in parts.tallies.iter().filter(|_| !planted("hash trees miss tallies")) {
+                name(&mut mixer, Dot { actor: *actor, counter: tally.counter });
+            }
+            if let Some(end) = &parts.end {
+                name(&mut mixer, end.dot);
+                mixer.number(end.stamp.as_u64());
+            }
         }
         Record::Siblings(set) => {
             mixer.number(2);
@@ -50,6 +67,11 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
 fn ballot(mixer: &mut Mixer, ballot: Ballot) {
     mixer.number(ballot.counter);
     actor(mixer, Actor { node: ballot.node.0, incarnation: ballot.incarnation });
+}
+
+fn name(mixer: &mut Mixer, dot: Dot) {
+    actor(mixer, dot.actor);
+    mixer.number(dot.counter);
 }
 
 fn actor(mixer: &mut Mixer, actor: Actor) {

@@ -7,6 +7,8 @@
 //!
 //! Invariant: an acknowledgement leaves only on the storage outcome that it reports.
 
+pub mod amended;
+pub mod amendment;
 mod anti_entropy;
 pub mod bucket;
 mod budget;
@@ -14,6 +16,7 @@ mod collect;
 pub mod config;
 mod coordinator;
 mod core;
+pub mod decimal;
 pub mod event;
 pub mod explain;
 mod fences;
@@ -42,9 +45,11 @@ mod store;
 mod streams;
 pub mod tree;
 
+pub use amendment::{Amend, Amendment, Unchanged, When};
 pub use bucket::{Bucket, Durability, Level, Mode};
 pub use causal::Context;
 pub use config::Config;
+pub use decimal::Decimal;
 pub use event::{Change, Event, Genesis, Restored};
 pub use fences::Fences;
 pub use history::{BrokenHistory, History, View};
@@ -59,8 +64,9 @@ pub use paxos::register::ChangeId;
 pub use pulse::Pulse;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Page, Plan, Put, Records, Refusal,
-    RepairStatus, Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus, Written,
+    Admin, Amending, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Outcome, Page, Plan,
+    Put, Records, Refusal, RepairStatus, Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus,
+    Written,
 };
 pub use sizes::Sizes;
 pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

@@ -328,7 +328,7 @@ impl Machine {
                 }
             }
             Message::Forward { op, request, within, life } => {
-                if matches!(request, Request::Cas(_)) && !self.handed.takes(core, from, op, life) {
+                if matches!(request, Request::Cas(_) | Request::Amend(_)) && !self.handed.takes(core, from, op, life) {
                     return;
                 }
                 let asker = Asker::Peer { node: from, op };

@@ -1,16 +1,20 @@
 //! What a replica holds for one slot, and the only two ways it changes: an [`Update`] by a coordinator, and a merge
 //! with another replica's record (and, for registers, the asks of proposers). Replication, read repair, hand-off and hints all end in [`Record::merge`].
 //!
+//! Amended versions ([`crate::amended`]) change by an [`crate::amendment::Amend`] instead of an update.
+//!
 //! Invariant: merging is idempotent, commutative and associative; an update's version wins over everything the
 //! updating replica held and, in sibling buckets, everything its context covers.
 //!
 //! Sources: dotted version vector sets (Preguiça et al. 2012; Almeida et al. 2014), last writer wins by hybrid logical
 //! clock (Kulkarni et al. 2014).
 
+use crate::amended::{Amended, Parts, Tally, deletion};
 use crate::item::ItemKey;
 use crate::paxos::register::Register;
 use bytes::Bytes;
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
+use std::borrow::Cow;
 use std::mem;
 use stdx::bugs::planted;
 use stdx::{Span, Wall};
@@ -94,6 +98,8 @@ pub enum Record {
         /// The version itself.
         version: Version,
     },
+    /// Of a last-writer-wins item: the winner, and what was added to it or changed about its end.
+    Amended(Box<Amended>),
     /// Of a sibling bucket: every version that no other has superseded, and what has been seen.
     Siblings(DvvSet<Version>),
     /// Of a linearizable bucket: what this replica has promised and accepted. Changes by the asks of proposers
@@ -106,7 +112,7 @@ impl Record {
     /// this node's data was, or is, at work.
     pub fn has_seen(&self, dot: &Dot) -> bool {
         match self {
-            Record::Latest { .. } | Record::Register(_) => false,
+            Record::Latest { .. } | Record::Amended(_) | Record::Register(_) => false,
             Record::Siblings(set) => set.covers(dot),
         }
     }
@@ -143,6 +149,11 @@ impl Record {
                 *self = other.clone();
                 true
             }
+            (Record::Latest { .. } | Record::Amended(_), Record::Latest { .. } | Record::Amended(_)) => {
+                let joined = Parts::of(Some(self)).join(&Parts::of(Some(other))).record();
+                let joined = joined.filter(|joined| joined != self);
+                joined.map(|joined| *self = joined).is_some()
+            }
             (Record::Siblings(set), Record::Siblings(other_set)) => {
                 if planted("merging drops a sibling") && set.has_values() {
                     set.discard(&other_set.context());
@@ -153,7 +164,7 @@ impl Record {
             (Record::Register(register), Record::Register(other)) => register.merge(other),
             // A bucket's rule and mode are fixed when it is made and ids are not reused, so this is a damaged or hostile
             // peer.
-            (Record::Siblings(_) | Record::Latest { .. } | Record::Register(_), _) => false,
+            (Record::Siblings(_) | Record::Latest { .. } | Record::Amended(_) | Record::Register(_), _) => false,
         }
     }
 
@@ -172,7 +183,7 @@ impl Record {
     /// What a replica that holds nothing holds after a merge with this.
     pub fn received(&self) -> Record {
         match self {
-            Record::Latest { .. } | Record::Siblings(_) => self.clone(),
+            Record::Latest { .. } | Record::Amended(_) | Record::Siblings(_) => self.clone(),
             // Which votes are its own is a replica's own affair.
             Record::Register(theirs) => {
                 let mut own = Register::default();
@@ -191,23 +202,38 @@ impl Record {
     pub fn context(&self) -> Context {
         match self {
             Record::Latest { dot, .. } => [(dot.actor, dot.counter)].into_iter().collect(),
+            Record::Amended(amended) => {
+                amended.parts().dots().into_iter().map(|dot| (dot.actor, dot.counter)).collect()
+            }
             Record::Siblings(set) => set.context(),
             Record::Register(_) => Context::default(),
         }
     }
 
-    /// Versions held, tombstones among them.
+    /// Versions held, tombstones among them; what amended ones amount to while nothing of them has ended.
     pub fn versions(&self) -> Vec<(Dot, &Version)> {
         match self {
             Record::Latest { dot, version } => vec![(*dot, version)],
+            Record::Amended(amended) => vec![amended.shown()],
             Record::Siblings(set) => set.values().collect(),
             Record::Register(register) => accepted(register).into_iter().collect(),
         }
     }
 
     /// Values that a reader at `wall` sees, with their versions. More than one only in a sibling bucket.
-    pub fn visible(&self, wall: Wall) -> Vec<(Dot, &Version)> {
-        self.versions().into_iter().filter(|(_, version)| version.visible(wall).is_some()).collect()
+    pub fn visible(&self, wall: Wall) -> Vec<(Dot, Cow<'_, Version>)> {
+        let shown = |(dot, version)| (dot, Cow::Borrowed(version));
+        let is_visible = |(_, version): &(Dot, Cow<'_, Version>)| version.visible(wall).is_some();
+        match self {
+            Record::Amended(amended) if !planted("expired versions are shown") => {
+                let left = amended.parts().clone().at(wall).record();
+                let left = left.and_then(|left| {
+                    left.versions().into_iter().next().map(|(dot, version)| (dot, Cow::Owned(version.clone())))
+                });
+                left.into_iter().filter(is_visible).collect()
+            }
+            _ => self.versions().into_iter().map(shown).filter(is_visible).collect(),
+        }
     }
 
     /// What stays of this record when nothing older than it can come any more, if that is less than it is: nothing, if no
@@ -216,14 +242,31 @@ impl Record {
     /// With the highest stamp of the versions that go.
     pub fn spent(&self, wall: Wall, idle_max: usize) -> Option<(Option<Record>, Stamp)> {
         let is_dead = |version: &Version| version.visible(wall).is_none();
-        let dead = self.versions().into_iter().filter(|(_, version)| is_dead(version));
-        let highest = dead.map(|(_, version)| version.stamp).max();
+        let highest = match self {
+            Record::Amended(amended) => {
+                let left = amended.parts().clone().at(wall);
+                if left.value().is_some() {
+                    return None;
+                }
+                left.highest_stamp()
+            }
+            _ => {
+                let dead = self.versions().into_iter().filter(|(_, version)| is_dead(version));
+                dead.map(|(dot, version)| ended_at(dot, version)).max()
+            }
+        };
         if highest.is_some_and(|stamp| stamp.millis() > wall.plus(STAMP_AHEAD_MAX).0) {
             return None;
         }
         match self {
             Record::Register(_) => None,
             Record::Latest { .. } => highest.map(|stamp| (None, stamp)),
+            // First everybody holds the deletion: what comes back from one that has not let go must not have an end that a
+            // later change could put off.
+            Record::Amended(amended) => {
+                let left = Parts { base: amended.parts().clone().at(wall).base, ..Parts::default() };
+                highest.map(|stamp| (left.record(), stamp))
+            }
             Record::Siblings(set) => {
                 let is_live = |(_, version): &(u64, Version)| !is_dead(version);
                 let live = set.entries().filter(|(_, _, values)| values.iter().any(is_live));
@@ -245,7 +288,10 @@ impl Record {
 
     /// The highest stamp of the versions held.
     pub fn highest_stamp(&self) -> Option<Stamp> {
-        self.versions().into_iter().map(|(_, version)| version.stamp).max()
+        match self {
+            Record::Amended(amended) => amended.parts().highest_stamp(),
+            _ => self.versions().into_iter().map(|(_, version)| version.stamp).max(),
+        }
     }
 
     /// About how many bytes the record takes in memory or on the wire.
@@ -255,12 +301,18 @@ impl Record {
             .into_iter()
             .map(|(_, v)| mem::size_of::<Version>() + v.value.as_ref().map_or(0, |value| value.bytes.len()))
             .sum();
-        let recent = match self {
-            Record::Register(register) => register.cell().map_or(0, |cell| cell.recent.len()),
+        let more = match self {
+            Record::Register(register) => register.cell().map_or(0, |cell| cell.recent.len()) * mem::size_of::<u64>(),
+            Record::Amended(amended) => versions + amended.parts().tallies.len() * mem::size_of::<(Actor, Tally)>(),
             Record::Latest { .. } | Record::Siblings(_) => 0,
         };
-        versions + recent * mem::size_of::<u64>() + 32
+        versions + more + 32
     }
+}
+
+/// The stamp that a version which is gone is below: its own, or that of its end.
+fn ended_at(dot: Dot, version: &Version) -> Stamp {
+    version.expires.map_or(version.stamp, |expires| deletion(expires, version.stamp, dot).stamp)
 }
 
 /// The value a register holds, under the name of the ballot that brought it.

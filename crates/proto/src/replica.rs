@@ -39,7 +39,7 @@ fn is_of_kind(core: &Core, bucket: BucketId, key: &ItemKey, record: &Record) -> 
     match record {
         Record::Register(_) => bucket.mode == Mode::Linearizable,
         _ if bucket.mode == Mode::Linearizable => false,
-        Record::Latest { .. } => bucket.rule_for(key) == Rule::LastWriterWins,
+        Record::Latest { .. } | Record::Amended(_) => bucket.rule_for(key) == Rule::LastWriterWins,
         Record::Siblings(_) => bucket.rule_for(key) == Rule::Siblings,
     }
 }

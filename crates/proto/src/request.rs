@@ -3,6 +3,7 @@
 //!
 //! Invariant: every request gets exactly one response, at the latest when its deadline has passed.
 
+use crate::amendment::{Amendment, Unchanged};
 use crate::bucket::{Bucket, Durability, Level};
 use crate::event::Event;
 use crate::explain::{Explain, Explanation};
@@ -24,6 +25,9 @@ pub enum Request {
     Put(Put),
     /// Change one item of a linearizable bucket if a condition holds.
     Cas(Cas),
+    /// Add to one item, or change when it ends, on top of what is there. Answered by `Amended`; in a linearizable bucket,
+    /// which takes whole numbers to add, by `Swapped`.
+    Amend(Amending),
     /// Read a run of items.
     Scan(Scan),
     /// Read records as they are stored, tombstones and all, for a backup. Nothing is repaired.
@@ -106,6 +110,23 @@ pub enum Edit {
     Delete,
     /// Add to the whole number that it is, in decimal digits; one that is not there is 0.
     Add(i64),
+}
+
+/// Change one item on top of what is there: no such change overwrites another, however many nodes make some at once, and
+/// only a write or a deletion replaces them. Refused with [`Refusal::Unchanged`] if it does not apply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Amending {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key of the item; not an element.
+    pub key: ItemKey,
+    /// The change.
+    pub amendment: Amendment,
+    /// Replicas that must hold it before the answer; the bucket's `w` if none. With `one` (or `any`) it is made on top of what
+    /// one replica holds, otherwise on top of what a quorum does.
+    pub level: Option<Level>,
+    /// When a replica may count as holding it.
+    pub durability: Durability,
 }
 
 /// Read a run of items, in storage order.
@@ -278,6 +299,8 @@ pub enum Response {
     Found(Found),
     /// To a put: it is written as asked.
     Written(Written),
+    /// To an amendment: it is made as asked.
+    Amended(Outcome),
     /// To a get in a linearizable bucket: what is decided.
     Current(Current),
     /// To a change in a linearizable bucket: it is decided. The value is left out if it is not known any more what exactly
@@ -337,6 +360,17 @@ pub struct Found {
 pub struct Written {
     /// What a client that made this write has seen.
     pub context: Context,
+    /// Replicas that acknowledged before this answer.
+    pub acknowledged: u8,
+}
+
+/// What an amendment led to, where it was made: what was done elsewhere at the same time is added later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// What the item is now.
+    pub value: bytes::Bytes,
+    /// When it ends.
+    pub expires: Option<Wall>,
     /// Replicas that acknowledged before this answer.
     pub acknowledged: u8,
 }
@@ -565,6 +599,8 @@ pub enum Refusal {
     ModeUnsupported(String),
     /// The condition of a change does not hold; this is what is there. The change is not made and never will be.
     ConditionFailed(Box<Current>),
+    /// An amendment does not apply to what is there. Nothing was changed.
+    Unchanged(Unchanged),
     /// A change that was tried before may have been made; too many others have been made since to tell.
     OutcomeUnknown,
     /// This node's disk is full; reads go on.

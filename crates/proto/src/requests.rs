@@ -1,14 +1,16 @@
 //! Clients' requests, before any of them becomes an operation: bounds, buckets, and who coordinates.
 
+use crate::amendment::Amendment;
 use crate::coordinator::{Asker, Deciding, Explaining, Forwarding, Reading, Scanning, Writing, check_key};
 use crate::core::Core;
 use crate::machine::Machine;
 use crate::membership::{blocked, estimated_bytes, estimated_seconds, plan_for, steps};
 use crate::message::Progress;
 use crate::paxos::register::ChangeId;
-use crate::record::Value;
+use crate::record::{Rule, Value};
 use crate::request::{
-    Admin, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response, Restore, Scan, Status,
+    Admin, Amending, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response, Restore,
+    Scan, Status,
 };
 use crate::{Bucket, BucketId, Durability, ItemKey, Level, Mode, Slot};
 use ring::{Member, NodeId, PartitionId};
@@ -32,6 +34,7 @@ impl Machine {
             Request::Get(get) => self.on_get(asker, get, within),
             Request::Put(put) => self.on_put(asker, put, within),
             Request::Cas(cas) => self.on_cas(asker, cas, within),
+            Request::Amend(amending) => self.on_amend(asker, amending, within),
             Request::Scan(scan) => self.on_scan(asker, scan, false, within),
             Request::Dump(scan) => self.on_scan(asker, scan, true, within),
             Request::Restore(restore) => self.on_restore(asker, restore, within),
@@ -193,6 +196,36 @@ impl Machine {
             return Err(Refusal::Invalid(sentence));
         }
         Ok(bucket)
+    }
+
+    fn on_amend(&mut self, asker: Asker, amending: Amending, within: Span) {
+        let bucket = match check_key(&self.core, &amending.key).and_then(|()| find_bucket(&self.core, &amending.bucket))
+        {
+            Ok(bucket) => bucket,
+            Err(refusal) => return self.ops.refuse(&mut self.core, &asker, refusal),
+        };
+        if bucket.mode == Mode::Linearizable {
+            return match change_of(amending, &bucket) {
+                Ok(cas) => self.on_checked_cas(asker, cas, &bucket, within),
+                Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
+            };
+        }
+        if bucket.rule_for(&amending.key) == Rule::Siblings {
+            let sentence = "only items of which the last writer wins are counted with and given another end; elements, \
+                            and items of buckets that keep siblings, are not";
+            return self.ops.refuse(&mut self.core, &asker, Refusal::Invalid(sentence.to_owned()));
+        }
+        if self.core.is_gone() {
+            return self.refuse_as_leaver(&asker);
+        }
+        let (ops, core) = (&mut self.ops, &mut self.core);
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, amending.key.clone());
+        let replicas = core.read_set(slot.partition, bucket.id);
+        if replicas.contains(&core.node) || matches!(asker, Asker::Peer { .. }) {
+            return Reading::amend(ops, core, asker, amending, &bucket, within);
+        }
+        let key = amending.key.clone();
+        Forwarding::start(ops, core, asker, "change", key, Request::Amend(amending), replicas.to_vec(), within);
     }
 
     /// The first usable replica carries out the changes of a key, so that proposers seldom meet and its next change takes
@@ -360,6 +393,22 @@ fn swap_of(put: Put, bucket: &Bucket) -> Result<Cas, Refusal> {
     }
     let edit = put.value.map_or(Edit::Delete, Edit::Put);
     Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, id: None, tried: false })
+}
+
+/// An amendment in a linearizable bucket: one change of the register.
+fn change_of(amending: Amending, bucket: &Bucket) -> Result<Cas, Refusal> {
+    let Amending { key, amendment, level, durability, .. } = amending;
+    let refused = |what: &str| Err(Refusal::Invalid(format!("bucket {} is linearizable: {what}", bucket.name)));
+    let by = match amendment {
+        Amendment::Add { by, whole: true } => by.as_i64(),
+        Amendment::Add { .. } => None,
+        Amendment::End { .. } => return refused("its items have no time to live"),
+    };
+    let Some(by) = by else { return refused("whole numbers are added to its items") };
+    if !matches!(level, None | Some(Level::Quorum)) || durability == Durability::Memory {
+        return refused("it is written at level quorum only, and to disk");
+    }
+    Ok(Cas { bucket: bucket.name.clone(), key, expect: Expect::Any, edit: Edit::Add(by), id: None, tried: false })
 }
 
 fn find_bucket(core: &Core, name: &str) -> Result<Bucket, Refusal> {

@@ -7,6 +7,7 @@ use crate::event::Restored;
 use crate::ids::{Digest, Epoch};
 use crate::record::{Record, Rule, Version};
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
+use std::borrow::Cow;
 use stdx::Wall;
 use stdx::bugs::planted;
 
@@ -44,8 +45,8 @@ impl Restoring {
     /// Versions that are worth restoring, with their new dots and the stamp of the restore.
     pub fn versions(&self, storage_key: &[u8], record: &Record, now: Wall) -> Vec<(Dot, Version)> {
         let live = record.visible(now).into_iter();
-        let new = |(dot, version): (Dot, &Version)| {
-            (self.dot(storage_key, dot), Version { stamp: self.stamp(version), ..version.clone() })
+        let new = |(dot, version): (Dot, Cow<'_, Version>)| {
+            (self.dot(storage_key, dot), Version { stamp: self.stamp(&version), ..version.into_owned() })
         };
         live.map(new).collect()
     }

@@ -5,6 +5,7 @@
 //! `Applied` may come once before it. A read never shows what a crash could still take back, unless it was written
 //! with `fsync: false`.
 
+use crate::amendment::{Amend, Unchanged};
 use crate::anti_entropy::Asked;
 use crate::event::Event;
 use crate::explain::Inspected;
@@ -145,6 +146,16 @@ pub enum StoreOp {
         update: Update,
         /// Refuse if more versions than this would stand side by side.
         sibling_limit: u32,
+        /// `Done` only when it is on disk.
+        fsync: bool,
+    },
+    /// Change what is there: read, [`Amend::apply`], write. Answers `Applied` with the record at once, then `Done`; or
+    /// `Unchanged`.
+    Amend {
+        /// The place.
+        slot: Slot,
+        /// The change.
+        amend: Box<Amend>,
         /// `Done` only when it is on disk.
         fsync: bool,
     },
@@ -289,6 +300,7 @@ impl StoreOp {
     pub(crate) fn writes(&self) -> bool {
         match self {
             StoreOp::Update { .. }
+            | StoreOp::Amend { .. }
             | StoreOp::Register { .. }
             | StoreOp::Merge { .. }
             | StoreOp::Heal { .. }
@@ -317,6 +329,8 @@ impl StoreOp {
 pub enum StoreOutcome {
     /// The update is visible but not yet durable; this is the whole record.
     Applied(Record),
+    /// An amendment does not apply.
+    Unchanged(Unchanged),
     /// Done, with the durability asked for.
     Done,
     /// What the slot holds.

@@ -67,7 +67,7 @@ impl Counters {
     pub(crate) fn count(&self, request: &Request) {
         let counter = match request {
             Request::Get(_) => &self.gets,
-            Request::Put(_) | Request::Cas(_) | Request::Restore(_) => &self.puts,
+            Request::Put(_) | Request::Cas(_) | Request::Amend(_) | Request::Restore(_) => &self.puts,
             Request::Scan(_) | Request::Dump(_) => &self.scans,
             Request::Explain(_) | Request::Admin(_) => &self.admins,
         };

@@ -148,7 +148,7 @@ fn not_ready() -> Response {
 fn is_write(request: &Request) -> bool {
     match request {
         Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) => false,
-        Request::Put(_) | Request::Cas(_) | Request::Restore(_) | Request::Admin(_) => true,
+        Request::Put(_) | Request::Cas(_) | Request::Amend(_) | Request::Restore(_) | Request::Admin(_) => true,
     }
 }
 

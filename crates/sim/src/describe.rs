@@ -138,6 +138,9 @@ pub(crate) fn request(request: &Request) -> String {
                 put.durability
             )
         }
+        Request::Amend(of) => {
+            format!("amend {}/{}: {:?} {:?} {:?}", of.bucket, key(&of.key), of.amendment, of.level, of.durability)
+        }
         Request::Scan(scan) => format!("scan {} {:?} {:?}", scan.bucket, scan.scope, scan.level),
         Request::Dump(scan) => format!("dump {} {:?} {:?}", scan.bucket, scan.scope, scan.level),
         Request::Restore(of) => format!("restore {}/{} {}", of.bucket, key(&of.key), record(&of.record)),
@@ -208,6 +211,9 @@ pub(crate) fn record(record: &Record) -> String {
         let number = cell.map_or(0, |cell| cell.number);
         let (promised, accepted) = (ballot(state.promised), ballot(register.accepted_under()));
         return format!("{{{} #{number} under {accepted}, promised {promised}}}", versions.join(" "));
+    }
+    if let Record::Amended(amended) = record {
+        return format!("{{{} from {:?}}}", versions.join(" "), amended.parts());
     }
     format!("{{{} | {}}}", versions.join(" "), context(&record.context()))
 }

@@ -8,6 +8,7 @@
 //! Refuses to know frames, checksums and keys of storage.
 
 pub(crate) mod admin;
+mod amended;
 pub(crate) mod bucket;
 pub(crate) mod causal;
 pub(crate) mod collect;

@@ -1,11 +1,13 @@
 //! What a replica holds of a slot.
 
+use super::amended::WireAmended;
 use super::causal::WireDot;
 use super::register::WireRegister;
 use super::{all, may, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
 use causal::{DvvSet, Stamp};
+use proto::amended::Parts;
 use proto::{Record, Value, Version};
 use stdx::Wall;
 
@@ -62,7 +64,7 @@ impl TryFrom<WireVersion> for Version {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRecord {
-    #[prost(oneof = "WireRule", tags = "1, 2, 3")]
+    #[prost(oneof = "WireRule", tags = "1, 2, 3, 4")]
     rule: Option<WireRule>,
 }
 
@@ -74,14 +76,16 @@ enum WireRule {
     Siblings(WireSiblings),
     #[prost(message, tag = "3")]
     Register(WireRegister),
+    #[prost(message, boxed, tag = "4")]
+    Amended(Box<WireAmended>),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct WireLatest {
+pub(super) struct WireLatest {
     #[prost(message, optional, tag = "1")]
-    dot: Option<WireDot>,
+    pub(super) dot: Option<WireDot>,
     #[prost(message, optional, tag = "2")]
-    version: Option<WireVersion>,
+    pub(super) version: Option<WireVersion>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -122,6 +126,7 @@ impl From<&Record> for WireRecord {
             Record::Latest { dot, version } => {
                 WireRule::Latest(WireLatest { dot: Some(dot.into()), version: Some(version.into()) })
             }
+            Record::Amended(amended) => WireRule::Amended(Box::new(amended.parts().into())),
             Record::Register(register) => WireRule::Register(register.into()),
             Record::Siblings(set) => WireRule::Siblings(WireSiblings { entries: set.entries().map(entry).collect() }),
         };
@@ -144,6 +149,10 @@ impl TryFrom<WireRecord> for Record {
                 Ok(Record::Latest { dot: need(latest.dot, "a dot")?, version: need(latest.version, "a version")? })
             }
             WireRule::Siblings(siblings) => set(siblings).map(Record::Siblings),
+            WireRule::Amended(amended) => {
+                let parts = Parts::try_from(*amended)?;
+                parts.record().ok_or(DecodeError::malformed("an amended version"))
+            }
             WireRule::Register(register) => register.try_into().map(Record::Register),
         }
     }

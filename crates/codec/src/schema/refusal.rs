@@ -1,5 +1,6 @@
 //! Why a request was not done.
 
+use super::amended::{unchanged, wire_unchanged};
 use super::bucket::{level, wire_level};
 use super::register::WireCurrent;
 use super::{narrow, need};
@@ -8,7 +9,7 @@ use proto::Refusal;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRefusal {
-    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17")]
+    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18")]
     reason: Option<WireReason>,
 }
 
@@ -48,6 +49,8 @@ enum WireReason {
     ConditionFailed(WireCurrent),
     #[prost(message, tag = "17")]
     OutcomeUnknown(()),
+    #[prost(uint32, tag = "18")]
+    Unchanged(u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -96,6 +99,7 @@ impl From<&Refusal> for WireRefusal {
             Refusal::ContextUnknown => WireReason::ContextUnknown(()),
             Refusal::ModeUnsupported(name) => WireReason::ModeUnsupported(name.clone()),
             Refusal::ConditionFailed(current) => WireReason::ConditionFailed(current.as_ref().into()),
+            Refusal::Unchanged(why) => WireReason::Unchanged(wire_unchanged(*why)),
             Refusal::OutcomeUnknown => WireReason::OutcomeUnknown(()),
             Refusal::DiskFull => WireReason::DiskFull(()),
             Refusal::StorageFailed(why) => WireReason::StorageFailed(why.clone()),
@@ -129,6 +133,7 @@ impl TryFrom<WireRefusal> for Refusal {
             WireReason::ContextUnknown(()) => Refusal::ContextUnknown,
             WireReason::ModeUnsupported(name) => Refusal::ModeUnsupported(name),
             WireReason::ConditionFailed(current) => Refusal::ConditionFailed(Box::new(need(Some(current), "an item")?)),
+            WireReason::Unchanged(why) => Refusal::Unchanged(unchanged(why)?),
             WireReason::OutcomeUnknown(()) => Refusal::OutcomeUnknown,
             WireReason::DiskFull(()) => Refusal::DiskFull,
             WireReason::StorageFailed(why) => Refusal::StorageFailed(why),

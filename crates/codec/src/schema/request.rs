@@ -1,6 +1,7 @@
 //! What clients ask for, as it is forwarded to the node that coordinates it.
 
 use super::admin::WireAdmin;
+use super::amended::WireAmending;
 use super::bucket::{durability, level, wire_durability, wire_level};
 use super::causal::WireContext;
 use super::item::{WireKey, WireSortKeys, partition};
@@ -15,7 +16,7 @@ use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRequest {
-    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     ask: Option<WireAsk>,
 }
 
@@ -37,6 +38,8 @@ enum WireAsk {
     Explain(WireExplain),
     #[prost(message, tag = "8")]
     Cas(WireCas),
+    #[prost(message, tag = "9")]
+    Amend(WireAmending),
 }
 
 impl From<&Request> for WireRequest {
@@ -45,6 +48,7 @@ impl From<&Request> for WireRequest {
             Request::Get(get) => WireAsk::Get(get.into()),
             Request::Put(put) => WireAsk::Put(put.into()),
             Request::Cas(cas) => WireAsk::Cas(cas.into()),
+            Request::Amend(amending) => WireAsk::Amend(amending.into()),
             Request::Scan(scan) => WireAsk::Scan(scan.into()),
             Request::Dump(scan) => WireAsk::Dump(scan.into()),
             Request::Restore(restore) => WireAsk::Restore(restore.into()),
@@ -63,6 +67,7 @@ impl TryFrom<WireRequest> for Request {
             WireAsk::Get(get) => get.try_into().map(Request::Get),
             WireAsk::Put(put) => put.try_into().map(Request::Put),
             WireAsk::Cas(cas) => cas.try_into().map(Request::Cas),
+            WireAsk::Amend(amending) => amending.try_into().map(Request::Amend),
             WireAsk::Scan(scan) => scan.try_into().map(Request::Scan),
             WireAsk::Dump(scan) => scan.try_into().map(Request::Dump),
             WireAsk::Restore(restore) => restore.try_into().map(Request::Restore),

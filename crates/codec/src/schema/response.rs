@@ -1,5 +1,6 @@
 //! What a node answers to a forwarded request.
 
+use super::amended::WireOutcome;
 use super::causal::{WireContext, WireDot};
 use super::event::WireEvent;
 use super::explain::WireExplanation;
@@ -20,7 +21,7 @@ use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireResponse {
-    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 40")]
+    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 40")]
     answer: Option<WireAnswer>,
 }
 
@@ -52,6 +53,8 @@ enum WireAnswer {
     Current(WireCurrent),
     #[prost(message, tag = "12")]
     Swapped(WireCurrent),
+    #[prost(message, tag = "13")]
+    Amended(WireOutcome),
 }
 
 impl From<&Response> for WireResponse {
@@ -59,6 +62,7 @@ impl From<&Response> for WireResponse {
         let answer = match response {
             Response::Found(found) => WireAnswer::Found(found.into()),
             Response::Written(written) => WireAnswer::Written(written.into()),
+            Response::Amended(outcome) => WireAnswer::Amended(outcome.into()),
             Response::Current(current) => WireAnswer::Current(current.into()),
             Response::Swapped(current) => WireAnswer::Swapped(current.into()),
             Response::Page(page) => WireAnswer::Page(page.into()),
@@ -89,6 +93,7 @@ impl TryFrom<WireResponse> for Response {
             WireAnswer::Page(page) => page.try_into().map(Response::Page),
             WireAnswer::Records(records) => records.try_into().map(Response::Records),
             WireAnswer::Explained(explained) => Ok(Response::Explained(Box::new((*explained).try_into()?))),
+            WireAnswer::Amended(outcome) => outcome.try_into().map(Response::Amended),
             WireAnswer::Current(current) => current.try_into().map(Response::Current),
             WireAnswer::Swapped(current) => current.try_into().map(Response::Swapped),
             WireAnswer::Status(status) => Ok(Response::Status(Box::new((*status).try_into()?))),

@@ -5,9 +5,11 @@ use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proto::amended::{End, Mark, Parts, Tally};
 use proto::tree::Tree;
 use proto::{
-    Bucket, BucketId, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Pulse, Record, Rule, Value, Version,
+    Bucket, BucketId, Decimal, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Pulse, Record, Rule, Value,
+    Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
@@ -106,10 +108,40 @@ fn siblings() -> BoxedStrategy<DvvSet<Version>> {
         .boxed()
 }
 
+fn mark() -> BoxedStrategy<Mark> {
+    (any::<u64>(), dot()).prop_map(|(stamp, dot)| Mark { stamp: Stamp::from_u64(stamp), dot }).boxed()
+}
+
+pub(crate) fn decimal() -> impl Strategy<Value = Decimal> {
+    any::<i128>().prop_map(Decimal::from_units)
+}
+
+fn amended() -> BoxedStrategy<Record> {
+    let tally = (1..=u64::MAX, mark(), any::<u64>(), decimal()).prop_map(|(counter, after, stamp, sum)| Tally {
+        counter,
+        after,
+        stamp: Stamp::from_u64(stamp),
+        sum,
+    });
+    let end = (option::of(mark()), mark(), option::of(number())).prop_map(|(of, made, expires)| End {
+        of,
+        dot: made.dot,
+        stamp: made.stamp,
+        expires: expires.map(Wall),
+    });
+    let tallies = proptest::collection::btree_map(actor(), tally, 0..4);
+    (option::of((dot(), version())), tallies, option::of(end))
+        .prop_filter_map("nothing", |(base, tallies, end)| {
+            Parts { base, tallies, end }.join(&Parts::default()).record()
+        })
+        .boxed()
+}
+
 pub(crate) fn record() -> BoxedStrategy<Record> {
     prop_oneof![
         (dot(), version()).prop_map(|(dot, version)| Record::Latest { dot, version }),
         siblings().prop_map(Record::Siblings),
+        amended(),
         register::register().prop_map(Record::Register),
     ]
     .boxed()

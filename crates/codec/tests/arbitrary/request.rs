@@ -4,8 +4,8 @@ use super::cluster::{event, status};
 use super::explain::explanation;
 use super::register::{cas, current};
 use super::{
-    all_progress, bucket, bytes, context, digest, dot, durability, epoch, item_key, level, node, partition, record,
-    span, text, token, tree, value, version,
+    all_progress, bucket, bytes, context, decimal, digest, dot, durability, epoch, item_key, level, node, partition,
+    record, span, text, token, tree, value, version,
 };
 use causal::Stamp;
 use proptest::collection::vec;
@@ -13,6 +13,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::explain::Explain;
 use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
+use proto::{Amending, Amendment, Outcome, Unchanged, When};
 use proto::{RepairStatus, Risk, Sibling, TreeStatus, Written};
 use stdx::Wall;
 
@@ -90,6 +91,19 @@ fn act() -> BoxedStrategy<Admin> {
     .boxed()
 }
 
+fn amending() -> BoxedStrategy<Amending> {
+    let when =
+        prop_oneof![Just(When::There), Just(When::Endless), Just(When::Ending), Just(When::Later), Just(When::Earlier)];
+    let amendment = prop_oneof![
+        (decimal(), any::<bool>()).prop_map(|(by, whole)| Amendment::Add { by, whole }),
+        (option::of(any::<u64>()), when)
+            .prop_map(|(expires, when)| Amendment::End { expires: expires.map(Wall), when }),
+    ];
+    (text(), item_key(), amendment, option::of(level()), durability())
+        .prop_map(|(bucket, key, amendment, level, durability)| Amending { bucket, key, amendment, level, durability })
+        .boxed()
+}
+
 pub(crate) fn request() -> BoxedStrategy<Request> {
     let get = (text(), item_key(), option::of(level())).prop_map(|(bucket, key, level)| Get { bucket, key, level });
     let restore = (text(), item_key(), record(), option::of(level()))
@@ -101,6 +115,7 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
         scan().prop_map(Request::Scan),
         scan().prop_map(Request::Dump),
         restore,
+        amending().prop_map(Request::Amend),
         (text(), item_key()).prop_map(|(bucket, key)| Request::Explain(Explain { bucket, key })),
         admin().prop_map(Request::Admin),
     ]
@@ -167,6 +182,8 @@ fn refusal() -> BoxedStrategy<Refusal> {
         text().prop_map(Refusal::ModeUnsupported),
         current().prop_map(|current| Refusal::ConditionFailed(Box::new(current))),
         Just(Refusal::OutcomeUnknown),
+        Just(Refusal::Unchanged(Unchanged::NotANumber)),
+        Just(Refusal::Unchanged(Unchanged::Known)),
         Just(Refusal::DiskFull),
         text().prop_map(Refusal::StorageFailed),
         text().prop_map(Refusal::ChangeRefused),
@@ -196,6 +213,9 @@ pub(crate) fn response() -> BoxedStrategy<Response> {
     prop_oneof![
         found.prop_map(Response::Found),
         written.prop_map(Response::Written),
+        (bytes(), option::of(any::<u64>()), any::<u8>()).prop_map(|(value, expires, acknowledged)| {
+            Response::Amended(Outcome { value, expires: expires.map(Wall), acknowledged })
+        }),
         page.prop_map(Response::Page),
         records.prop_map(Response::Records),
         explanation().prop_map(|explanation| Response::Explained(Box::new(explanation))),

@@ -20,7 +20,7 @@ use crate::fence::key_hash;
 use crate::trees::Built;
 use proto::hash::version_hash;
 use proto::tree::{Patch, Place, TreePart};
-use proto::{Bookmark, ItemKey, Record, Slot, StoreFailure, StoreOutcome, Update};
+use proto::{Bookmark, ItemKey, Record, Slot, StoreFailure, StoreOutcome};
 use ring::PartitionId;
 use std::ops::ControlFlow;
 use storage::{Batch, Engine, Seq, Space};
@@ -215,8 +215,8 @@ impl<E: Engine> Executor<E> {
 
     /// Whether this node may make a version under the dot of this update; not under the incarnation in which it lost some
     /// of its own.
-    pub(super) fn may_write(&self, update: &Update) -> Result<(), StoreFailure> {
-        if self.distrusted.is_some_and(|distrusted| update.dot.actor.incarnation <= distrusted) {
+    pub(super) fn may_write(&self, incarnation: u64) -> Result<(), StoreFailure> {
+        if self.distrusted.is_some_and(|distrusted| incarnation <= distrusted) {
             let what = "the disk has lost records; this node makes itself a new incarnation; try again in a moment";
             return Err(StoreFailure::Corrupt(what.to_owned()));
         }

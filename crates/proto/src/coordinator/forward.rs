@@ -2,7 +2,8 @@
 //!
 //! A write that was handed on and then not answered may have been applied; handing it to another replica makes a second
 //! version with the same value, which is why only an unreachable node is passed over later, never a slow one; who is slow is
-//! left out when the first node is chosen. A change of an item of a linearizable bucket has an id and is made once. (Reads
+//! left out when the first node is chosen. A change of an item of a linearizable bucket has an id and is made
+//! once; an amendment is never handed to a second node. (Reads
 //! are not handed on: whoever is asked asks all replicas at once and takes the first answers, so a slow replica does not slow
 //! them down.)
 
@@ -108,7 +109,8 @@ impl Forwarding {
     pub(crate) fn on_unreachable(mut self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         if peer == self.to {
             core.routes.on_given_up(core.now.mono, peer, self.sent);
-            if self.others.is_empty() {
+            // It may have been made, and must not be made twice.
+            if self.others.is_empty() || matches!(self.request, Request::Amend(_)) {
                 return self.give_up(ops, core);
             }
             self.to = self.others.remove(0);
@@ -137,7 +139,10 @@ impl Forwarding {
     }
 
     fn give_up(self, ops: &mut Operations, core: &mut Core) {
-        let write = matches!(self.request, Request::Put(_) | Request::Cas(_) | Request::Restore(_) | Request::Admin(_));
+        let write = matches!(
+            self.request,
+            Request::Put(_) | Request::Cas(_) | Request::Amend(_) | Request::Restore(_) | Request::Admin(_)
+        );
         ops.refuse(core, &self.asker, Refusal::NoAnswer { write });
     }
 }

@@ -6,18 +6,18 @@
 //! background.
 
 use super::swap::current;
-use super::write::{BEHIND_AGAIN, impossible, small};
+use super::write::{BEHIND_AGAIN, Change, impossible, small};
 use super::{Asker, Operation, Operations, Writing};
-use crate::bucket::{Bucket, Level, Mode};
+use crate::bucket::{Bucket, Durability, Level, Mode};
 use crate::core::Core;
 use crate::ids::{Epoch, OpId};
 use crate::input::Note;
-use crate::item::Slot;
+use crate::item::{ItemKey, Slot};
 use crate::message::{Message, ReadAnswer};
 use crate::quorum::{Need, Quorum};
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
-use crate::request::{Current, Found, Get, Refusal, Response, Sibling};
+use crate::request::{Amending, Current, Found, Get, Refusal, Response, Sibling};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub(crate) struct Reading {
     behind_at: Mono,
     /// The bucket is linearizable, and the client is content with what one replica holds.
     linearizable: bool,
+    /// What is to be done on top of what is found, instead of an answer.
+    then: Option<Change>,
     phase: Phase,
     deadline: Mono,
 }
@@ -58,13 +60,45 @@ enum Phase {
     Repairing(Option<Record>),
     /// The client is answered; late answers are still taken in.
     Settling,
+    /// What it was for goes on without it.
+    Over,
 }
 
 impl Reading {
     /// Begins a read.
     pub(crate) fn start(ops: &mut Operations, core: &mut Core, asker: Asker, get: Get, bucket: &Bucket, within: Span) {
         let level = get.level.unwrap_or(bucket.r);
-        let slot = Slot::new(core.history.genesis().grid, bucket.id, get.key);
+        Reading::begin(ops, core, asker, get.key, level, bucket, None, within);
+    }
+
+    /// Begins a change on top of what a quorum holds, or one replica.
+    pub(crate) fn amend(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        amending: Amending,
+        bucket: &Bucket,
+        within: Span,
+    ) {
+        let level = amending.level.unwrap_or(bucket.w);
+        let is_weak = matches!(level, Level::Any | Level::One | Level::Count(1));
+        let read_level = if is_weak { Level::One } else { Level::Quorum };
+        let fsync = amending.durability == Durability::Fsync;
+        let then = Some(Change { amendment: amending.amendment, level, fsync, ttl: bucket.ttl });
+        Reading::begin(ops, core, asker, amending.key, read_level, bucket, then, within);
+    }
+
+    fn begin(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        key: ItemKey,
+        level: Level,
+        bucket: &Bucket,
+        then: Option<Change>,
+        within: Span,
+    ) {
+        let slot = Slot::new(core.history.genesis().grid, bucket.id, key);
         let replicas = core.read_set(slot.partition, slot.bucket);
         let Some(needed) = level.needed(replicas.len()) else {
             return ops.refuse(core, &asker, impossible(level, replicas.len()));
@@ -82,6 +116,7 @@ impl Reading {
             behind: Vec::new(),
             behind_at: Mono::default(),
             linearizable: bucket.mode == Mode::Linearizable,
+            then,
             phase: Phase::Gathering,
             deadline: core.now.mono + within,
         };
@@ -150,6 +185,14 @@ impl Reading {
     /// Enough replicas have answered.
     fn conclude(&mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
         let record = merged(&self.answers);
+        if let Some(change) = self.then.take() {
+            // The new record holds what was found, and goes to as many replicas as a write-back would.
+            self.phase = Phase::Over;
+            ops.read_ends(self.epoch);
+            let asker = std::mem::replace(&mut self.asker, Asker::Nobody);
+            let within = self.deadline.since(core.now.mono);
+            return Writing::amend(ops, core, asker, self.slot.clone(), change, record, within, self.round);
+        }
         let differing = behind(record.as_ref(), &self.answers);
         let equal: Vec<NodeId> = self.answers.keys().copied().filter(|node| !differing.contains(node)).collect();
         let need = Need::Level(self.level);
@@ -224,6 +267,9 @@ impl Reading {
 
     /// Gives up if there is no hope, then stays or goes.
     fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if matches!(self.phase, Phase::Over) {
+            return;
+        }
         let expired = core.now.mono >= self.deadline;
         if !matches!(self.phase, Phase::Settling) && (expired || self.is_hopeless(core)) {
             self.give_up(ops, core);
@@ -298,5 +344,5 @@ fn held(record: Option<&Record>) -> Current {
 
 /// What a client sees of a record.
 pub(super) fn siblings(record: &Record, wall: Wall) -> Vec<Sibling> {
-    record.visible(wall).into_iter().map(|(dot, version)| Sibling { dot, version: version.clone() }).collect()
+    record.visible(wall).into_iter().map(|(dot, version)| Sibling { dot, version: version.into_owned() }).collect()
 }

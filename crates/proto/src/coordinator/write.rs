@@ -7,6 +7,7 @@
 //! Invariant: `QuorumUnmet` for a write means "may have been applied", never "was not".
 
 use super::{Asker, Operation, Operations};
+use crate::amendment::{Amend, Amendment};
 use crate::bucket::{Bucket, Durability, Level, Mode};
 use crate::core::Core;
 use crate::ids::{Epoch, OpId};
@@ -15,7 +16,7 @@ use crate::item::{ItemKey, Slot};
 use crate::message::{Ack, Message};
 use crate::quorum::{Group, Need, Quorum};
 use crate::record::{Record, Rule, Update, Version};
-use crate::request::{Put, Refusal, Response, Restore, Written};
+use crate::request::{Outcome, Put, Refusal, Response, Restore, Written};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
 use causal::Context;
 use ring::NodeId;
@@ -54,9 +55,21 @@ pub(crate) struct Writing {
     /// What the client has seen. Its own dot is added only if nothing else is left beside its version: a context that
     /// names a dot claims to have seen every earlier dot of that actor for this key.
     context: Context,
+    /// It is an amendment: whoever asked wants to know what it led to.
+    amends: bool,
     answered: bool,
     hint_at: Mono,
     deadline: Mono,
+}
+
+/// What is to be done on top of what is there.
+#[derive(Clone, Hash, Debug)]
+pub(crate) struct Change {
+    pub(super) amendment: Amendment,
+    pub(super) level: Level,
+    pub(super) fsync: bool,
+    /// Of what was not there.
+    pub(super) ttl: Option<Span>,
 }
 
 impl Writing {
@@ -80,6 +93,49 @@ impl Writing {
                 writing.keep(ops, core, id);
             }
         }
+    }
+
+    /// Begins a change on top of what a read has found, in the round in which that began.
+    pub(crate) fn amend(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        slot: Slot,
+        change: Change,
+        seen: Option<Record>,
+        within: Span,
+        round: u64,
+    ) {
+        let Change { amendment, level, fsync, ttl } = change;
+        let sets = core.write_sets(slot.partition, slot.bucket);
+        if let Some(set) = sets.iter().find(|set| level.needed(set.len()).is_none()) {
+            return ops.refuse(core, &asker, impossible(level, set.len()));
+        }
+        let is_replica = core.is_replica(core.node, slot.partition, slot.bucket);
+        let Some(dot) = (if is_replica { core.next_dot() } else { core.lone_dot() }) else {
+            let refusal = Refusal::NotReady("this node is starting; try again in a moment".to_owned());
+            return ops.refuse(core, &asker, refusal);
+        };
+        let need = Need::Level(level);
+        let quorum = Quorum::new(core.groups(slot.partition, slot.bucket, need));
+        let wall = core.now.wall;
+        let first_end = ttl.map(|ttl| wall.plus(ttl));
+        let amend = Amend { amendment, dot, stamp: core.next_stamp(), wall, seen, first_end };
+        let mut writing = Writing::new(core, asker, slot, quorum, within, Context::default());
+        (writing.need, writing.fsync, writing.round, writing.amends) = (Some(need), fsync, round, true);
+        let id = core.next_op();
+        if is_replica {
+            let op = StoreOp::Amend { slot: writing.slot.clone(), amend: Box::new(amend), fsync };
+            core.store(Purpose::Local(id), op);
+        } else {
+            match amend.apply(None) {
+                Ok(record) => writing.made(record),
+                Err(why) => return ops.refuse(core, &writing.asker, Refusal::Unchanged(why)),
+            }
+            writing.send_all(core, id);
+        }
+        ops.write_begins(writing.epoch);
+        writing.keep(ops, core, id);
     }
 
     /// Begins the write-back of a record that `equal` replicas already hold to as many as it needs.
@@ -200,6 +256,7 @@ impl Writing {
             record: None,
             round: core.round,
             context,
+            amends: false,
             answered: false,
             hint_at: core.now.mono + hint_after,
             deadline: core.now.mono + within,
@@ -306,6 +363,7 @@ impl Writing {
                 }
             }
             StoreOutcome::Done => self.quorum.add(core.node),
+            StoreOutcome::Unchanged(why) => return self.refuse(ops, core, Refusal::Unchanged(why)),
             StoreOutcome::Failed(StoreFailure::TooManySiblings(count)) => {
                 self.refuse(ops, core, Refusal::TooManySiblings { count });
                 return;
@@ -447,9 +505,13 @@ impl Writing {
     }
 
     fn succeed(&mut self, ops: &mut Operations, core: &mut Core, acknowledged: usize) {
-        let written = Written { context: self.context.clone(), acknowledged: small(acknowledged) };
+        let acknowledged = small(acknowledged);
+        let response = match &self.record {
+            Some(record) if self.amends => Response::Amended(outcome(record, acknowledged)),
+            _ => Response::Written(Written { context: self.context.clone(), acknowledged }),
+        };
         self.answered = true;
-        ops.answer(core, &self.asker, Response::Written(written));
+        ops.answer(core, &self.asker, response);
         ops.write_ends(self.epoch);
     }
 
@@ -460,6 +522,15 @@ impl Writing {
             ops.write_ends(self.epoch);
         }
     }
+}
+
+/// What an amendment led to.
+fn outcome(record: &Record, acknowledged: u8) -> Outcome {
+    let versions = record.versions();
+    let version = versions.first().map(|(_, version)| *version);
+    let value = version.and_then(|version| version.value.as_ref());
+    let value = value.map(|value| value.bytes.clone()).unwrap_or_default();
+    Outcome { value, expires: version.and_then(|version| version.expires), acknowledged }
 }
 
 /// A count of replicas, which fits a byte.

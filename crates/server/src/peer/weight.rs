@@ -108,6 +108,7 @@ fn of_request(request: &Request) -> usize {
             };
             cas.key.len() + value
         }
+        Request::Amend(amending) => amending.key.len(),
         Request::Restore(restore) => restore.key.len() + restore.record.weight(),
         Request::Explain(explain) => explain.key.len(),
         Request::Scan(scan) | Request::Dump(scan) => match &scan.scope {
@@ -122,6 +123,7 @@ fn of_response(response: &Response) -> usize {
     match response {
         Response::Found(found) => found.siblings.iter().map(of_sibling).sum::<usize>() + 32 * found.context.len(),
         Response::Written(written) => 32 * written.context.len(),
+        Response::Amended(outcome) => outcome.value.len(),
         Response::Current(current) | Response::Swapped(current) => {
             current.value.as_ref().map_or(0, |value| value.bytes.len())
         }

@@ -33,8 +33,8 @@ pub(crate) struct Dots {
 impl Dots {
     /// Takes a record in. The error says which dot was given twice.
     pub(crate) fn see(&mut self, at: Time, bucket: BucketId, key: &ItemKey, record: &Record) -> Result<(), String> {
-        // What registers hold is named by ballots, which are another kind of name.
-        if matches!(record, Record::Register(_)) {
+        // What registers hold is named by ballots, which are another kind of name, and what was added to has no name at all.
+        if matches!(record, Record::Register(_) | Record::Amended(_)) {
             return Ok(());
         }
         record.versions().into_iter().try_for_each(|(dot, version)| self.see_version(at, bucket, key, dot, version))

@@ -103,6 +103,9 @@ impl Evidence<'_> {
         let Some(stamp) = self.dots.stamp(&dot) else { return false };
         match self.finally.get(item) {
             Some(Record::Latest { dot: winner, version }) => (version.stamp, *winner) >= (stamp, dot),
+            Some(Record::Amended(amended)) => {
+                amended.parts().mark().is_some_and(|mark| (mark.stamp, mark.dot) >= (stamp, dot))
+            }
             Some(Record::Siblings(_) | Record::Register(_)) => false,
             None => self.collectable(item).any(|end| self.dots.stamp(&end).is_some_and(|at| (at, end) >= (stamp, dot))),
         }

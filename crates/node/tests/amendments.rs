@@ -1,0 +1,135 @@
+//! Counting and changes of ends over three nodes: any number of coordinators at once, nodes that are away, ends, lost disks
+//! and messages that come twice.
+
+mod support;
+
+use node::proto::{
+    Admin, Amending, Amendment, Bucket, Decimal, Durability, Get, ItemKey, Level, Mode, Refusal, Request, Response,
+    Rule, Unchanged, When, item,
+};
+use ring::NodeId;
+use stdx::Wall;
+use support::Cluster;
+
+fn amend(amendment: Amendment, level: Option<Level>) -> Request {
+    let (bucket, key) = ("default".to_owned(), ItemKey::plain("visits"));
+    Request::Amend(Amending { bucket, key, amendment, level, durability: Durability::Fsync })
+}
+
+fn add(by: i64) -> Request {
+    amend(Amendment::Add { by: Decimal::whole(by), whole: true }, None)
+}
+
+fn value(answer: Response) -> String {
+    match answer {
+        Response::Amended(outcome) => String::from_utf8_lossy(&outcome.value).into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_node_adds_and_reads_the_sum() {
+    let mut cluster = Cluster::of(3, 4);
+    for i in 0..20_u64 {
+        let answer = cluster.ask(1 + u128::from(i) % 4, add(2));
+        assert_eq!(value(answer), (2 * (i + 1)).to_string());
+    }
+    assert_eq!(cluster.get(3, "default", "visits", None).0, ["40"]);
+    cluster.put(2, "default", "visits", Some("7"), None);
+    assert_eq!(value(cluster.ask(4, add(-8))), "-1");
+    let half = Amendment::Add { by: Decimal::from_f64(0.5).expect("a number"), whole: false };
+    assert_eq!(value(cluster.ask(1, amend(half, None))), "-0.5");
+    assert_eq!(cluster.ask(2, add(1)), Response::Refused(Refusal::Unchanged(Unchanged::NotANumber)));
+    cluster.put(2, "default", "visits", None, None);
+    assert_eq!(value(cluster.ask(3, add(1))), "1");
+}
+
+#[test]
+fn sides_that_do_not_hear_each_other_add_at_level_one_and_nothing_is_lost() {
+    let mut cluster = Cluster::of(3, 3);
+    cluster.ask(1, add(10));
+    cluster.run();
+    for (from, to) in [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)] {
+        cluster.cut.insert((NodeId(from), NodeId(to)));
+    }
+    let one = amend(Amendment::Add { by: Decimal::whole(1), whole: true }, Some(Level::One));
+    for node in [1, 2, 3, 1, 1] {
+        cluster.ask(node, one.clone());
+    }
+    cluster.cut.clear();
+    for id in [1, 2, 3] {
+        for peer in [1, 2, 3].into_iter().filter(|peer| *peer != id) {
+            let input = node::NodeInput::Connected { peer: NodeId(peer) };
+            cluster.queue.push_back((NodeId(id), input));
+        }
+    }
+    cluster.run();
+    cluster.run();
+    assert_eq!(cluster.get(2, "default", "visits", Some(Level::All)).0, ["15"]);
+}
+
+#[test]
+fn a_node_that_starts_again_goes_on_counting() {
+    let mut cluster = Cluster::of(3, 3);
+    for round in 0..3_u64 {
+        for id in [1, 2, 3] {
+            cluster.ask(id, add(1));
+        }
+        cluster.run();
+        cluster.kill(2);
+        cluster.restart(2);
+        cluster.run();
+        assert_eq!(cluster.get(2, "default", "visits", Some(Level::All)).0, [(3 * (round + 1)).to_string()]);
+    }
+}
+
+#[test]
+fn a_new_end_is_kept_beside_what_is_added_and_conditions_are_looked_at() {
+    let mut cluster = Cluster::of(3, 3);
+    let end = |expires: Option<u64>, when: When| amend(Amendment::End { expires: expires.map(Wall), when }, None);
+    let absent = cluster.ask(1, end(Some(u64::MAX), When::There));
+    assert_eq!(absent, Response::Refused(Refusal::Unchanged(Unchanged::Absent)));
+    cluster.ask(1, add(1));
+    let later = cluster.time().wall.0 + 1_000_000;
+    let Response::Amended(outcome) = cluster.ask(2, end(Some(later), When::Endless)) else { panic!("it has no end") };
+    assert_eq!((outcome.value.as_ref(), outcome.expires), (&b"1"[..], Some(Wall(later))));
+    assert_eq!(cluster.ask(3, end(None, When::Endless)), Response::Refused(Refusal::Unchanged(Unchanged::Condition)));
+    assert_eq!(value(cluster.ask(3, add(1))), "2");
+    let gone = cluster.time().wall;
+    assert_eq!(value(cluster.ask(1, end(Some(gone.0), When::Earlier))), "2");
+    assert!(cluster.get(2, "default", "visits", None).0.is_empty());
+    assert_eq!(value(cluster.ask(2, add(5))), "5", "a life of its own");
+    assert_eq!(value(cluster.ask(3, add(5))), "10");
+    assert_eq!(cluster.get(1, "default", "visits", Some(Level::All)).0, ["10"]);
+}
+
+#[test]
+fn buckets_and_items_that_are_not_counted_with_say_so() {
+    let mut cluster = Cluster::of(3, 3);
+    for (name, rule, mode) in
+        [("carts", Rule::Siblings, Mode::Eventual), ("locks", Rule::LastWriterWins, Mode::Linearizable)]
+    {
+        let bucket = Bucket { name: name.to_owned(), rule, mode, ..Bucket::default_bucket(3) };
+        cluster.ask(2, Request::Admin(Admin::SetBucket(bucket)));
+        cluster.run();
+    }
+    let of = |bucket: &str, key: ItemKey, amendment| {
+        let (bucket, level) = (bucket.to_owned(), None);
+        Request::Amend(Amending { bucket, key, amendment, level, durability: Durability::Fsync })
+    };
+    let one = Amendment::Add { by: Decimal::whole(1), whole: true };
+    let element = ItemKey::sorted("hash", vec![item::ELEMENT]);
+    for request in [of("carts", ItemKey::plain("k"), one), of("default", element, one)] {
+        let answer = cluster.ask(1, request);
+        assert!(matches!(&answer, Response::Refused(Refusal::Invalid(_))), "{answer:?}");
+    }
+    for expected in ["1", "2"] {
+        let Response::Swapped(current) = cluster.ask(3, of("locks", ItemKey::plain("k"), one)) else { panic!() };
+        assert_eq!(current.value.map(|value| value.bytes), Some(expected.into()));
+    }
+    let end = Amendment::End { expires: None, when: When::There };
+    let answer = cluster.ask(3, of("locks", ItemKey::plain("k"), end));
+    assert!(matches!(&answer, Response::Refused(Refusal::Invalid(_))), "{answer:?}");
+    let get = Get { bucket: "locks".to_owned(), key: ItemKey::plain("k"), level: None };
+    assert!(matches!(cluster.ask(1, Request::Get(get)), Response::Current(_)));
+}
