@@ -21,6 +21,9 @@ for protocol in (2, 3):
     assert client.getex("k", persist=True) == "v" and client.ttl("k") == -1
     assert client.hset("h", mapping={"a": "1", "b": "2"}) in (0, 2)
     assert client.hgetall("h") == {"a": "1", "b": "2"} and client.hmget("h", "a", "x") == ["1", None]
+    before = int(client.get("n") or 0)
+    assert client.incr("n") == before + 1 and client.incrby("n", 9) == before + 10 and client.incrbyfloat("n", -0.5) == before + 9.5
+    assert client.delete("n") == 1
     client.sadd("s", "x", "y")
     assert client.smembers("s") == {"x", "y"} and client.smismember("s", ["x", "z"]) == [1, 0]
     assert client.info()["loading"] == 0 and client.config_get("maxmemory") == {"maxmemory": "0"}

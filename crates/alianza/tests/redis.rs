@@ -203,6 +203,39 @@ fn changes_of_different_fields_and_members_never_overwrite_each_other() {
 }
 
 #[test]
+fn no_increment_is_lost_on_three_nodes_at_once_and_over_a_kill() {
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 3, &[]);
+    let mut clients: Vec<Connection> = nodes.iter().map(Node::connected).collect();
+    let count = |clients: &mut [Connection]| {
+        let unknown = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for client in clients {
+                let unknown = &unknown;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let made: RedisResult<i64> = client.incr("count", 1);
+                        unknown.fetch_add(usize::from(made.is_err()), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        unknown.into_inner()
+    };
+    assert_eq!(count(&mut clients), 0);
+    assert_eq!(clients[1].get("count"), Ok(150));
+    assert_eq!(clients[2].incr("count", 0.25), Ok(150.25));
+    assert_eq!(clients[0].incr("count", 0.75), Ok(151));
+    assert_eq!(clients[1].expire("count", 1_000), Ok(true));
+    nodes[0].process.kill();
+    let unknown = count(&mut clients[1..]);
+    let sum: usize = clients[2].get("count").expect("a quorum answers");
+    assert!(sum <= 251 && sum + unknown >= 251, "{sum} with {unknown} unknown");
+    let left: i64 = clients[2].ttl("count").expect("it has an end");
+    assert!((900..=1_000).contains(&left), "{left}");
+}
+
+#[test]
 fn strangers_need_the_password() {
     let directory = temporary();
     let nodes = cluster(directory.path(), 1, &["--redis-password", "sesame"]);

@@ -12,8 +12,8 @@ use super::time;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
-    Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal, Request, Response, Restore,
-    Value, Version,
+    Amending, Amendment, Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal, Request,
+    Response, Restore, Unchanged, Value, Version, When,
 };
 use resp::Reply;
 use std::future::Future;
@@ -162,6 +162,32 @@ impl Call {
         match self.ask(Request::Restore(restore)).await {
             Response::Written(_) => Ok(()),
             other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// Adds to a string in an eventual bucket, or changes when it goes, on top of what is there, so that nothing that others
+    /// add or change is lost.
+    pub(crate) async fn on_top(&self, key: &Bytes, amendment: Amendment) -> Result<Result<Bytes, Unchanged>, Fault> {
+        let amending = Amending {
+            bucket: self.place.bucket.clone(),
+            key: ItemKey::plain(key.clone()),
+            amendment,
+            level: None,
+            durability: Durability::default(),
+        };
+        match self.ask(Request::Amend(amending)).await {
+            Response::Amended(outcome) => Ok(Ok(outcome.value)),
+            Response::Refused(Refusal::Unchanged(why)) => Ok(Err(why)),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
+    /// Gives a string in an eventual bucket another end. False if the condition does not hold, `None` if it is not there.
+    pub(crate) async fn give_end(&self, key: &Bytes, expires: Option<Wall>, when: When) -> Result<Option<bool>, Fault> {
+        match self.on_top(key, Amendment::End { expires, when }).await? {
+            Ok(_) => Ok(Some(true)),
+            Err(Unchanged::Absent) => Ok(None),
+            Err(_) => Ok(Some(false)),
         }
     }
 

@@ -19,6 +19,7 @@ impl Fault {
     pub(crate) const NO_AUTH: Fault = Fault(Cow::Borrowed("NOAUTH Authentication required."));
     pub(crate) const WRONG_TYPE: Fault =
         Fault(Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value"));
+    pub(crate) const OVERFLOW: Fault = Fault(Cow::Borrowed("ERR increment or decrement would overflow"));
     pub(crate) const OFFSET: Fault = Fault(Cow::Borrowed("ERR offset is out of range"));
     pub(crate) const TOO_LONG: Fault =
         Fault(Cow::Borrowed("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));

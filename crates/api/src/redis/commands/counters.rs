@@ -7,12 +7,13 @@ use crate::redis::arguments::integer;
 use crate::redis::call::{Become, Call, Item};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
-use proto::{Cas, Edit, Expect, ItemKey, Refusal, Request, Response};
+
+use proto::{Amendment, Cas, Decimal, Edit, Expect, ItemKey, Mode, Refusal, Request, Response, Unchanged};
 use resp::Reply;
 
 pub(super) fn commands() -> Vec<Command> {
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
-    let one = |command: Command| command.flags(WRITE).keys(Keys::ONE).ordered("");
+    let one = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(COUNTS);
     vec![
         one(later("incr", 2, "Adds 1 to a number", run!(increment))),
         one(later("decr", 2, "Takes 1 from a number", run!(decrement))),
@@ -21,6 +22,9 @@ pub(super) fn commands() -> Vec<Command> {
         one(later("incrbyfloat", 3, "Adds to a number, which may have a fraction", run!(increment_by_float))),
     ]
 }
+
+const COUNTS: &str = "The answer is the sum where it is made; what is added elsewhere at the same time is in it later. An answer \
+                      that is lost may have been counted. Does not look whether the key is a hash or set.";
 
 async fn increment(call: Call) -> Outcome {
     add(call, 1).await
@@ -41,8 +45,15 @@ async fn decrement_by(call: Call) -> Outcome {
 }
 
 async fn add(call: Call, by: i64) -> Outcome {
-    call.ordered(&call.command.name.to_ascii_uppercase()).await?;
     let key = call.arg(1);
+    if call.mode().await? == Mode::Eventual {
+        let amendment = Amendment::Add { by: Decimal::whole(by), whole: true };
+        let sum = call.on_top(key, amendment).await?.map_err(|why| match why {
+            Unchanged::OutOfRange => Fault::OVERFLOW,
+            _ => Fault::NOT_INTEGER,
+        })?;
+        return resp::integer(&sum).map(Reply::Integer).ok_or(Fault::NOT_INTEGER);
+    }
     let cas = Cas {
         bucket: call.place.bucket.clone(),
         key: ItemKey::plain(key.clone()),
@@ -58,7 +69,7 @@ async fn add(call: Call, by: i64) -> Outcome {
             let item = call.read(key).await?;
             let is_number = item.is_none_or(|item| resp::integer(&item.value.bytes).is_some());
             return Err(match is_number {
-                true => Fault::new("ERR increment or decrement would overflow"),
+                true => Fault::OVERFLOW,
                 false => Fault::NOT_INTEGER,
             });
         }
@@ -68,7 +79,14 @@ async fn add(call: Call, by: i64) -> Outcome {
 }
 
 async fn increment_by_float(call: Call) -> Outcome {
-    call.ordered("INCRBYFLOAT").await?;
+    if call.mode().await? == Mode::Eventual {
+        let by = Decimal::parse(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
+        let sum = call.on_top(call.arg(1), Amendment::Add { by, whole: false }).await?;
+        return sum.map(Reply::Bulk).map_err(|why| match why {
+            Unchanged::OutOfRange => Fault::new("ERR increment would leave the range of numbers"),
+            _ => Fault::NOT_FLOAT,
+        });
+    }
     let by = resp::double(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
     let change = |item: Option<&Item>| {
         let old = match item {

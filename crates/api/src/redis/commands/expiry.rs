@@ -1,7 +1,6 @@
 //! Times to live: how long a key has, and giving it another.
 //!
-//! Invariant: giving a time to live never undoes a write that it has not seen: it writes the version that it read again,
-//! right above the old one.
+//! Invariant: giving a string a time to live changes nothing else of it, whatever others do at the same time.
 
 use super::run;
 use crate::redis::arguments::{Unit, integer, is};
@@ -9,15 +8,15 @@ use crate::redis::call::Call;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use crate::redis::time;
-use proto::Mode;
+use proto::{Mode, When};
 use resp::Reply;
 use stdx::Wall;
 
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
-    const WITHIN: &str = "In eventual buckets only. Conditions are checked on what a quorum holds; a SET at the same time \
-                          wins. Of a hash or set every element is written again, and those that are added at the same time may stay.";
+    const WITHIN: &str = "In eventual buckets only. Conditions are checked on what a quorum holds. Of a hash or set every element \
+                          is written again, and those that are added at the same time may stay.";
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let write = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(WITHIN);
     vec![
@@ -124,6 +123,17 @@ impl Condition {
         Ok(condition)
     }
 
+    /// The same for a string, but that one with XX and LT must be seen to have an end before.
+    fn when(self) -> When {
+        match self {
+            Condition { later: true, .. } => When::Later,
+            Condition { sooner: true, .. } => When::Earlier,
+            Condition { none: true, .. } => When::Endless,
+            Condition { some: true, .. } => When::Ending,
+            _ => When::There,
+        }
+    }
+
     /// A key that stays goes later than any other.
     fn holds(self, present: Option<Wall>, wanted: Wall) -> bool {
         !(self.none && present.is_some()
@@ -138,33 +148,30 @@ async fn expire_in(call: Call, unit: Unit) -> Outcome {
     let condition = Condition::read(call.args(3))?;
     call.eventual("a time to live").await?;
     let key = call.arg(1);
-    let Some(item) = call.read(key).await? else {
-        let nature = call.nature_but_string(key).await?.filter(|nature| condition.holds(nature.expires, at));
-        let done = nature.is_some() && call.all_elements(key, Some(Some(at))).await?;
-        return Ok(Reply::Integer(i64::from(done)));
-    };
-    if !condition.holds(item.expires, at) {
+    if condition.some && condition.sooner && call.read(key).await?.is_some_and(|item| item.expires.is_none()) {
         return Ok(Reply::Integer(0));
     }
-    call.amend(key, &item, item.value.bytes.clone(), Some(at)).await?;
-    Ok(Reply::Integer(1))
+    let done = match call.give_end(key, Some(at), condition.when()).await? {
+        Some(done) => done,
+        None => {
+            let nature = call.nature_but_string(key).await?.filter(|nature| condition.holds(nature.expires, at));
+            nature.is_some() && call.all_elements(key, Some(Some(at))).await?
+        }
+    };
+    Ok(Reply::Integer(i64::from(done)))
 }
 
 async fn persist(call: Call) -> Outcome {
     call.eventual("a time to live").await?;
     let key = call.arg(1);
-    match call.read(key).await? {
-        Some(item) if item.expires.is_some() => {
-            call.amend(key, &item, item.value.bytes.clone(), None).await?;
-            Ok(Reply::Integer(1))
-        }
-        Some(_) => Ok(Reply::Integer(0)),
+    let done = match call.give_end(key, None, When::Ending).await? {
+        Some(done) => done,
         None => {
             let ending = call.nature_but_string(key).await?.is_some_and(|nature| nature.expires.is_some());
-            let done = ending && call.all_elements(key, Some(None)).await?;
-            Ok(Reply::Integer(i64::from(done)))
+            ending && call.all_elements(key, Some(None)).await?
         }
-    }
+    };
+    Ok(Reply::Integer(i64::from(done)))
 }
 
 async fn get_and_expire(call: Call) -> Outcome {
@@ -185,7 +192,7 @@ async fn get_and_expire(call: Call) -> Outcome {
     if let Some(expires) = wanted
         && expires != item.expires
     {
-        call.amend(key, &item, item.value.bytes.clone(), expires).await?;
+        call.give_end(key, expires, When::There).await?;
     }
     Ok(Reply::Bulk(item.value.bytes))
 }

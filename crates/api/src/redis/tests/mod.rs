@@ -9,7 +9,11 @@ use crate::database::Database;
 use crate::fake::Fake;
 use crate::redis::{self, RedisOptions};
 use causal::{Actor, Context, Dot, Stamp};
-use proto::{Found, ItemKey, Record, Refusal, Request, Response, Scope, Sibling, Value, Version, Written};
+
+use proto::{
+    Amendment, Decimal, Found, ItemKey, Record, Refusal, Request, Response, Scope, Sibling, Unchanged, Value, Version,
+    When, Written,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -126,11 +130,48 @@ pub(super) fn store() -> Fake {
                 }
                 written
             }
+            Request::Amend(amending) => amend(items.entry(amending.key.clone()).or_default(), dot, amending.amendment),
             Request::Scan(scan) => page(items, &scan.scope, scan.limit as usize),
             Request::Admin(_) => Response::Status(Box::new(crate::fake::status(&["Ted"]))),
             _ => Response::Refused(Refusal::Overloaded),
         }
     })
+}
+
+/// Changes the only version of an item on top of what is there.
+fn amend(siblings: &mut Vec<Sibling>, dot: Dot, amendment: Amendment) -> Response {
+    let there = visible(Some(siblings)).pop().map(|sibling| sibling.version);
+    let refused = |why| Response::Refused(Refusal::Unchanged(why));
+    let stamp = Stamp::from_u64(dot.counter);
+    let version = match amendment {
+        Amendment::Add { by, .. } => {
+            let text =
+                there.as_ref().and_then(|version| version.value.as_ref()).map_or(&b"0"[..], |value| &value.bytes);
+            let Some(sum) = Decimal::parse(text).and_then(|number| number.plus(by)) else {
+                return refused(Unchanged::NotANumber);
+            };
+            let expires = there.and_then(|version| version.expires);
+            Version { stamp, expires, value: Some(Value::plain(sum.to_string())) }
+        }
+        Amendment::End { expires, when } => {
+            let Some(there) = there else { return refused(Unchanged::Absent) };
+            let holds = match when {
+                When::There => true,
+                When::Endless => there.expires.is_none(),
+                When::Ending => there.expires.is_some(),
+                When::Later => there.expires.is_some_and(|present| expires > Some(present)),
+                When::Earlier => there.expires.is_none_or(|present| expires < Some(present)),
+            };
+            if !holds {
+                return refused(Unchanged::Condition);
+            }
+            Version { stamp, expires, ..there }
+        }
+    };
+    let value = version.value.clone().map(|value| value.bytes).unwrap_or_default();
+    let expires = version.expires;
+    *siblings = vec![Sibling { dot, version }];
+    Response::Amended(proto::Outcome { value, expires, acknowledged: 2 })
 }
 
 type Items = BTreeMap<ItemKey, Vec<Sibling>>;
