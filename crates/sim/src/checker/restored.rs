@@ -40,12 +40,13 @@ impl Evidence<'_> {
         self.restoring.map(|restoring| restoring.event.stamp)
     }
 
-    /// The stamp of an acknowledged change, if it can be told.
+    /// The stamp of an acknowledged change, if it can be told: the lowest, if its request came twice and was carried out twice,
+    /// for only one of the versions was acknowledged.
     fn stamp_of(&self, operation: &Operation, put: &Put) -> Option<Stamp> {
         let dot = match &put.value {
             Some(value) => {
                 let made = self.dots.of_value(&value.bytes).iter().filter(|dot| self.dots.stamp(dot) != self.event());
-                made.max_by_key(|dot| self.dots.stamp(dot)).copied()
+                made.min_by_key(|dot| self.dots.stamp(dot)).copied()
             }
             None => self.dots.of_write(operation),
         };
