@@ -133,10 +133,9 @@ impl Atlas {
     pub(crate) fn recoverable(&self, operation: &Operation) -> bool {
         let mut hit: BTreeSet<&HostId> =
             self.hits.iter().filter(|(_, at)| **at >= operation.started).map(|(host, _)| host).collect();
-        let Some(put) = operation.put() else { return true };
-        let level = put.level.unwrap_or(Level::Quorum);
-        let Copies { fewest, most } =
-            self.copies.get(put.bucket.as_str()).copied().unwrap_or(Copies { fewest: 1, most: 1 });
+        let Some((bucket, level)) = operation.written_at() else { return true };
+        let level = level.unwrap_or(Level::Quorum);
+        let Copies { fewest, most } = self.copies.get(bucket).copied().unwrap_or(Copies { fewest: 1, most: 1 });
         let needed = level.needed(fewest).unwrap_or(1);
         // One copy is a quorum while a bucket has one, and was not while it had three.
         let below_quorum = level != Level::Quorum && level.needed(most).is_none_or(|needed| needed < quorum(most));

@@ -3,6 +3,7 @@
 //! Invariant: a checker never changes the run. A failure is a sentence that names the property and the evidence.
 
 pub(crate) mod convergence;
+pub(crate) mod counters;
 pub(crate) mod dots;
 pub(crate) mod durability;
 pub(crate) mod epochs;

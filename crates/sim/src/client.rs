@@ -3,8 +3,10 @@
 //! Invariant: every request ends exactly once, and no later than its deadline and a little more, as long as its node
 //! runs. A client keeps the contexts that it was given, to write with fresh ones and with stale ones.
 
+use crate::checker::counters;
 use crate::checker::linearizable::may_be_done;
 use crate::checker::visible::Evidence;
+use crate::counting;
 use crate::describe;
 use crate::fault::HostId;
 use crate::history::{Asker, Operation, Outcome, Seen};
@@ -14,7 +16,7 @@ use crate::workload::Chooser;
 use crate::world::{Event, World};
 use causal::Dot;
 use node::NodeInput;
-use node::proto::{ClientId, Refusal, Request, Response};
+use node::proto::{ClientId, Refusal, Request, Response, Unchanged};
 use ring::Grid;
 use std::rc::Rc;
 use stdx::{Prng, Span};
@@ -96,7 +98,7 @@ impl World {
         this.is_busy = true;
         let within =
             if !proving && this.prng.below(4) == 0 { Some(Span::millis(this.prng.between(200, 5_000))) } else { None };
-        let (request, seen) = this.chooser.next(self.history.len());
+        let (request, seen) = this.chooser.next(self.history.len(), self.now);
         self.ask(Asker::Client(client), host, request, seen, within);
     }
 
@@ -108,7 +110,9 @@ impl World {
         self.trace.line(now, host, || format!("is asked #{number}: {} within {within:?}", describe::request(&request)));
         self.sets.asked(number, &request);
         self.watch_item(number, &request);
-        if let Request::Put(put) = &request {
+        if let Request::Put(put) = &request
+            && counting::kind(&put.key).is_none()
+        {
             self.past.asked(number, put, &seen.context);
         }
         self.history.push(Operation {
@@ -205,6 +209,9 @@ impl World {
 
     /// Shows an answer to the checkers.
     fn judge_answer(&mut self, number: usize, operation: &Operation) {
+        if counters::counter_of(operation).is_some() {
+            return;
+        }
         self.past.ended(number, operation);
         let grid = Grid::new(self.plan.grid_bits).unwrap_or_default();
         let clocks_apart = self.plan.clocks_apart();
@@ -282,6 +289,7 @@ fn is_fair(operation: &Operation) -> bool {
     let Outcome::Answered(response) = &operation.outcome else { return false };
     match (&operation.request, response.as_ref()) {
         (_, Response::Refused(Refusal::TooManySiblings { .. })) => true,
+        (_, Response::Refused(Refusal::Unchanged(Unchanged::Absent | Unchanged::Condition))) => true,
         (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => cas.tried,
         _ => false,
     }

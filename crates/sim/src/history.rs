@@ -3,6 +3,7 @@
 //! Invariant: a request ends once: with the one response it got, or because its node died first, or because nobody took
 //! it. Numbers are places in the list and the client ids that nodes see.
 
+use crate::counting;
 use crate::fault::HostId;
 use crate::time::Time;
 use causal::{Context, Dot};
@@ -67,10 +68,19 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// The put, if it is one.
+    /// The put, if it is one; those of counters are judged with what is added to them.
     pub(crate) fn put(&self) -> Option<&Put> {
         match &self.request {
-            Request::Put(put) => Some(put),
+            Request::Put(put) if counting::kind(&put.key).is_none() => Some(put),
+            _ => None,
+        }
+    }
+
+    /// Bucket and level of a write of any kind, if it is one of an eventual bucket.
+    pub(crate) fn written_at(&self) -> Option<(&str, Option<Level>)> {
+        match &self.request {
+            Request::Put(put) => Some((&put.bucket, put.level)),
+            Request::Amend(amending) => Some((&amending.bucket, amending.level)),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod cluster;
 mod connection;
+mod counting;
 mod describe;
 mod disk;
 mod dumper;

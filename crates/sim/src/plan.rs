@@ -118,6 +118,8 @@ pub struct WorkloadPlan {
     pub register_percent: u64,
     /// Operations on elements of the default bucket, in a hundred of the rest.
     pub element_percent: u64,
+    /// Operations on counters of the default bucket, in a hundred of the rest.
+    pub count_percent: u64,
     /// Writes, in a hundred.
     pub write_percent: u64,
     /// Writes that delete, in a hundred.
@@ -189,6 +191,7 @@ impl Plan {
                 sibling_percent: 40,
                 register_percent: 0,
                 element_percent: 0,
+                count_percent: 0,
                 write_percent: 55,
                 delete_percent: 8,
                 ttl_percent: 3,

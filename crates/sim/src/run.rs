@@ -4,6 +4,7 @@
 //! Invariant: the report depends on the plan alone.
 
 use crate::checker::convergence::{Resident, Stores, differences, item, stores, unrest};
+use crate::checker::counters::Counters;
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::linearizable::{Verdict, by_item, check};
 use crate::checker::{Failure, placement, restored};
@@ -18,7 +19,7 @@ use crate::time::Time;
 use crate::trace::Sink;
 use crate::world::{Counts, Event, World};
 use node::proto::record::STAMP_AHEAD_MAX;
-use node::proto::{Change, ItemKey, Record};
+use node::proto::{BucketId, Change, ItemKey, Record};
 use std::collections::BTreeMap;
 use stdx::Span;
 
@@ -277,10 +278,14 @@ impl World {
             bucket,
             restoring: self.keeper.restoring.as_ref(),
         });
+        let counters =
+            Counters::new(&self.history, &self.dots, self.plan.clocks_apart(), |write| self.atlas.recoverable(write));
+        let counters = counters.wrong(self.now, |key| finally.get(&(BucketId::DEFAULT, key.clone())));
         let wrong = [
             ("restore", restored.map(|evidence| evidence.wrong()).unwrap_or_default()),
             ("durability", evidence.lost(bucket)),
             ("no resurrection", evidence.risen(bucket)),
+            ("counters", counters),
             ("sets", self.sets.lost(set, |write| self.atlas.recoverable(write))),
         ];
         for (property, sentences) in wrong {

@@ -1,6 +1,6 @@
 //! What clients ask: reads, writes, deletes and scans of a few hot keys, of many cold ones, of keys that are deleted and
 //! made again all the time, and of rows under one partition key; explanations; sets kept in siblings; at all levels; with fresh
-//! contexts, stale ones and none; elements and registers in files of their own. A client may ask again for what it got no good answer to, and reads on where a page
+//! contexts, stale ones and none; elements, counters and registers in files of their own. A client may ask again for what it got no good answer to, and reads on where a page
 //! ended.
 //!
 //! Invariant: no two writes of a run have the same value, unless a client asks for the same write again. Every third cold
@@ -9,11 +9,13 @@
 
 use crate::atlas::DEFAULT;
 use crate::client::seen_in;
+use crate::counting::{self, CountChooser};
 use crate::elements::ElementChooser;
 use crate::history::{Operation, Outcome, Seen};
 use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
 use crate::registers::RegisterChooser;
+use crate::time::Time;
 use causal::Dot;
 use node::proto::explain::Explain;
 use node::proto::{Durability, Get, ItemKey, Level, Page, Put, Request, Response, Scan, Scope, Value};
@@ -40,6 +42,7 @@ pub(crate) struct Chooser {
     prng: Prng,
     registers: RegisterChooser,
     elements: ElementChooser,
+    counts: CountChooser,
     /// Contexts by bucket and key, oldest first.
     seen: BTreeMap<(String, ItemKey), Vec<Seen>>,
     /// Elements of sets that this client has ever seen or added.
@@ -57,6 +60,7 @@ impl Chooser {
             prng: Prng::keyed(plan.seed, "workload", &[client as u64]),
             registers: RegisterChooser::new(plan, client),
             elements: ElementChooser::new(plan, client),
+            counts: CountChooser::new(plan, client),
             seen: BTreeMap::new(),
             sets: BTreeMap::new(),
             next: None,
@@ -64,7 +68,7 @@ impl Chooser {
     }
 
     /// The next request, and what the client knows of its item. `number` is unique in the run.
-    pub(crate) fn next(&mut self, number: usize) -> (Request, Seen) {
+    pub(crate) fn next(&mut self, number: usize, now: Time) -> (Request, Seen) {
         if let Some(next) = self.next.take() {
             return next;
         }
@@ -73,6 +77,9 @@ impl Chooser {
         }
         if let Some(next) = self.elements.next(number) {
             return next;
+        }
+        if let Some(request) = self.counts.next(number, now) {
+            return (request, Seen::default());
         }
         if self.plan.explain_percent > 0 && self.percent(self.plan.explain_percent) {
             let (bucket, key) = self.item();
@@ -97,8 +104,8 @@ impl Chooser {
         self.registers.learn(operation);
         self.elements.learn(operation, own);
         let item = match &operation.request {
-            Request::Get(get) => (get.bucket.clone(), get.key.clone()),
-            Request::Put(put) => {
+            Request::Get(get) if counting::kind(&get.key).is_none() => (get.bucket.clone(), get.key.clone()),
+            Request::Put(put) if counting::kind(&put.key).is_none() => {
                 if !operation.is_written() && self.percent(self.plan.retry_percent) {
                     self.next = Some((operation.request.clone(), operation.seen.clone()));
                 }
@@ -276,6 +283,7 @@ pub(crate) fn elements(value: &[u8]) -> Option<Vec<u64>> {
 mod tests {
     use super::{Chooser, elements, is_steady};
     use crate::plan::Plan;
+    use crate::time::Time;
     use node::proto::{ItemKey, Request};
     use std::collections::BTreeSet;
     use stdx::Span;
@@ -285,7 +293,7 @@ mod tests {
         let plan = Plan::calm(1, 3, Span::secs(1));
         let requests = |client: usize| -> Vec<Request> {
             let mut chooser = Chooser::new(&plan, client);
-            (0..500).map(|number| chooser.next(number).0).collect()
+            (0..500).map(|number| chooser.next(number, Time::default()).0).collect()
         };
         assert_eq!(requests(0), requests(0));
         assert_ne!(requests(0), requests(1));

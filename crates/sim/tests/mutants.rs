@@ -57,6 +57,22 @@ fn what_elements_find() {
 }
 
 #[test]
+fn what_counters_find() {
+    assert_found(
+        plans::counters,
+        &[
+            bug("tallies are added when they are merged", 10),
+            bug("a tally forgets what it held", 10),
+            bug("an increment is put on an old base", 30),
+            bug("an amendment is handed to a second node", 40),
+            bug("a change that is handed twice is made twice", 10),
+            bug("what has ended is counted on", 10),
+        ],
+    );
+    assert_found(plans::counters_missed, &[bug("hash trees miss tallies", 20)]);
+}
+
+#[test]
 fn what_dying_in_fsyncs_finds() {
     // A lost incarnation comes with "incarnations are counted": their lot alone keeps dots apart.
     let bugs = [(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)];

@@ -33,9 +33,15 @@ pub(crate) struct Dots {
 impl Dots {
     /// Takes a record in. The error says which dot was given twice.
     pub(crate) fn see(&mut self, at: Time, bucket: BucketId, key: &ItemKey, record: &Record) -> Result<(), String> {
-        // What registers hold is named by ballots, which are another kind of name, and what was added to has no name at all.
-        if matches!(record, Record::Register(_) | Record::Amended(_)) {
-            return Ok(());
+        match record {
+            // What registers hold is named by ballots, which are another kind of name.
+            Record::Register(_) => return Ok(()),
+            // A sum has no name, but what was added to has.
+            Record::Amended(amended) => {
+                let base = amended.parts().base.as_ref();
+                return base.map_or(Ok(()), |(dot, version)| self.see_version(at, bucket, key, *dot, version));
+            }
+            Record::Latest { .. } | Record::Siblings(_) => {}
         }
         record.versions().into_iter().try_for_each(|(dot, version)| self.see_version(at, bucket, key, dot, version))
     }

@@ -9,6 +9,7 @@
 use super::dots::Item;
 use super::ranges;
 use super::visible::{Evidence, Shown};
+use crate::counting;
 use crate::describe;
 use crate::history::{Operation, Outcome, Reach};
 use crate::time::Time;
@@ -183,7 +184,7 @@ impl Reads {
         evidence: &Evidence<'_>,
     ) -> Result<(), String> {
         let Request::Scan(scan) = &operation.request else { return Ok(()) };
-        for (key, siblings) in &page.items {
+        for (key, siblings) in page.items.iter().filter(|(key, _)| counting::kind(key).is_none()) {
             let (item, rule) = ((bucket, key.clone()), rule.of_key(key));
             let seen = siblings.iter().map(|sibling| (sibling.dot.actor, sibling.dot.counter)).collect();
             for later in Reach::of_read(scan.level).after_read() {

@@ -86,6 +86,8 @@ fn workload(seed: u64) -> WorkloadPlan {
     let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
     let mut elements = Prng::keyed(seed, "elements plan", &[]);
     let element_percent = if elements.chance(EIGHTH) { elements.between(10, 60) } else { 0 };
+    let mut counts = Prng::keyed(seed, "counters plan", &[]);
+    let count_percent = if counts.chance(EIGHTH) { counts.between(10, 60) } else { 0 };
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
     let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
@@ -99,6 +101,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         sibling_percent,
         register_percent,
         element_percent,
+        count_percent,
         write_percent: prng.between(30, 80),
         delete_percent,
         ttl_percent,

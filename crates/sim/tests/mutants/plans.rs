@@ -445,3 +445,29 @@ pub(crate) fn elements(seed: u64) -> Plan {
         plan.with(Span::millis(500 + 2_400 * n), cut)
     })
 }
+
+/// Counters, through nodes that are cut off from each other and start again, with messages that come twice.
+pub(crate) fn counters(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(12));
+    plan.workload.think = Span::millis(30);
+    plan.workload.count_percent = 90;
+    plan.network.duplicate_ppm = 50_000;
+    (0..4u64).fold(plan, |plan, n| {
+        let (at, out) = (600 + 2_700 * n, host(seed + n, 4));
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 4), both_ways: true, span: Span::millis(1_300) };
+        let crash = Fault::Crash { host: host(seed + n + 1, 4), down: Span::millis(400), loss: Loss::All };
+        plan.with(Span::millis(at), cut).with(Span::millis(at + 1_900), crash)
+    })
+}
+
+/// Counters over links that lose much, with hardly any hints: what is missed is found by comparing.
+pub(crate) fn counters_missed(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(10));
+    plan.network.needs_connection = false;
+    plan.network.loss_ppm = 200_000;
+    plan.config.hints_max = 1;
+    plan.config.compare_every = Span::secs(2);
+    plan.workload.think = Span::millis(30);
+    plan.workload.count_percent = 90;
+    plan
+}

@@ -1,0 +1,313 @@
+//! Counters in eventual buckets: what was acknowledged is in the sum once, what was refused is not, and what nobody knows is
+//! in it once or not at all.
+//!
+//! Judged per key from requests and answers alone. A value tells the write that it stands on ([`BASE`]); the rest of it is
+//! what was added since. Increments that began when that write was acknowledged must be there, those that ended before it
+//! was asked for must not. Of a counter that ends, an increment must be there that began after every end that was ever
+//! asked for, and must not that ended before an acknowledged change of an end, when all ends are over.
+
+use super::dots::Dots;
+use crate::clock::WALL_AT_START_MS;
+use crate::counting::{BASE, Kind, kind};
+use crate::describe;
+use crate::history::{Operation, Outcome};
+use crate::time::Time;
+use node::proto::{Amendment, Decimal, ItemKey, Level, Record, Refusal, Request, Response};
+use std::collections::{BTreeMap, BTreeSet};
+use stdx::{Span, Wall};
+
+/// What became of a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// It is made.
+    Made,
+    /// Perhaps.
+    Unknown,
+    /// It is not, and never will be.
+    Not,
+}
+
+/// A change of a counter.
+struct Deed<'a> {
+    operation: &'a Operation,
+    fate: Fate,
+}
+
+/// Everything asked of each counter.
+pub(crate) struct Counters<'a> {
+    deeds: BTreeMap<ItemKey, Vec<Deed<'a>>>,
+    /// Reads at a quorum, in the order in which they ended.
+    reads: BTreeMap<ItemKey, Vec<(&'a Operation, i64)>>,
+    dots: &'a Dots,
+    clocks_apart: Span,
+}
+
+impl<'a> Counters<'a> {
+    /// Sorts a history. `owed` tells if a durable write must still be there.
+    pub(crate) fn new(
+        history: &'a [Operation],
+        dots: &'a Dots,
+        clocks_apart: Span,
+        owed: impl Fn(&Operation) -> bool,
+    ) -> Counters<'a> {
+        let mut counters = Counters { deeds: BTreeMap::new(), reads: BTreeMap::new(), dots, clocks_apart };
+        for operation in history {
+            let Some(key) = counter_of(operation) else { continue };
+            // An answer to a change shows what a quorum knew, too.
+            if let Some(value) = shown_value(operation).filter(|_| !is_weak(operation)) {
+                counters.reads.entry(key.clone()).or_default().push((operation, value));
+            }
+            if matches!(operation.request, Request::Get(_)) {
+                continue;
+            }
+            let fate = match fate(operation) {
+                Fate::Made if !owed(operation) => Fate::Unknown,
+                fate => fate,
+            };
+            counters.deeds.entry(key.clone()).or_default().push(Deed { operation, fate });
+        }
+        counters.reads.values_mut().for_each(|reads| reads.sort_by_key(|(operation, _)| operation.ended));
+        counters
+    }
+
+    /// What is wrong with what was read, and with what the cluster holds at the end.
+    pub(crate) fn wrong<'r>(&self, now: Time, finally: impl Fn(&ItemKey) -> Option<&'r Record>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (key, deeds) in &self.deeds {
+            for (read, value) in self.reads.get(key).into_iter().flatten() {
+                let what = self.explain(key, deeds, *value, read.started, read.ended, true);
+                wrong.extend(what.map(|what| format!("a read that began at {} of {what}", read.started)));
+                if kind(key) == Some(Kind::Steady) {
+                    let earlier = self.reads[key].iter().filter(|(other, _)| other.ended <= read.started);
+                    let highest = earlier.map(|(_, value)| *value).max().unwrap_or(0);
+                    if *value < highest {
+                        let name = describe::key(key);
+                        wrong.push(format!("{name} was {value} at {} after it had been {highest}", read.started));
+                    }
+                }
+            }
+            let wall = Wall(wall(now));
+            let shown = finally(key).and_then(|record| {
+                let visible = record.visible(wall);
+                visible.first().and_then(|(_, version)| version.value.clone())
+            });
+            let value = shown.map_or(Some(0), |value| number(&value.bytes));
+            match value {
+                None => wrong.push(format!("{} is no number at the end", describe::key(key))),
+                Some(value) => {
+                    wrong.extend(
+                        self.explain(key, deeds, value, now, now, false).map(|what| format!("at the end {what}")),
+                    );
+                }
+            }
+        }
+        wrong
+    }
+
+    /// Why this value cannot be, read between two moments.
+    fn explain(
+        &self,
+        key: &ItemKey,
+        deeds: &[Deed<'_>],
+        value: i64,
+        from: Time,
+        to: Time,
+        is_read: bool,
+    ) -> Option<String> {
+        let (base, added) = (value / BASE, value % BASE);
+        let written = deeds.iter().find(|deed| base > 0 && put_number(deed.operation) == Some(base * BASE));
+        let name = describe::key(key);
+        if base > 0 && written.is_none() {
+            return Some(format!("{name}: {value} stands on a write that nobody made"));
+        }
+        let (mut sure, mut perhaps) = (0, Vec::new());
+        for deed in deeds.iter().filter(|deed| deed.operation.started < to) {
+            let Some(by) = added_by(deed.operation) else { continue };
+            if deed.fate == Fate::Not {
+                continue;
+            }
+            let is_known = deed.fate == Fate::Made && deed.operation.ended <= from;
+            match self.counts(kind(key)?, deeds, deed, written, from, is_known, is_read) {
+                Counts::Surely => sure += by,
+                Counts::Perhaps => perhaps.push(by),
+                Counts::Not => {}
+            }
+        }
+        let rest = added - sure;
+        let is_possible = rest >= 0 && sums(&perhaps, rest).contains(&rest);
+        (!is_possible).then(|| {
+            format!(
+                "{name}: {value}, but {sure} must have been added since that write, and perhaps some of {perhaps:?}"
+            )
+        })
+    }
+
+    /// A write that came to its coordinator twice, or to two of them, may have been made again after it was acknowledged.
+    fn is_made_once(&self, write: &Operation) -> bool {
+        let Request::Put(put) = &write.request else { return false };
+        put.value.as_ref().is_some_and(|value| self.dots.of_value(&value.bytes).len() == 1)
+    }
+
+    fn counts(
+        &self,
+        kind: Kind,
+        deeds: &[Deed<'_>],
+        deed: &Deed<'_>,
+        written: Option<&Deed<'_>>,
+        from: Time,
+        is_known: bool,
+        is_read: bool,
+    ) -> Counts {
+        let add = deed.operation;
+        // At the end everything acknowledged is there; a read meets what enough replicas have acknowledged.
+        let is_met = is_known && (!is_read || !is_weak(add));
+        let sure = |is_sure: bool| if is_sure { Counts::Surely } else { Counts::Perhaps };
+        match kind {
+            Kind::Steady => sure(is_met),
+            Kind::Written => {
+                let is_after = |write: &Operation| write.ended <= add.started;
+                let stands = match written {
+                    // On nothing, or on a deletion: then perhaps not on the one before.
+                    None => !deeds.iter().any(|deed| is_put(deed) && deed.fate != Fate::Not),
+                    Some(write) => {
+                        let is_strong = write.fate == Fate::Made && !is_weak(write.operation);
+                        is_strong && is_after(write.operation) && self.is_made_once(write.operation)
+                    }
+                };
+                let is_over = |write: &Deed<'_>| {
+                    let apart = Span(self.clocks_apart.0 + 1_000);
+                    deed.fate == Fate::Made && !is_weak(add) && add.ended.after(apart) <= write.operation.started
+                };
+                if written.is_some_and(is_over) {
+                    return Counts::Not;
+                }
+                sure(is_met && stands && !is_weak(add))
+            }
+            Kind::Ending => {
+                let ends = || deeds.iter().filter_map(|deed| Some((deed, end(deed.operation)?)));
+                let apart = self.clocks_apart.as_millis() + 1;
+                let asked = || ends().filter(|(deed, _)| deed.fate != Fate::Not);
+                let is_later = asked().all(|(_, end)| end + apart < wall(add.started));
+                let all_over = asked().all(|(_, end)| end + apart < wall(from));
+                let is_ended = |(end, _): (&Deed<'_>, u64)| {
+                    let is_sure = end.fate == Fate::Made && deed.fate == Fate::Made;
+                    let are_strong = !is_weak(end.operation) && !is_weak(add);
+                    is_sure && are_strong && add.ended <= end.operation.started
+                };
+                if all_over && ends().any(is_ended) {
+                    return Counts::Not;
+                }
+                sure(is_met && is_later && !is_weak(add))
+            }
+        }
+    }
+}
+
+/// Whether an increment is in a sum.
+enum Counts {
+    Surely,
+    Perhaps,
+    Not,
+}
+
+/// Every sum of some of these, up to `most`.
+fn sums(of: &[i64], most: i64) -> BTreeSet<i64> {
+    let mut sums = BTreeSet::from([0]);
+    for by in of {
+        let more: Vec<i64> = sums.iter().map(|sum| sum + by).filter(|sum| *sum <= most).collect();
+        sums.extend(more);
+    }
+    sums
+}
+
+/// True if one replica alone may have acknowledged it, on top of what that one held.
+fn is_weak(operation: &Operation) -> bool {
+    let level = match &operation.request {
+        Request::Get(get) => get.level,
+        Request::Put(put) => put.level,
+        Request::Amend(amending) => amending.level,
+        _ => None,
+    };
+    matches!(level, Some(Level::Any | Level::One | Level::Count(_)))
+}
+
+/// The counter that a request is about, if it is about one.
+pub(crate) fn counter_of(operation: &Operation) -> Option<&ItemKey> {
+    let key = match &operation.request {
+        Request::Get(get) => &get.key,
+        Request::Put(put) => &put.key,
+        Request::Amend(amending) => &amending.key,
+        _ => return None,
+    };
+    kind(key).map(|_| key)
+}
+
+fn fate(operation: &Operation) -> Fate {
+    match &operation.outcome {
+        Outcome::NotTaken => Fate::Not,
+        Outcome::Lost | Outcome::Pending => Fate::Unknown,
+        Outcome::Answered(response) => match response.as_ref() {
+            Response::Written(_) | Response::Amended(_) => Fate::Made,
+            Response::Refused(Refusal::QuorumUnmet { write, .. } | Refusal::NoAnswer { write }) if !write => Fate::Not,
+            Response::Refused(
+                Refusal::Unchanged(_)
+                | Refusal::NotReady(_)
+                | Refusal::Overloaded
+                | Refusal::DiskFull
+                | Refusal::LevelImpossible { .. },
+            ) => Fate::Not,
+            _ => Fate::Unknown,
+        },
+    }
+}
+
+fn shown_value(operation: &Operation) -> Option<i64> {
+    let Outcome::Answered(response) = &operation.outcome else { return None };
+    match response.as_ref() {
+        Response::Found(found) => match found.siblings.as_slice() {
+            [] => Some(0),
+            [only, ..] => number(&only.version.value.as_ref()?.bytes),
+        },
+        Response::Amended(outcome) => number(&outcome.value),
+        _ => None,
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<i64> {
+    Decimal::parse(bytes)?.as_i64()
+}
+
+fn is_put(deed: &Deed<'_>) -> bool {
+    matches!(deed.operation.request, Request::Put(_))
+}
+
+fn put_number(operation: &Operation) -> Option<i64> {
+    match &operation.request {
+        Request::Put(put) => number(&put.value.as_ref()?.bytes),
+        _ => None,
+    }
+}
+
+fn added_by(operation: &Operation) -> Option<i64> {
+    match &operation.request {
+        Request::Amend(amending) => match amending.amendment {
+            Amendment::Add { by, .. } => by.as_i64(),
+            Amendment::End { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+fn end(operation: &Operation) -> Option<u64> {
+    match &operation.request {
+        Request::Amend(amending) => match amending.amendment {
+            Amendment::End { expires, .. } => expires.map(|end| end.0),
+            Amendment::Add { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+fn wall(at: Time) -> u64 {
+    WALL_AT_START_MS + at.0 / 1_000
+}
