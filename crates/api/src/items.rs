@@ -12,7 +12,7 @@ use crate::scan;
 use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::{BucketId, Cas, Edit, Get, ItemKey, Put, Request, Rule};
+use proto::{Amending, Amendment, BucketId, Cas, Decimal, Durability, Edit, Get, ItemKey, Put, Request, Rule};
 use std::sync::Arc;
 
 /// Carries out one operation.
@@ -24,6 +24,7 @@ pub(crate) async fn operate(State(api): State<Arc<Api>>, request: extract::Reque
     match &operation.action {
         Action::Get(key) => get(&api, &scope, key).await,
         Action::Put(write) => put(&api, &scope, write).await,
+        Action::Add(key, by) => add(&api, &scope, key, *by).await,
         Action::Change(wanted) => change(&api, &scope, wanted).await,
         Action::Scan(run) => scan::scan(&api, &operation, rule, run).await,
     }
@@ -94,6 +95,23 @@ async fn put(api: &Api, scope: &Scope<'_>, write: &Write) -> Result<Response, Pr
         }
         // The bucket is linearizable.
         proto::Response::Swapped(current) => Ok(json::answer(StatusCode::OK, render::changed(key, current.version))),
+        other => Err(refusal::unexpected(other)),
+    }
+}
+
+/// Adds to the number that an item is.
+async fn add(api: &Api, scope: &Scope<'_>, key: &ItemKey, by: i64) -> Result<Response, Problem> {
+    let amending = Amending {
+        bucket: scope.operation.bucket.clone(),
+        key: key.clone(),
+        amendment: Amendment::Add { by: Decimal::whole(by), whole: true },
+        level: scope.operation.level,
+        durability: Durability::Fsync,
+    };
+    match api.database().call(Request::Amend(amending), scope.operation.within).await {
+        proto::Response::Amended(outcome) => Ok(json::answer(StatusCode::OK, render::amended(key, &outcome))),
+        // The bucket is linearizable.
+        proto::Response::Swapped(current) => Ok(json::answer(StatusCode::OK, render::current(key, &current))),
         other => Err(refusal::unexpected(other)),
     }
 }

@@ -74,6 +74,8 @@ pub(crate) enum Action {
     Get(ItemKey),
     /// Write one item, or delete it if there is no value.
     Put(Write),
+    /// Add to the number that one item is.
+    Add(ItemKey, i64),
     /// Change one item of a linearizable bucket.
     Change(Change),
     /// Read a run of items.
@@ -200,7 +202,9 @@ impl Operation {
     fn add(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
         let key = own_key(&mut fields, options)?;
         let by = fields.integer("by")?.unwrap_or(1);
-        let (expect, name) = condition(&mut fields)?.unwrap_or((Expect::Any, Name::default()));
+        let Some((expect, name)) = condition(&mut fields)? else {
+            return Operation::with(fields, "w", Action::Add(key, by), "ADD", ADD_FIELDS);
+        };
         Operation::change(fields, Change { key, expect, edit: Edit::Add(by), name }, "ADD", ADD_FIELDS)
     }
 
@@ -399,8 +403,9 @@ mod tests {
         assert_eq!(delete.name, Name { id: Some(ChangeId(255)), again: false });
         let again = change(r#"{"type":"ADD","key":"k","again":"00000000000000ff"}"#);
         assert_eq!(again.name, Name { id: Some(ChangeId(255)), again: true });
-        assert_eq!(change(r#"{"type":"ADD","key":"k"}"#).edit, Edit::Add(1));
-        assert_eq!(change(r#"{"type":"ADD","key":"k","by":-3}"#).edit, Edit::Add(-3));
+        let added = |body: &'static str| read(body).unwrap().action;
+        assert_eq!(added(r#"{"type":"ADD","key":"k"}"#), Action::Add(ItemKey::plain("k"), 1));
+        assert_eq!(added(r#"{"type":"ADD","key":"k","by":-3,"level":"one"}"#), Action::Add(ItemKey::plain("k"), -3));
         for body in [
             r#"{"type":"ADD","key":"k","by":0.5}"#,
             r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"ttl":"1s"}"#,

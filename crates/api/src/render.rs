@@ -4,7 +4,7 @@
 //! where the rule is to keep siblings.
 
 use crate::json::{Object, write_object};
-use proto::{Current, ItemKey, Rule, Sibling};
+use proto::{Current, ItemKey, Outcome, Rule, Sibling};
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
 pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
@@ -41,6 +41,15 @@ pub(crate) fn written(key: &ItemKey, acknowledged: u8, context: Option<&str>) ->
     if let Some(context) = context {
         object.text("context", context);
     }
+    object.end()
+}
+
+/// The answer to what was added.
+pub(crate) fn amended(key: &ItemKey, outcome: &Outcome) -> Vec<u8> {
+    let mut object = Object::sized(key.len() + outcome.value.len() + 64);
+    write_key(&mut object, key);
+    object.bytes("value", &outcome.value);
+    object.number("acknowledged", u64::from(outcome.acknowledged));
     object.end()
 }
 

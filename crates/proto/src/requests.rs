@@ -192,7 +192,7 @@ impl Machine {
         let bucket = find_bucket(&self.core, &cas.bucket)?;
         if bucket.mode != Mode::Linearizable {
             let sentence =
-                format!("bucket {} is eventual; conditions and counters need a linearizable bucket", bucket.name);
+                format!("bucket {} is eventual; conditions and ids of changes need a linearizable bucket", bucket.name);
             return Err(Refusal::Invalid(sentence));
         }
         Ok(bucket)

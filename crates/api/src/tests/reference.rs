@@ -71,6 +71,18 @@ async fn a_put_says_how_many_hold_it() {
 }
 
 #[tokio::test]
+async fn what_is_added_answers_with_the_sum() {
+    let outcome = proto::Outcome { value: "12".into(), expires: None, acknowledged: 2 };
+    let fake = Arc::new(Fake::new(move |_| Response::Amended(outcome.clone())));
+    let reply = post(&fake, r#"{"type":"ADD","key":"n","by":-3,"level":"one"}"#).await;
+    assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "key": "n", "value": "12", "acknowledged": 2 })));
+    let asked = fake.asked.lock().unwrap();
+    let Some((Request::Amend(amending), _)) = asked.last() else { panic!("{asked:?}") };
+    let by = proto::Amendment::Add { by: proto::Decimal::whole(-3), whole: true };
+    assert_eq!((amending.amendment, amending.level), (by, Some(Level::One)));
+}
+
+#[tokio::test]
 async fn keys_of_a_mebibyte_work() {
     let key = "k".repeat(1 << 20);
     let reply = post(&cluster(vec![sibling(1, b"v")]), json!({ "type": "GET", "key": key }).to_string()).await;
