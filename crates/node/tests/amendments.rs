@@ -3,9 +3,10 @@
 
 mod support;
 
+use node::NodeInput;
 use node::proto::{
-    Admin, Amending, Amendment, Bucket, Decimal, Durability, Get, ItemKey, Level, Mode, Refusal, Request, Response,
-    Rule, Unchanged, When, item,
+    Admin, Amending, Amendment, Bucket, BucketId, Decimal, Durability, Get, ItemKey, Level, Message, Mode, Refusal,
+    Request, Response, Rule, Slot, Unchanged, When, item,
 };
 use ring::NodeId;
 use stdx::Wall;
@@ -59,7 +60,7 @@ fn sides_that_do_not_hear_each_other_add_at_level_one_and_nothing_is_lost() {
     cluster.cut.clear();
     for id in [1, 2, 3] {
         for peer in [1, 2, 3].into_iter().filter(|peer| *peer != id) {
-            let input = node::NodeInput::Connected { peer: NodeId(peer) };
+            let input = NodeInput::Connected { peer: NodeId(peer) };
             cluster.queue.push_back((NodeId(id), input));
         }
     }
@@ -132,4 +133,37 @@ fn buckets_and_items_that_are_not_counted_with_say_so() {
     assert!(matches!(&answer, Response::Refused(Refusal::Invalid(_))), "{answer:?}");
     let get = Get { bucket: "locks".to_owned(), key: ItemKey::plain("k"), level: None };
     assert!(matches!(cluster.ask(1, Request::Get(get)), Response::Current(_)));
+}
+
+#[test]
+fn what_an_earlier_life_may_have_added_is_not_handed_to_the_next_one() {
+    let mut cluster = Cluster::of(2, 3);
+    let grid = cluster.nodes[&NodeId(1)].machine().history().genesis().grid;
+    let partition = Slot::new(grid, BucketId::DEFAULT, ItemKey::plain("visits")).partition;
+    let (_, replicas) = cluster.nodes[&NodeId(1)].machine().reads_from(partition, BucketId::DEFAULT);
+    let outside = (1..=3).find(|id| !replicas.contains(&NodeId(*id))).expect("two of three hold it");
+    assert_eq!(value(cluster.ask(outside, add(1))), "1");
+    let client = cluster.hand_in(outside, add(1));
+    let forward = |cluster: &Cluster| {
+        cluster.queue.iter().find_map(|(to, input)| match input {
+            NodeInput::Peer { from, message: message @ Message::Forward { .. } } => Some((*to, *from, message.clone())),
+            _ => None,
+        })
+    };
+    cluster.deliver_until(|cluster| forward(cluster).is_some());
+    let (to, from, message) = forward(&cluster).expect("it is under way");
+    cluster.cut.insert((to, NodeId(outside)));
+    cluster.deliver();
+    // It was added; before the node can say so, it dies and lives again, and the message comes once more.
+    cluster.kill(to.0);
+    let disk = cluster.disks[&to].clone();
+    let engine = disk.open().expect("the disk opens again");
+    cluster.open_as(to, 77, disk, engine);
+    cluster.cut.clear();
+    cluster.queue.push_back((to, NodeInput::Peer { from, message }));
+    cluster.deliver();
+    assert_eq!(cluster.answer(client), Response::Refused(Refusal::NoAnswer { write: true }));
+    cluster.run();
+    assert_eq!(cluster.get(outside, "default", "visits", Some(Level::All)).0, ["2"]);
+    assert_eq!(value(cluster.ask(outside, add(1))), "3", "the new life is known by now");
 }

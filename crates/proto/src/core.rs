@@ -78,6 +78,8 @@ pub(crate) struct Core {
     pub(crate) life: u64,
     /// The lives of peers, as they have introduced themselves.
     pub(crate) lives: BTreeMap<NodeId, u64>,
+    /// Peers that could not be reached since: they may live another one.
+    pub(crate) lives_unsure: BTreeSet<NodeId>,
 }
 
 impl Core {
@@ -118,6 +120,7 @@ impl Core {
             ballots: 0,
             life: Prng::keyed(seed, "life", &[]).next_u64() | 1,
             lives: BTreeMap::new(),
+            lives_unsure: BTreeSet::new(),
         }
     }
 

@@ -337,9 +337,10 @@ impl Machine {
             }
             Message::Introduce { op, life } => {
                 core.lives.insert(from, life);
+                core.lives_unsure.remove(&from);
                 if let Some(Operation::Forward(forwarding)) = self.take_if(op, |op| matches!(op, Operation::Forward(_)))
                 {
-                    forwarding.on_introduced(&mut self.ops, &mut self.core, op, from);
+                    forwarding.on_introduced(&mut self.ops, &mut self.core, op, (from, life));
                 }
             }
             Message::Forwarded { op, response } => {
@@ -478,6 +479,7 @@ impl Machine {
 
     fn on_unreachable(&mut self, peer: NodeId) {
         self.core.detector.on_unreachable(self.core.now.mono, peer);
+        self.core.lives_unsure.insert(peer);
         self.streams.on_unreachable(&mut self.core, peer);
         self.anti_entropy.on_unreachable(&mut self.core, peer);
         for id in self.ops.ids() {

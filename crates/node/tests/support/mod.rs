@@ -60,8 +60,13 @@ impl Cluster {
     }
 
     pub(crate) fn open(&mut self, id: NodeId, disk: ModelDisk, engine: ModelEngine) {
+        self.open_as(id, id.0 as u64, disk, engine);
+    }
+
+    /// Opens a node with a life of this name.
+    pub(crate) fn open_as(&mut self, id: NodeId, life: u64, disk: ModelDisk, engine: ModelEngine) {
         disk.mark_durable(disk.applied()).expect("the disk syncs");
-        let (node, effects) = Node::open(engine, Config::default(), id.0 as u64, self.time()).expect("the node opens");
+        let (node, effects) = Node::open(engine, Config::default(), life, self.time()).expect("the node opens");
         self.nodes.insert(id, node);
         self.disks.insert(id, disk);
         self.carry_out(id, effects);
@@ -227,8 +232,13 @@ impl Cluster {
 
     /// Asks for a change and delivers nothing yet.
     pub(crate) fn post(&mut self, at: u128, admin: Admin) -> ClientId {
+        self.hand_in(at, Request::Admin(admin))
+    }
+
+    /// Asks and delivers nothing yet.
+    pub(crate) fn hand_in(&mut self, at: u128, request: Request) -> ClientId {
         self.clients += 1;
-        let (client, request) = (ClientId(self.clients), Request::Admin(admin));
+        let client = ClientId(self.clients);
         self.queue.push_back((NodeId(at), NodeInput::Client { client, request, within: None }));
         client
     }

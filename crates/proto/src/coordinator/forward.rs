@@ -26,6 +26,8 @@ pub(crate) struct Forwarding {
     what: &'static str,
     key: ItemKey,
     to: NodeId,
+    /// The life of it that it was handed to; 0 if none is known.
+    life: u64,
     sent: Mono,
     /// Other nodes that could take it.
     others: Vec<NodeId>,
@@ -52,7 +54,7 @@ impl Forwarding {
         let to = nodes.remove(0);
         let sent = core.now.mono;
         let deadline = sent + within;
-        let mut forwarding = Forwarding { asker, request, what, key, to, sent, others: nodes, deadline };
+        let mut forwarding = Forwarding { asker, request, what, key, to, life: 0, sent, others: nodes, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
         ops.put_back(id, Operation::Forward(forwarding), deadline);
@@ -66,8 +68,11 @@ impl Forwarding {
 
     fn hand(&mut self, core: &mut Core, id: OpId) {
         let within = self.deadline.since(core.now.mono);
-        let life = core.lives.get(&self.to).copied().unwrap_or(0);
-        core.send(self.to, Message::Forward { op: id, request: self.request.clone(), within, life });
+        // Nobody takes a change for a life that is not named, so what is handed to whoever lives there now was not made before.
+        let is_sure = !self.is_made_once() || !core.lives_unsure.contains(&self.to);
+        self.life = core.lives.get(&self.to).copied().filter(|_| is_sure).unwrap_or(0);
+        let (request, life) = (self.request.clone(), self.life);
+        core.send(self.to, Message::Forward { op: id, request, within, life });
         core.routes.on_sent(self.to);
         self.sent = core.now.mono;
     }
@@ -84,9 +89,19 @@ impl Forwarding {
     }
 
     /// The other node has not taken it and says which life of its to hand it to.
-    pub(crate) fn on_introduced(mut self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId) {
-        if from == self.to {
+    pub(crate) fn on_introduced(
+        mut self,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        (from, life): (NodeId, u64),
+    ) {
+        let goes_on = self.life == 0 || !self.is_made_once() || planted("an amendment goes on to the next life");
+        if from == self.to && goes_on {
             self.hand(core, id);
+        } else if from == self.to && life != self.life {
+            // An earlier life may have made it.
+            return self.give_up(ops, core);
         }
         self.keep(ops, id);
     }
