@@ -9,7 +9,7 @@ use node::proto::{
     Request, Response, Rule, Slot, Unchanged, When, item,
 };
 use ring::NodeId;
-use stdx::Wall;
+use stdx::{Span, Wall};
 use support::Cluster;
 
 fn amend(amendment: Amendment, level: Option<Level>) -> Request {
@@ -166,4 +166,28 @@ fn what_an_earlier_life_may_have_added_is_not_handed_to_the_next_one() {
     cluster.run();
     assert_eq!(cluster.get(outside, "default", "visits", Some(Level::All)).0, ["2"]);
     assert_eq!(value(cluster.ask(outside, add(1))), "3", "the new life is known by now");
+}
+
+#[test]
+fn what_was_not_there_lives_as_long_as_its_bucket_says() {
+    let mut cluster = Cluster::of(3, 3);
+    let ttl = Some(Span::secs(50));
+    let bucket = Bucket { name: "limits".to_owned(), ttl, ..Bucket::default_bucket(3) };
+    cluster.ask(1, Request::Admin(Admin::SetBucket(bucket)));
+    cluster.run();
+    let add = |cluster: &mut Cluster| {
+        let (bucket, key, level) = ("limits".to_owned(), ItemKey::plain("k"), None);
+        let amendment = Amendment::Add { by: Decimal::whole(1), whole: true };
+        let request = Amending { bucket, key, amendment, level, durability: Durability::Fsync };
+        let Response::Amended(outcome) = cluster.ask(2, Request::Amend(request)) else { panic!("it is counted") };
+        (outcome.value, outcome.expires)
+    };
+    let end = Some(cluster.time().wall.plus(Span::secs(50)));
+    assert_eq!(add(&mut cluster), ("1".into(), end));
+    cluster.run();
+    assert_eq!(add(&mut cluster), ("2".into(), end), "nothing puts it off");
+    cluster.run();
+    cluster.run();
+    let end = Some(cluster.time().wall.plus(Span::secs(50)));
+    assert_eq!(add(&mut cluster), ("1".into(), end), "and anew");
 }
