@@ -300,7 +300,7 @@ impl History {
 
     /// The newest view.
     pub fn current(&self) -> &Arc<View> {
-        self.views.values().next_back().expect("a history has at least one view")
+        self.views.last_key_value().expect("a history has at least one view").1
     }
 
     /// The view of an epoch that is in use, or the oldest in use if that is younger.
@@ -310,7 +310,7 @@ impl History {
 
     /// The oldest view in use.
     pub fn oldest(&self) -> &Arc<View> {
-        self.views.values().next().expect("a history has at least one view")
+        self.views.first_key_value().expect("a history has at least one view").1
     }
 
     /// Views in use, oldest first.

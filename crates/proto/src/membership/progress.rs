@@ -180,8 +180,8 @@ impl Transition {
     /// True if this node is in no view any more: it begins nothing new.
     pub(crate) fn is_out(&self, core: &Core) -> bool {
         let is_member = core.history.current().ring.member(&core.node).is_some();
-        let settled = core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
-        self.left || (!is_member && settled && core.history.knows(core.node))
+        let settled = || core.stable() == core.epoch() && core.own_progress().settled >= core.epoch();
+        self.left || (!is_member && settled() && core.history.knows(core.node))
     }
 
     /// How far this node could be, if it were written down now.
