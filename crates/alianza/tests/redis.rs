@@ -236,6 +236,45 @@ fn no_increment_is_lost_on_three_nodes_at_once_and_over_a_kill() {
 }
 
 #[test]
+fn a_scan_misses_no_key_while_a_node_joins() {
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 2, &[]);
+    let mut client = nodes[0].connected();
+    let mut pipe = redis::pipe();
+    for at in 0..2_000 {
+        pipe.set(format!("key:{at}"), "x".repeat(500)).ignore();
+    }
+    pipe.query::<()>(&mut client).expect("the keys are written");
+    let page = |client: &mut Connection, cursor: u64| -> (u64, Vec<String>) {
+        redis::cmd("SCAN").arg(cursor).arg("COUNT").arg(20).query(client).expect("a page")
+    };
+    let (mut cursor, first) = page(&mut client, 0);
+    let mut seen: BTreeSet<String> = first.into_iter().collect();
+    let redis = free_port();
+    let (address, seed) = (format!("127.0.0.1:{redis}"), nodes[0].process.uri());
+    let mut process = Process::prepare(directory.path(), &["--redis", &address, "--seeds", &seed]);
+    process.spawn();
+    let mut pages = 1;
+    while cursor != 0 && pages < 40 {
+        let (next, keys) = page(&mut client, cursor);
+        (cursor, pages) = (next, pages + 1);
+        seen.extend(keys);
+    }
+    assert!(cursor != 0, "the scan was over before the node had come in");
+    eventually("the node is ready", || process.try_get("/readyz").is_some_and(|answer| answer.status == 200));
+    process.wait_settled(3);
+    nodes.push(Node { process, redis });
+    // A cursor is as good at the node that has just come in.
+    let mut client = nodes[2].connected();
+    while cursor != 0 {
+        let (next, keys) = page(&mut client, cursor);
+        cursor = next;
+        seen.extend(keys);
+    }
+    assert_eq!(seen.len(), 2_000);
+}
+
+#[test]
 fn strangers_need_the_password() {
     let directory = temporary();
     let nodes = cluster(directory.path(), 1, &["--redis-password", "sesame"]);

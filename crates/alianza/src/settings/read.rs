@@ -173,6 +173,7 @@ fn redis(from: &Reader<'_>, server: &ServerConfig) -> Result<Option<(SocketAddr,
         databases,
         flush,
         port: listen.port(),
+        ..RedisOptions::default()
     };
     Ok(Some((listen, options)))
 }

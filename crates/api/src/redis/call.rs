@@ -266,6 +266,30 @@ impl Call {
 /// Requests of one command under way at the same time.
 const AT_ONCE: usize = 64;
 
+/// Bytes that one reply may have.
+const REPLY_BYTES_MAX: usize = 256 << 20;
+
+/// Reads several values, some at a time. Refuses when they are too much for one reply.
+pub(crate) async fn read_all<A, T: Send, R: Future<Output = Result<Option<T>, Fault>> + Send>(
+    of: &[A],
+    read: impl Fn(&A) -> R,
+    bytes: impl Fn(T) -> Bytes,
+) -> Outcome {
+    let (mut replies, mut size) = (Vec::with_capacity(of.len()), 0);
+    for some in of.chunks(AT_ONCE) {
+        let reads: Vec<R> = some.iter().map(&read).collect();
+        for value in together(reads).await? {
+            let reply = value.map_or(Reply::Null, |value| Reply::Bulk(bytes(value)));
+            size += reply.size();
+            replies.push(reply);
+        }
+        if size > REPLY_BYTES_MAX {
+            return Err(Fault::new("ERR The values are too large for one reply; ask for fewer at a time."));
+        }
+    }
+    Ok(Reply::Array(replies))
+}
+
 /// Does several things at the same time, some at a time, and gives what came of them in order; or the first fault, when
 /// all that had begun have ended.
 pub(crate) async fn together<T: Send>(

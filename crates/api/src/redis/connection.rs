@@ -12,6 +12,7 @@ use super::table::{self, Run};
 use super::window::Window;
 use bytes::{Buf as _, BytesMut};
 use resp::{Limits, Parser, ProtocolError, Reply, Request};
+use std::borrow::Cow;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ const READ_BYTES: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
 /// Replies waiting to be sent; above, nothing new is started.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// A request that is larger counts in what all connections hold.
+const COUNTED_FROM: usize = 1 << 20;
 /// How long a client may take nothing of what waits for it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,8 @@ pub(crate) struct Connection {
     hungry: bool,
     /// Nothing more is read; it ends when everything is answered and sent.
     closing: bool,
+    /// Bytes of a large request that are counted in what all connections hold.
+    counted: usize,
     /// Runs while the client takes nothing.
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -69,6 +74,7 @@ impl Connection {
             parked: None,
             hungry: true,
             closing: false,
+            counted: 0,
             stuck: None,
         }
     }
@@ -126,6 +132,10 @@ impl Connection {
                 },
             };
             self.hungry = false;
+            if self.counted > 0 {
+                // The large one is whole.
+                self.may_hold(self.input.len());
+            }
             if !self.begin(request) {
                 return started;
             }
@@ -178,10 +188,25 @@ impl Connection {
         true
     }
 
-    /// The client does not speak the protocol: it is told so, and nothing more is read.
+    /// Counts what is held of a large request. False if all connections together hold too much.
+    fn may_hold(&mut self, bytes: usize) -> bool {
+        let counts = if bytes > COUNTED_FROM { bytes } else { 0 };
+        let before = self.redis.held.fetch_sub(self.counted, Ordering::Relaxed) - self.counted;
+        self.counted = counts;
+        self.redis.held.fetch_add(counts, Ordering::Relaxed);
+        counts == 0 || before + counts <= self.redis.options.requests_bytes_max
+    }
+
+    /// The client does not speak the protocol.
     fn give_up(&mut self, error: &ProtocolError) {
-        self.window.ready(Reply::error(format!("ERR {error}")), self.session.version);
-        self.input.clear();
+        self.refuse(format!("ERR {error}"));
+    }
+
+    /// The client is told why nothing more is read.
+    fn refuse(&mut self, why: impl Into<Cow<'static, str>>) {
+        self.window.ready(Reply::error(why), self.session.version);
+        self.input = BytesMut::new();
+        self.parked = None;
         self.session.end();
         self.closing = true;
         self.hungry = true;
@@ -228,6 +253,11 @@ impl Connection {
                 Poll::Ready(_) => {
                     moved = true;
                     self.hungry = self.parser.missing(&self.input) > 0;
+                    if !self.may_hold(self.input.len()) {
+                        self.refuse(
+                            "ERR Too many bytes of large requests are being sent to this node; try again later.",
+                        );
+                    }
                 }
                 Poll::Pending => return Ok(moved),
             }
@@ -238,6 +268,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.redis.held.fetch_sub(self.counted, Ordering::Relaxed);
         let client: &Client = &self.session.client;
         self.redis.clients.leave(client.id);
     }

@@ -42,7 +42,7 @@ use places::Places;
 use proto::{Admin, Request, Response};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Instant;
 
 /// What all connections share.
@@ -54,6 +54,8 @@ pub(crate) struct Redis {
     /// Commands answered so far.
     pub(crate) commands: AtomicU64,
     pub(crate) started: Instant,
+    /// Bytes of large requests that connections hold.
+    pub(crate) held: AtomicUsize,
     /// Partitions of the cluster, which are as many as ever; known after the first question.
     partitions: OnceLock<u32>,
 }
@@ -67,6 +69,7 @@ impl Redis {
             clients: Clients::default(),
             commands: AtomicU64::new(0),
             started: Instant::now(),
+            held: AtomicUsize::new(0),
             partitions: OnceLock::new(),
         }
     }

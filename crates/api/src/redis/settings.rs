@@ -9,6 +9,8 @@ pub struct RedisOptions {
     pub value_bytes_max: usize,
     /// Longest key, in bytes.
     pub key_bytes_max: usize,
+    /// Bytes of large requests held at once, of all connections together; beyond, they are refused.
+    pub requests_bytes_max: usize,
     /// Connections served at once; more are refused in words and closed.
     pub connections_max: usize,
     /// What clients must say before anything else; nothing if there is none.
@@ -26,6 +28,7 @@ impl Default for RedisOptions {
         RedisOptions {
             value_bytes_max: 64 << 20,
             key_bytes_max: 16 << 20,
+            requests_bytes_max: 512 << 20,
             connections_max: 1_024,
             password: None,
             databases: Vec::new(),

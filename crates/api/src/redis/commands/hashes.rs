@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::redis::arguments::is;
-use crate::redis::call::{Call, together};
+use crate::redis::call::{Call, read_all, together};
 use crate::redis::element::{Element, Kind, written};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::scanning::Wanted;
@@ -87,11 +87,11 @@ async fn get(call: Call) -> Outcome {
 }
 
 async fn get_many(call: Call) -> Outcome {
-    let reads: Vec<_> = call.args(2).to_vec().into_iter().map(|name| (call.clone(), name)).collect();
-    let reads = reads.into_iter().map(|(call, name)| async move { field(&call, &name).await });
-    let elements = together(reads).await?;
-    let reply = |element: Option<Element>| element.map_or(Reply::Null, |element| Reply::Bulk(element.value));
-    Ok(Reply::Array(elements.into_iter().map(reply).collect()))
+    let read = |name: &Bytes| {
+        let (call, name) = (call.clone(), name.clone());
+        async move { field(&call, &name).await }
+    };
+    read_all(call.args(2), read, |element| element.value).await
 }
 
 async fn exists(call: Call) -> Outcome {

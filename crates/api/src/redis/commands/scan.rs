@@ -26,10 +26,11 @@ use tokio::time::Instant;
 const CALL_TIME: Duration = Duration::from_millis(500);
 /// How long KEYS, DBSIZE and RANDOMKEY may take before they are given up.
 const WHOLE_TIME: Duration = Duration::from_secs(60);
-/// Partitions looked at at the same time.
-const AHEAD: usize = 32;
-/// Items of one page.
-const PAGE: u32 = 1_000;
+/// Partitions looked at at the same time, at first and at most. Few at first, because one may have enough.
+const AHEAD_FIRST: u32 = 2;
+const AHEAD_MAX: u32 = 64;
+/// Items of one page, at least and at most.
+const PAGE: std::ops::RangeInclusive<usize> = 64..=1_000;
 /// Bits of a token that a cursor keeps.
 const CURSOR_BITS: u32 = 52;
 
@@ -173,6 +174,7 @@ struct Walk {
     bits: u32,
     /// Every key below has been given; 0 at the end.
     cursor: u64,
+    ahead: u32,
     over: bool,
 }
 
@@ -180,7 +182,13 @@ impl Walk {
     async fn from(call: &Call, cursor: u64) -> Result<Walk, Fault> {
         let partitions = call.redis.partitions().await?;
         let over = cursor >> CURSOR_BITS > 0;
-        Ok(Walk { partitions, bits: partitions.trailing_zeros(), cursor: if over { 0 } else { cursor }, over })
+        Ok(Walk {
+            partitions,
+            bits: partitions.trailing_zeros(),
+            cursor: if over { 0 } else { cursor },
+            ahead: AHEAD_FIRST,
+            over,
+        })
     }
 
     fn is_under_way(&self) -> bool {
@@ -195,7 +203,7 @@ impl Walk {
     /// Looks at the next partitions and gives at least one key, if there is one in them, and not many more than `room`.
     async fn step(&mut self, call: &Call, room: usize) -> Result<Vec<Key>, Fault> {
         let first = (self.cursor >> (CURSOR_BITS - self.bits)) as u32;
-        let last = (first + AHEAD as u32).min(self.partitions);
+        let last = (first + self.ahead).min(self.partitions);
         let from = self.cursor;
         let reads: Vec<_> =
             (first..last).map(|at| partition(call.clone(), PartitionId(at as u16), from, room)).collect();
@@ -215,6 +223,7 @@ impl Walk {
                 (taken, None) => keys.extend(taken),
             }
         }
+        self.ahead = (self.ahead * 2).min(AHEAD_MAX);
         self.over = last == self.partitions;
         self.cursor = if self.over { 0 } else { self.beginning(last) };
         Ok(keys)
@@ -248,9 +257,9 @@ impl Part {
 /// Reads the keys of a partition from a place on, at least `room` of them and all of the last place.
 async fn partition(call: Call, partition: PartitionId, from: u64, room: usize) -> Result<Part, Fault> {
     let mut part = Part { keys: Vec::new(), more: false };
-    let mut after = None;
+    let (mut after, limit) = (None, room.saturating_mul(2).clamp(*PAGE.start(), *PAGE.end()) as u32);
     loop {
-        let Page { items, next } = page(&call, partition, after).await?;
+        let Page { items, next } = page(&call, partition, after, limit).await?;
         for (item, _) in items {
             let at = place(&item.partition_key);
             // A key that has several items comes once, with its first one.
@@ -273,9 +282,9 @@ async fn partition(call: Call, partition: PartitionId, from: u64, room: usize) -
     }
 }
 
-async fn page(call: &Call, partition: PartitionId, after: Option<ItemKey>) -> Result<Page, Fault> {
+async fn page(call: &Call, partition: PartitionId, after: Option<ItemKey>, limit: u32) -> Result<Page, Fault> {
     let scope = Scope::Partition { partition, after };
-    let scan = Scan { bucket: call.place.bucket.clone(), scope, limit: PAGE, level: None };
+    let scan = Scan { bucket: call.place.bucket.clone(), scope, limit, level: None };
     match call.ask(Request::Scan(scan)).await {
         Response::Page(page) => Ok(page),
         other => Err(Fault::unexpected(other)),

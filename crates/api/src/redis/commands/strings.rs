@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::redis::arguments::integer;
-use crate::redis::call::{Become, Call, Item, together};
+use crate::redis::call::{Become, Call, Item, read_all};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use bytes::{Bytes, BytesMut};
@@ -34,13 +34,11 @@ async fn get(call: Call) -> Outcome {
 }
 
 async fn get_many(call: Call) -> Outcome {
-    let reads = call.args(1).to_vec().into_iter().map(|key| {
-        let call = call.clone();
+    let read = |key: &Bytes| {
+        let (call, key) = (call.clone(), key.clone());
         async move { call.read(&key).await }
-    });
-    let items = together(reads).await?;
-    let reply = |item: Option<Item>| item.map_or(Reply::Null, |item| Reply::Bulk(item.value.bytes));
-    Ok(Reply::Array(items.into_iter().map(reply).collect()))
+    };
+    read_all(call.args(1), read, |item| item.value.bytes).await
 }
 
 async fn length(call: Call) -> Outcome {

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 /// A client of a node that stores plain items in memory, in a bucket `default`.
 pub(super) struct Client {
     stream: TcpStream,
-    _end: oneshot::Sender<()>,
+    _end: Option<oneshot::Sender<()>>,
 }
 
 impl Client {
@@ -39,7 +39,17 @@ impl Client {
         let (end, ending) = oneshot::channel::<()>();
         let ending = async { drop(ending.await) };
         tokio::spawn(redis::serve(socket, database, options, ending));
-        Client { stream: TcpStream::connect(address).await.unwrap(), _end: end }
+        Client { stream: TcpStream::connect(address).await.unwrap(), _end: Some(end) }
+    }
+
+    /// Connects to a server that runs.
+    pub(super) async fn to(address: std::net::SocketAddr) -> Client {
+        Client { stream: TcpStream::connect(address).await.unwrap(), _end: None }
+    }
+
+    /// Sends bytes to a server that may close the connection meanwhile.
+    pub(super) async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     /// Sends bytes as they are.

@@ -186,6 +186,53 @@ async fn replies_keep_the_order_and_one_key_is_changed_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_client_that_takes_no_replies_is_not_read_on_and_holds_nobody_up() {
+    let database = Arc::new(store());
+    let mut client = Client::of(Arc::<Fake>::clone(&database), RedisOptions::default()).await;
+    let value = "x".repeat(1 << 20);
+    client.ask(&format!("*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n${}\r\n{value}", value.len()), "+OK\r\n").await;
+    client.send("GET big\r\n".repeat(1_000).as_bytes()).await;
+    let mut other = Client::of(Arc::<Fake>::clone(&database), RedisOptions::default()).await;
+    for _ in 0..500 {
+        other.ask("PING", "+PONG\r\n").await;
+    }
+    let asked = database.asked.lock().unwrap().len();
+    // What fits into the buffers of the system, and a few of what was begun before their size was known.
+    assert!((2..300).contains(&asked), "{asked} of 1,000 replies of 1 MiB were made");
+    for _ in 0..1_000 {
+        client.expect(&format!("${}\r\n{value}\r\n", value.len())).await;
+    }
+}
+
+#[tokio::test]
+async fn large_requests_of_all_clients_together_are_bounded() {
+    let options = RedisOptions { requests_bytes_max: 3 << 20, ..RedisOptions::default() };
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (_end, ending) = oneshot::channel::<()>();
+    tokio::spawn(crate::redis::serve(socket, Arc::new(store()), options, async { drop(ending.await) }));
+    let begun = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n", 5 << 19);
+    let mut first = Client::to(address).await;
+    first.send(begun.as_bytes()).await;
+    first.send(&vec![b'x'; 2 << 20]).await;
+    let mut second = Client::to(address).await;
+    second.send(begun.as_bytes()).await;
+    // Closed while it sends, perhaps; then there is nothing to read.
+    let _ = second.try_send(&vec![b'x'; 3 << 20]).await;
+    let rest = second.rest().await;
+    assert!(rest.is_empty() || rest.starts_with("-ERR Too many bytes"), "{rest}");
+    drop(second);
+    first.send(&vec![b'x'; 1 << 19]).await;
+    first.ask("", "+OK\r\n").await;
+    // Now there is room again.
+    let mut third = Client::to(address).await;
+    third.send(begun.as_bytes()).await;
+    third.send(&vec![b'x'; 5 << 19]).await;
+    third.ask("", "+OK\r\n").await;
+    third.ask("SET b 1", "+OK\r\n").await;
+}
+
+#[tokio::test]
 async fn refusals_have_codes_that_clients_know() {
     for (refusal, code) in [
         (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, "-NOREPLICAS Only 1 of the 2"),
