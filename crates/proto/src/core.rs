@@ -78,7 +78,7 @@ pub(crate) struct Core {
     pub(crate) life: u64,
     /// The lives of peers, as they have introduced themselves.
     pub(crate) lives: BTreeMap<NodeId, u64>,
-    /// Peers that could not be reached since: they may live another one.
+    /// Peers to which a connection was lost or made since: they may live another one.
     pub(crate) lives_unsure: BTreeSet<NodeId>,
 }
 

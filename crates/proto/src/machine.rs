@@ -463,6 +463,7 @@ impl Machine {
     }
 
     fn on_connected(&mut self, peer: NodeId) {
+        self.core.lives_unsure.insert(peer);
         for id in self.ops.ids() {
             let (ops, core) = (&mut self.ops, &mut self.core);
             match ops.take(id) {

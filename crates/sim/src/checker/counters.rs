@@ -4,7 +4,7 @@
 //! Judged per key from requests and answers alone. A value tells the write that it stands on ([`BASE`]); the rest of it is
 //! what was added since. Increments that began when that write was acknowledged must be there, those that ended before it
 //! was asked for must not. Of a counter that ends, an increment must be there that began after every end that was ever
-//! asked for, and must not that ended before an acknowledged change of an end, when all ends are over.
+//! asked for and acknowledged, and must not that ended before an acknowledged change of an end, when all ends are over.
 
 use super::dots::Dots;
 use crate::clock::WALL_AT_START_MS;
@@ -187,12 +187,15 @@ impl<'a> Counters<'a> {
                 let ends = || deeds.iter().filter_map(|deed| Some((deed, end(deed.operation)?)));
                 let apart = self.clocks_apart.as_millis() + 1;
                 let asked = || ends().filter(|(deed, _)| deed.fate != Fate::Not);
-                let is_later = asked().all(|(_, end)| end + apart < wall(add.started));
+                // One that is carried out late, behind its own end, ends whatever is there then.
+                let is_done = |end: &Deed<'_>| end.fate == Fate::Made && end.operation.ended <= add.started;
+                let is_later = asked().all(|(deed, end)| is_done(deed) && end + apart < wall(add.started));
                 let all_over = asked().all(|(_, end)| end + apart < wall(from));
                 let is_ended = |(end, _): (&Deed<'_>, u64)| {
                     let is_sure = end.fate == Fate::Made && deed.fate == Fate::Made;
                     let are_strong = !is_weak(end.operation) && !is_weak(add);
-                    is_sure && are_strong && add.ended <= end.operation.started
+                    let is_done = end.operation.ended <= from;
+                    is_sure && are_strong && is_done && add.ended <= end.operation.started
                 };
                 if all_over && ends().any(is_ended) {
                     return Counts::Not;
