@@ -127,12 +127,18 @@ fn is_followed(core: &Core, event: &Event) -> bool {
     matches!(event.change, Change::Abort { of, .. } if of <= switched)
 }
 
-/// True if a majority of the voters has switched to what an event would take back: they never accept it.
+/// True if so many voters have switched to what an event would take back that the others are no majority: those never accept
+/// it, and have not done so before.
 fn is_over(core: &Core, event: &Event) -> bool {
     let Change::Abort { of, .. } = event.change else { return false };
     let voters = core.history.current().voters();
     let switched = |node: &&NodeId| core.progress.get(node).is_some_and(|progress| progress.switched >= of);
-    of <= core.told() || voters.iter().filter(switched).count() > voters.len() / 2
+    of <= core.told() || is_prevented(voters.iter().filter(switched).count(), voters.len())
+}
+
+/// True if no majority is left without those who refuse.
+fn is_prevented(refuse: usize, voters: usize) -> bool {
+    voters - refuse < voters / 2 + 1
 }
 
 /// Says something to a proposer, which may be on this node: then it goes the way a peer's message would, at once.
@@ -141,5 +147,18 @@ fn say(core: &mut Core, to: NodeId, message: Message) {
         core.to_self.push(message);
     } else {
         core.send(to, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_prevented;
+
+    /// Sim seed 17553869176818057908: two of four voters had accepted an abort and held their reads for it, the two others
+    /// had switched. It could not be decided any more, and nobody said so.
+    #[test]
+    fn half_of_an_even_number_of_voters_prevents_a_majority() {
+        let least = |voters: usize| (0..=voters).find(|refuse| is_prevented(*refuse, voters));
+        assert_eq!((1..=5).map(least).collect::<Vec<_>>(), [Some(1), Some(1), Some(2), Some(2), Some(3)]);
     }
 }

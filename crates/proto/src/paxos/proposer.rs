@@ -112,10 +112,15 @@ impl<V: Clone> Proposer<V> {
         Step::Decided(value)
     }
 
-    /// An acceptor refused the current ballot.
+    /// An acceptor refused the current ballot; or, if it has promised nothing higher, the value, which the others may still
+    /// accept.
     pub fn on_nack(&mut self, ballot: Ballot, promised: Ballot) -> Step<V> {
         self.highest_seen = self.highest_seen.max(promised);
         if ballot != self.ballot || matches!(self.phase, Phase::Decided | Phase::Refused) {
+            return Step::Wait;
+        }
+        if promised <= ballot {
+            stdx::marks::hit("proposer_was_refused_by_one");
             return Step::Wait;
         }
         self.phase = Phase::Refused;
@@ -130,6 +135,20 @@ mod tests {
     use ring::NodeId;
     use std::collections::BTreeMap;
     use stdx::Prng;
+
+    /// Sim seed 17553869176818057908: one voter would not take an abort and said so before the two others accepted it, time
+    /// and again.
+    #[test]
+    fn one_that_does_not_want_the_value_does_not_end_the_attempt() {
+        let voters: Vec<NodeId> = (1..=3).map(NodeId).collect();
+        let mut proposer = Proposer::new(voters.clone(), NodeId(9), 1, Ballot::default(), 7u32);
+        let ballot = proposer.ballot();
+        assert_eq!(proposer.on_promise(voters[0], ballot, None), Step::Wait);
+        assert_eq!(proposer.on_promise(voters[1], ballot, None), Step::Accept(7));
+        assert_eq!(proposer.on_nack(ballot, ballot), Step::Wait);
+        assert_eq!(proposer.on_accepted(voters[0], ballot), Step::Wait);
+        assert_eq!(proposer.on_accepted(voters[1], ballot), Step::Decided(7));
+    }
 
     #[derive(Clone, Debug)]
     enum Packet {
