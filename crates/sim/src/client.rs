@@ -209,16 +209,19 @@ impl World {
 
     /// Shows an answer to the checkers.
     fn judge_answer(&mut self, number: usize, operation: &Operation) {
-        if counters::counter_of(operation).is_some() {
+if counters::counter_of(operation).is_some() {
             return;
         }
-        self.past.ended(number, operation);
+        let is_apart = operation.is_apart(&self.atlas);
+        self.past.ended(number, operation, is_apart);
         let grid = Grid::new(self.plan.grid_bits).unwrap_or_default();
         let clocks_apart = self.plan.clocks_apart();
         let atlas = &self.atlas;
         let evidence = Evidence { history: &self.history, past: &self.past, dots: &self.dots, atlas, clocks_apart };
         let read = self.reads.ended(operation, &evidence, grid, |name| self.buckets.get(name).copied());
-        let set = self.sets.ended(operation, |write| self.atlas.recoverable(write));
+        let reads_apart = operation.put().is_none() && is_apart;
+        let owed = |write: &Operation| !reads_apart && self.atlas.recoverable(write);
+        let set = self.sets.ended(operation, owed);
         for (property, result) in [("reads", read), ("sets", set)] {
             if let Err(what) = result {
                 self.fail(property, format!("request {number} at {}: {what}", operation.host));

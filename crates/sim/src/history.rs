@@ -3,6 +3,7 @@
 //! Invariant: a request ends once: with the one response it got, or because its node died first, or because nobody took
 //! it. Numbers are places in the list and the client ids that nodes see.
 
+use crate::atlas::Atlas;
 use crate::counting;
 use crate::fault::HostId;
 use crate::time::Time;
@@ -102,6 +103,12 @@ impl Operation {
     pub(crate) fn answer_covers(&self, dot: &Dot) -> bool {
         let Outcome::Answered(response) = &self.outcome else { return false };
         matches!(response.as_ref(), Response::Written(written) if written.context.covers(dot))
+    }
+
+    /// True if a node served it alone that was put out, or that others went on without: it does so until it hears of it
+    /// (docs/guarantees.md).
+    pub(crate) fn is_apart(&self, atlas: &Atlas) -> bool {
+        (atlas.is_out(self.host) || self.is_left_behind) && self.needs_nobody_else()
     }
 
     /// True if its level lets one replica alone answer it.

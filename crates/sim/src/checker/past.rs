@@ -45,14 +45,14 @@ impl Past {
         }
     }
 
-    /// A request has ended.
-    pub(crate) fn ended(&mut self, number: usize, operation: &Operation) {
+    /// A request has ended. `apart`: a node that nobody listens to any more took it alone, so no other has to know.
+    pub(crate) fn ended(&mut self, number: usize, operation: &Operation, apart: bool) {
         let Some(put) = operation.put().filter(|_| operation.is_durable_write()) else { return };
         let item = self.items.entry((put.bucket.clone(), put.key.clone())).or_default();
         if put.value.is_some() {
             item.acknowledged.push(number);
         }
-        for reach in Reach::of_write(put.level) {
+        for reach in Reach::of_write(put.level).iter().filter(|_| !apart) {
             let buried = item.buried.entry(*reach).or_default();
             let mut all = buried.last().map(|(_, context)| context.clone()).unwrap_or_default();
             all.merge(&operation.seen.context);

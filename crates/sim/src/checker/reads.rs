@@ -43,10 +43,7 @@ impl Reads {
         bucket: impl Fn(&str) -> Option<(BucketId, Rule)>,
     ) -> Result<(), String> {
         let Outcome::Answered(response) = &operation.outcome else { return Ok(()) };
-        // A node that was put out, or that others went on without, serves what needs nobody else until it hears of it
-        // (docs/guarantees.md).
-        let is_apart = evidence.atlas.is_out(operation.host) || operation.is_left_behind;
-        if is_apart && operation.needs_nobody_else() {
+        if operation.is_apart(evidence.atlas) {
             return Ok(());
         }
         match (&operation.request, response.as_ref()) {

@@ -95,7 +95,7 @@ impl Story {
         self.dots.see(Time(counter * 10), BUCKET, &key, &record).expect("dots of a story are new");
         let written = Written { context: context(counter), acknowledged: 2 };
         let write = operation(Request::Put(put), seen, counter * 10, counter * 10, Response::Written(written));
-        self.past.ended(self.history.len(), &write);
+        self.past.ended(self.history.len(), &write, false);
         self.history.push(write);
         self
     }
