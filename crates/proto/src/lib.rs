@@ -31,6 +31,7 @@ pub mod item;
 mod machine;
 mod membership;
 pub mod message;
+mod message_kind;
 pub mod paxos;
 pub mod pulse;
 pub mod quorum;

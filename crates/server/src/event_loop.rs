@@ -26,6 +26,7 @@ use crate::patience;
 use crate::peer::directory::Directory;
 use crate::phase::{Ended, PhaseCell};
 use crate::replies::Replies;
+use crate::stalls::Watch;
 
 /// Events handled between two looks at what is to be done about them.
 const BATCH: usize = 256;
@@ -148,7 +149,9 @@ impl<E: Engine> EventLoop<E> {
     }
 
     fn input(&mut self, now: Now, input: NodeInput) {
+        let watch = Watch::begin(&input);
         self.node.handle(now, input, &mut self.effects);
+        watch.end();
     }
 
     fn carry_out(&mut self) {

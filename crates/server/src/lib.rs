@@ -27,6 +27,7 @@ mod peer;
 mod phase;
 mod readdress;
 mod replies;
+mod stalls;
 mod start;
 mod task;
 
