@@ -539,7 +539,7 @@ impl Machine {
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
             Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
-            Purpose::Dropped => self.transition.on_dropped(&outcome),
+            Purpose::Dropped => self.transition.on_dropped(core, &outcome),
             Purpose::Forget => {}
             Purpose::History { .. }
             | Purpose::Progress(_)

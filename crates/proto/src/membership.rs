@@ -8,6 +8,7 @@
 mod abort;
 mod acceptors;
 mod changes;
+mod foreign;
 mod gossip;
 mod plan;
 mod progress;

@@ -5,7 +5,7 @@
 //!    replicas of every view in use.
 //! 2. *synced e*, when all have acked e: everything this node held has reached those who gained it.
 //! 3. *switched e*, when all are synced: reads use view e, and no read by an older view is unanswered.
-//! 4. *settled e*, when all have switched: older views are out of use; what is not ours any more is dropped.
+//! 4. *settled e*, when all have switched and what is not ours any more is dropped: older views are out of use.
 //!
 //! Nodes that are down are not waited for if every replica set in use has a quorum without them (`fences`): whatever was
 //! acknowledged is with one of those that handed over, and the fences of these hold off what the others may still try.
@@ -14,11 +14,12 @@
 //! Invariant: each step is durable before it is told, and none is ever taken back. (Garage's ack, sync and sync-ack
 //! trackers have this shape; protocols note b1.)
 
+use super::foreign::Foreign;
 use super::gossip::tell_some;
 use crate::coordinator::Operations;
 use crate::core::Core;
 use crate::event::Event;
-use crate::ids::{BucketId, Epoch};
+use crate::ids::Epoch;
 use crate::input::{Effect, Note};
 use crate::message::Progress;
 use crate::store::{Meta, Purpose, StoreOp, StoreOutcome};
@@ -38,8 +39,8 @@ pub(crate) struct Transition {
     left: bool,
     /// Members that have heard that this node has settled.
     heard_by: BTreeSet<NodeId>,
-    /// Storage failed while it dropped what is not ours; it is to be tried again.
-    undropped: bool,
+    /// What is not ours and still lies here.
+    foreign: Foreign,
 }
 
 impl Transition {
@@ -93,8 +94,9 @@ impl Transition {
         self.late = core.own_progress().synced.max(joined) < core.stable();
         if self.late {
             stdx::marks::hit("hand_over_came_late");
+            self.foreign.hold();
         } else {
-            drop_foreign(core);
+            self.foreign.drop_all(core);
         }
     }
 
@@ -136,17 +138,14 @@ impl Transition {
         }
     }
 
-    /// Storage has dropped what is not ours, or failed.
-    pub(crate) fn on_dropped(&mut self, outcome: &StoreOutcome) {
-        self.undropped |= *outcome != StoreOutcome::Done;
+    /// Storage has dropped a partition that is not ours, or failed.
+    pub(crate) fn on_dropped(&mut self, core: &mut Core, outcome: &StoreOutcome) {
+        self.foreign.on_dropped(core, outcome);
     }
 
     /// Tries again what failed.
     pub(crate) fn on_time(&mut self, core: &mut Core) {
-        if std::mem::take(&mut self.undropped) && !self.late {
-            stdx::marks::hit("drop_was_tried_again");
-            drop_foreign(core);
-        }
+        self.foreign.on_time(core);
     }
 
     /// A peer says how far it thinks that everybody is.
@@ -202,7 +201,7 @@ impl Transition {
         // Others collect without a leaver as soon as it has settled, so it must have handed everything over, delivered its
         // hints, and nothing that could make more of them may be under way.
         let holds = self.late || core.hints_kept || ops.oldest_round() < u64::MAX;
-        let settled = if holds && core.is_gone() { own.settled } else { core.stable() };
+        let settled = if !self.foreign.is_gone() || (holds && core.is_gone()) { own.settled } else { core.stable() };
         let peers = core.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
         let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));
         own.merged(Progress { acked, synced, switched, settled, clear, collected, ..Progress::default() })
@@ -230,19 +229,6 @@ fn target(core: &Core) -> Epoch {
 fn may_be_said(core: &Core, target: Epoch, acked: Epoch) -> bool {
     let is_said = || core.progress.values().any(|progress| progress.synced == target);
     target <= core.stable() || acked <= target || is_said() || planted("views are passed over")
-}
-
-/// Drops what this node holds by no view in use: what it gave away, now or in an earlier life, and what it was given under
-/// a view that it heard of too late.
-pub(crate) fn drop_foreign(core: &mut Core) {
-    let known: Vec<BucketId> = core.history.current().buckets.keys().copied().collect();
-    for partition in core.history.genesis().grid.partitions() {
-        let foreign = |bucket: &BucketId| !core.is_replica(core.node, partition, *bucket);
-        let buckets: Vec<BucketId> = known.iter().copied().filter(foreign).collect();
-        if !buckets.is_empty() {
-            core.store(Purpose::Dropped, StoreOp::Drop { partition, buckets });
-        }
-    }
 }
 
 /// Tells the shell whom this node may talk to: everybody in a view in use, and those who left lately, who still have to
