@@ -1,11 +1,14 @@
-//! How many bytes the streams of this node may push, so that moving data does not crowd out clients.
+//! How much the streams of this node may do, in bytes, so that moving data does not crowd out clients. An item costs more than
+//! its bytes: it is read, named, compared and written ([`ITEM_COST`]).
 //!
-//! Invariant: over any time, not more is pushed than the rate allows for it, but for one page of each stream; and while many
-//! clients wait, less: half at [`HALF_AT`] waiting requests, a third at twice as many, and so on. It is never nothing, so a
-//! change always ends. Refuses to know streams and pages.
+//! Invariant: over any time, not more is spent than the rate allows for it, but for one page of each stream; and while clients
+//! wait longer than usual (`waits`), or many wait, less: half at [`HALF_AT`] waiting requests, a third at twice as many, and
+//! so on. It is never nothing, so a change always ends. Refuses to know streams and pages.
 
 use stdx::{Mono, Span};
 
+/// What an item costs beside its bytes.
+pub(crate) const ITEM_COST: usize = 512;
 /// With so many requests of clients waiting, streams get half of the rate.
 const HALF_AT: u64 = 16;
 /// What is not used is saved for no longer than this.

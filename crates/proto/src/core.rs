@@ -16,6 +16,7 @@ use crate::pulse::{self, Pulses};
 use crate::quorum::{Group, Need};
 use crate::request::Response;
 use crate::store::{Meta, Purpose, StoreOp, Ticket};
+use crate::waits::{Kind, Waits};
 use causal::{Actor, Dot, HybridClock, Stamp};
 use liveness::{Condition, Detector, Outgoing, Report};
 use ring::{Member, NodeId, PartitionId};
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use stdx::bugs::planted;
-use stdx::{Now, Prng};
+use stdx::{Mono, Now, Prng};
 
 /// A node that left in one of this many last events may still be talked to.
 const EVENTS_REMEMBERED: usize = 16;
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) routes: Routes,
     /// Requests of clients that wait for an answer.
     pub(crate) unanswered: usize,
+    /// How long they wait.
+    pub(crate) waits: Waits,
     /// How far each node has said it is; our own entry is what we have durably and have said.
     pub(crate) progress: BTreeMap<NodeId, Progress>,
     /// The furthest fences of replicas that have refused us.
@@ -98,6 +101,7 @@ impl Core {
             detector,
             routes: Routes::default(),
             unanswered: 0,
+            waits: Waits::default(),
             progress: BTreeMap::new(),
             heard: Fences::default(),
             absent: Absent::default(),
@@ -334,10 +338,22 @@ impl Core {
         self.history.oldest().epoch
     }
 
+    /// A client was given what it asked for; the request was taken up at `begun`.
+    pub(crate) fn note_wait(&mut self, kind: Kind, begun: Mono) {
+        let (now, moving) = (self.now.mono, self.stable() != self.epoch());
+        self.waits.note(now, kind, now.since(begun), moving);
+    }
+
     /// Nodes that hold or take over data in any view in use, ourselves among them.
     pub(crate) fn participants(&self) -> BTreeSet<NodeId> {
+        self.each_participant().collect()
+    }
+
+    /// The participants, some of them more than once. Asked for with every input while the ring changes.
+    pub(crate) fn each_participant(&self) -> impl Iterator<Item = NodeId> {
+        let current = self.history.current();
         let members = self.history.views().flat_map(|view| view.ring.members().map(|member| member.id));
-        members.filter(|node| !self.is_banned(*node)).chain([self.node]).collect()
+        members.filter(|node| current.banned(*node).is_none()).chain([self.node])
     }
 
     /// The newest epoch that somebody says has settled: everybody it was to wait for has switched to it, so everything
@@ -367,7 +383,7 @@ impl Core {
     pub(crate) fn is_passed_over(&self, epoch: Epoch) -> bool {
         let passed = |progress: &Progress| progress.settled < epoch && progress.synced > epoch;
         epoch > self.stable()
-            && self.participants().iter().filter_map(|node| self.progress.get(node)).any(passed)
+            && self.each_participant().filter_map(|node| self.progress.get(&node)).any(passed)
             && !planted("views are passed over")
     }
 
@@ -389,7 +405,12 @@ impl Core {
 
     /// The replicas that reads ask.
     pub(crate) fn read_set(&self, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
-        let reading = self.history.view(self.reading()).epoch;
+        self.read_set_by(self.reading(), partition, bucket)
+    }
+
+    /// The same while reads use a view that the caller has asked for, once for many partitions.
+    pub(crate) fn read_set_by(&self, reading: Epoch, partition: PartitionId, bucket: BucketId) -> Arc<[NodeId]> {
+        let reading = self.history.view(reading).epoch;
         // A bucket that is younger than the reading view is with the replicas it had first.
         let mut views = self.history.views().filter(|view| view.epoch >= reading);
         let replicas = views.find_map(|view| Some(view.replicas(partition, bucket)).filter(|list| !list.is_empty()));

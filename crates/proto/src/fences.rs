@@ -69,7 +69,7 @@ impl Core {
 
     /// Finds out which participants the change under way can do without.
     pub(crate) fn update_absent(&mut self) {
-        let down: BTreeSet<NodeId> = self.participants().into_iter().filter(|node| self.is_dead(*node)).collect();
+        let down: BTreeSet<NodeId> = self.each_participant().filter(|node| self.is_dead(*node)).collect();
         let views = (self.stable(), self.epoch());
         if self.absent.asked == (views, down.clone()) {
             return;
@@ -111,7 +111,7 @@ impl Core {
     /// The smallest of one part of the progress of everybody whom a change waits for.
     pub(crate) fn least(&self, part: impl Fn(&Progress) -> Epoch) -> Epoch {
         let of = |node: &NodeId| self.progress.get(node).map_or(Epoch(0), &part);
-        let present = self.participants().into_iter().filter(|node| !self.absent.nodes.contains(node));
+        let present = self.each_participant().filter(|node| !self.absent.nodes.contains(node));
         present.map(|node| of(&node)).min().unwrap_or_default()
     }
 }

@@ -45,6 +45,7 @@ pub mod sizes;
 mod store;
 mod streams;
 pub mod tree;
+mod waits;
 
 pub use amendment::{Amend, Amendment, Unchanged, When};
 pub use bucket::{Bucket, Durability, Level, Mode};

@@ -14,6 +14,7 @@ use crate::request::{
 };
 use crate::{Bucket, BucketId, Durability, ItemKey, Level, Mode, Slot};
 use ring::{Member, NodeId, PartitionId};
+use std::collections::BTreeMap;
 use stdx::Span;
 
 impl Machine {
@@ -316,20 +317,23 @@ impl Machine {
     pub fn status(&self) -> Status {
         let core = &self.core;
         let view = core.history.current();
+        let n = view.buckets.get(&BucketId::DEFAULT).map_or(1, |bucket| usize::from(bucket.n));
+        let copies = view.ring.shares(n);
         let mut members: Vec<MemberStatus> =
-            view.ring.members().map(|member| self.member_status(member, false)).collect();
+            view.ring.members().map(|member| self.member_status(member, &copies, false)).collect();
         for old in core.history.views() {
             for member in old.ring.members().filter(|member| view.ring.member(&member.id).is_none()) {
                 if core.is_banned(member.id) {
                     continue;
                 }
                 if members.iter().all(|known| known.member.id != member.id) {
-                    members.push(self.member_status(member, true));
+                    members.push(self.member_status(member, &copies, true));
                 }
             }
         }
         let moving = self.streams.moving();
         let left = if moving == 0 { 0 } else { estimated_bytes(core, moving as u64) };
+        let seconds = self.streams.seconds_left(core.now.mono);
         Status {
             node: core.node,
             cluster: core.history.genesis().cluster,
@@ -343,16 +347,15 @@ impl Machine {
             moving: moving as u32,
             hints: self.hints.waiting(core),
             steps: steps(core),
-            left: (left, estimated_seconds(core, left, 1)),
+            left: (left, seconds.unwrap_or_else(|| estimated_seconds(core, left, 1))),
             blocked: blocked(core, &self.streams),
             leaving: view.ring.member(&core.node).is_none(),
         }
     }
 
-    fn member_status(&self, member: &Member, leaving: bool) -> MemberStatus {
+    fn member_status(&self, member: &Member, copies: &BTreeMap<NodeId, u32>, leaving: bool) -> MemberStatus {
         let core = &self.core;
         let view = core.history.current();
-        let n = view.buckets.get(&BucketId::DEFAULT).map_or(1, |bucket| usize::from(bucket.n));
         MemberStatus {
             member: member.clone(),
             leaving,
@@ -362,7 +365,7 @@ impl Machine {
             round_trip: core.detector.round_trip(&member.id),
             phi: core.detector.phi(core.now.mono, &member.id),
             progress: core.progress.get(&member.id).copied().unwrap_or_else(Progress::default),
-            copies: view.ring.shares(n).get(&member.id).copied().unwrap_or(0),
+            copies: copies.get(&member.id).copied().unwrap_or(0),
         }
     }
 }

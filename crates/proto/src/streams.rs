@@ -8,13 +8,14 @@
 //! Invariant: a hand-over counts as done only when the receiver has acknowledged every page as durable. A page that is
 //! not answered in time is begun again under a new session; answers of an old session are ignored.
 
-use crate::budget::Budget;
+use crate::budget::{Budget, ITEM_COST};
 use crate::core::Core;
 use crate::ids::{BucketId, Epoch, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::message::{Message, Offered};
 use crate::record::Record;
 use crate::store::{Purpose, StoreOp, StoreOutcome};
+use crate::waits;
 use ring::{NodeId, PartitionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -61,13 +62,15 @@ pub(crate) struct Streams {
     /// Those of them whose receiver held the partition before: a quorum holds everything without them, too.
     spare: BTreeSet<(PartitionId, NodeId)>,
     budget: Budget,
+    /// When the hand-over began, and how much it was.
+    begun: (Mono, usize),
 }
 
 /// Hand-overs to make: true if the receiver did not hold the partition before.
 type Transfers = BTreeMap<(PartitionId, NodeId), bool>;
 
 impl Hash for Streams {
-    /// Without the budget, and without the times of retries.
+    /// Without the budget, and without times.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (&self.waiting, &self.active, self.target, &self.open, &self.spare).hash(hasher);
         let retry: BTreeSet<(PartitionId, NodeId)> =
@@ -85,6 +88,14 @@ impl Streams {
     /// Partitions still to hand over.
     pub(crate) fn moving(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many seconds the rest takes if it goes on as until now; `None` while nobody can say.
+    pub(crate) fn seconds_left(&self, now: Mono) -> Option<u64> {
+        let (at, all) = self.begun;
+        let done = all.checked_sub(self.open.len()).filter(|done| *done > 0)?;
+        let micros = u128::from(now.since(at).as_micros()) * self.open.len() as u128 / done as u128;
+        u64::try_from(micros.div_ceil(1_000_000)).ok()
     }
 
     /// Who still has to take over what it does not hold.
@@ -114,6 +125,7 @@ impl Streams {
         let transfers = if planted("joiner not seeded") { Transfers::new() } else { transfers };
         self.spare = transfers.iter().filter(|(_, gained)| !**gained).map(|(open, _)| *open).collect();
         self.open = transfers.into_keys().map(|open| (open, None)).collect();
+        self.begun = (core.now.mono, self.open.len());
         self.active.clear();
         self.waiting.clear();
         self.retry.clear();
@@ -144,7 +156,7 @@ impl Streams {
 
     /// Starts waiting streams while there is room, and something left to push.
     fn fill(&mut self, core: &mut Core) {
-        self.budget.earn(core.now.mono, core.config.move_bytes_per_second, core.unanswered);
+        self.budget.earn(core.now.mono, rate(core), core.unanswered);
         if !self.budget.is_left() && !self.waiting.is_empty() {
             stdx::marks::hit("stream.waited_for_its_budget");
             return;
@@ -188,6 +200,7 @@ impl Streams {
         if stream.page.is_empty() {
             return self.page_done(core, stream);
         }
+        self.budget.spend(stream.page.len() * ITEM_COST);
         let hash = |record: &Record, bucket: BucketId, key: &ItemKey| crate::hash::version_hash(bucket, key, record);
         let items = stream
             .page
@@ -214,7 +227,7 @@ impl Streams {
         if items.is_empty() {
             return self.page_done(core, stream);
         }
-        self.budget.spend(items.iter().map(|(_, key, record)| key.len() + record.weight()).sum());
+        self.budget.spend(items.iter().map(|(_, key, record)| ITEM_COST + key.len() + record.weight()).sum());
         core.send(from, Message::Push { session, epoch: core.epoch(), items, round: stream.round });
         if planted("a page counts before it is acknowledged") {
             return self.page_done(core, stream);
@@ -279,7 +292,7 @@ impl Streams {
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
         let retry = self.retry.first().map(|(at, ..)| *at);
         let held_back = !self.waiting.is_empty() && self.active.len() < core.config.streams_max;
-        let budget = held_back.then(|| self.budget.left_at(core.config.move_bytes_per_second, core.unanswered));
+        let budget = held_back.then(|| self.budget.left_at(rate(core), core.unanswered));
         let give_up = self.active.values().map(|stream| stream.give_up_at).min();
         [retry, give_up, budget].into_iter().flatten().min()
     }
@@ -306,6 +319,13 @@ impl Streams {
         }
         self.fill(core);
     }
+}
+
+/// What streams may do in a second, in bytes, as long as clients wait as long as now.
+fn rate(core: &Core) -> u64 {
+    let whole = core.config.move_bytes_per_second;
+    let share = u128::from(whole) * u128::from(core.waits.share(core.now.mono)) / u128::from(waits::WHOLE);
+    u64::try_from(share).unwrap_or(whole).max(1)
 }
 
 /// True if somebody else holds what this node holds of a partition.

@@ -14,6 +14,7 @@ use crate::input::Note;
 use crate::item::ItemKey;
 use crate::message::Message;
 use crate::request::{Refusal, Request, Response};
+use crate::waits::Kind;
 use ring::NodeId;
 use stdx::bugs::planted;
 use stdx::{Mono, Span};
@@ -81,6 +82,9 @@ impl Forwarding {
     pub(crate) fn on_answer(self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, response: Response) {
         if from == self.to {
             core.routes.on_answer(core.now.mono, from, self.sent);
+            if matches!(self.asker, Asker::Client(_)) && self.what != "scan" {
+                core.note_wait(Kind::Forwarded, self.sent);
+            }
             let response = self.with_earlier(response);
             ops.answer(core, &self.asker, response);
         } else {

@@ -19,6 +19,7 @@ use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Amending, Current, Found, Get, Refusal, Response, Sibling};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
+use crate::waits::Kind;
 use ring::NodeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub(crate) struct Reading {
     /// What is to be done on top of what is found, instead of an answer.
     then: Option<Change>,
     phase: Phase,
+    begun: Mono,
     deadline: Mono,
 }
 
@@ -118,6 +120,7 @@ impl Reading {
             linearizable: bucket.mode == Mode::Linearizable,
             then,
             phase: Phase::Gathering,
+            begun: core.now.mono,
             deadline: core.now.mono + within,
         };
         let id = core.next_op();
@@ -314,6 +317,9 @@ impl Reading {
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
+        if matches!(self.asker, Asker::Client(_)) {
+            core.note_wait(Kind::Read, self.begun);
+        }
         ops.answer(core, &self.asker, response);
         ops.read_ends(self.epoch);
     }

@@ -18,6 +18,7 @@ use crate::quorum::{Group, Need, Quorum};
 use crate::record::{Record, Rule, Update, Version};
 use crate::request::{Outcome, Put, Refusal, Response, Restore, Written};
 use crate::store::{Hint, Purpose, StoreFailure, StoreOp, StoreOutcome};
+use crate::waits::Kind;
 use causal::Context;
 use ring::NodeId;
 use stdx::bugs::planted;
@@ -59,6 +60,7 @@ pub(crate) struct Writing {
     amends: bool,
     answered: bool,
     hint_at: Mono,
+    begun: Mono,
     deadline: Mono,
 }
 
@@ -259,6 +261,7 @@ impl Writing {
             amends: false,
             answered: false,
             hint_at: core.now.mono + hint_after,
+            begun: core.now.mono,
             deadline: core.now.mono + within,
         }
     }
@@ -511,6 +514,9 @@ impl Writing {
             _ => Response::Written(Written { context: self.context.clone(), acknowledged }),
         };
         self.answered = true;
+        if matches!(self.asker, Asker::Client(_)) {
+            core.note_wait(Kind::Write, self.begun);
+        }
         ops.answer(core, &self.asker, response);
         ops.write_ends(self.epoch);
     }

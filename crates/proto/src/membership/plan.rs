@@ -50,9 +50,10 @@ pub(crate) fn plan_of(core: &Core, change: &Change, after: &View) -> Plan {
 
 /// Bytes of this many partition copies, if all are as full as ours.
 pub(crate) fn estimated_bytes(core: &Core, copies: u64) -> u64 {
+    let reading = core.reading();
     let held = |bucket: &BucketId| {
         let grid = core.history.genesis().grid;
-        let holds = |partition: &PartitionId| core.read_set(*partition, *bucket).contains(&core.node);
+        let holds = |partition: &PartitionId| core.read_set_by(reading, *partition, *bucket).contains(&core.node);
         grid.partitions().filter(holds).count() as u64
     };
     let own: u64 = core.history.current().buckets.keys().map(held).sum();
