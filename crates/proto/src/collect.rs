@@ -276,11 +276,19 @@ impl Collector {
         self.collected += u64::from(items);
     }
 
+    /// What others said of themselves is on disk, or not.
+    pub(crate) fn on_remembered(&mut self, outcome: &StoreOutcome) {
+        if *outcome != StoreOutcome::Done {
+            self.rounds.forget_remembered();
+        }
+    }
+
     /// What waits, and why.
     pub(crate) fn tell(&self, core: &Core, status: &mut RepairStatus) {
         status.spent = self.spent.max(self.found);
         status.collected = self.collected;
         status.uncollected = rounds::obstacles(core);
+        status.uncollected.extend(rounds::laggards(core, status.damaged));
     }
 }
 

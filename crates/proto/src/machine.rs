@@ -540,6 +540,7 @@ impl Machine {
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
             Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
             Purpose::Dropped => self.transition.on_dropped(core, &outcome),
+            Purpose::Remembered => self.collector.on_remembered(&outcome),
             Purpose::Forget => {}
             Purpose::History { .. }
             | Purpose::Progress(_)

@@ -82,6 +82,8 @@ pub(crate) enum Purpose {
     Promised { to: NodeId, epoch: Epoch, ballot: Ballot },
     /// The acceptor's acceptance is durable.
     Accepted { to: NodeId, epoch: Epoch, ballot: Ballot },
+    /// What others said of themselves is durable.
+    Remembered,
     /// Nobody waits.
     Forget,
 }

@@ -49,6 +49,11 @@ impl Rounds {
         settled_leavers(core).any(|node| !self.remembered.contains(&node))
     }
 
+    /// Storage could not write it down: it is written again.
+    pub(super) fn forget_remembered(&mut self) {
+        self.remembered.clear();
+    }
+
     /// Writes down that nodes which left have settled: nobody may be there to tell that again later.
     pub(super) fn remember_leavers(&mut self, core: &mut Core) {
         if !self.has_news(core) {
@@ -58,7 +63,7 @@ impl Rounds {
         let own = core.node;
         let others: Vec<(NodeId, Progress)> =
             core.progress.iter().filter(|(node, _)| **node != own).map(|(node, progress)| (*node, *progress)).collect();
-        core.store(Purpose::Forget, StoreOp::Meta(vec![Meta::Peers(others)]));
+        core.store(Purpose::Remembered, StoreOp::Meta(vec![Meta::Peers(others)]));
     }
 }
 
@@ -133,6 +138,23 @@ pub(super) fn obstacles(core: &Core) -> Vec<String> {
     }
     if core.hints_kept {
         found.push("this node keeps hints for others".to_owned());
+    }
+    found
+}
+
+/// What everybody waits for before the next round, in words. `damaged`: records that wait here to be healed.
+pub(super) fn laggards(core: &Core, damaged: u32) -> Vec<String> {
+    let mut found = Vec::new();
+    if damaged > 0 {
+        found.push(format!("this node waits for {damaged} records that its disk has damaged to be healed"));
+    }
+    let newest = newest(core);
+    let is_behind = |node: &NodeId| core.progress.get(node).is_none_or(|progress| progress.clear < newest);
+    for node in core.participants().into_iter().filter(|node| *node != core.node && is_behind(node)) {
+        if !core.is_down(node) {
+            let name = core.name_of(node).0;
+            found.push(format!("{name} has not finished what began earlier; its own repair status says what"));
+        }
     }
     found
 }
