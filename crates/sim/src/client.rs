@@ -209,7 +209,7 @@ impl World {
 
     /// Shows an answer to the checkers.
     fn judge_answer(&mut self, number: usize, operation: &Operation) {
-if counters::counter_of(operation).is_some() {
+        if counters::counter_of(operation).is_some() {
             return;
         }
         let is_apart = operation.is_apart(&self.atlas);
