@@ -116,7 +116,7 @@ mod tests {
     fn answer(waits: &mut Waits, from: Mono, times: u64, millis: u64, moving: bool) -> Mono {
         let mut now = from;
         for _ in 0..times {
-            now = now + Span::millis(10);
+            now += Span::millis(10);
             waits.note(now, Kind::Write, Span::millis(millis), moving);
         }
         now
@@ -163,7 +163,7 @@ mod tests {
         let mut waits = Waits::default();
         let mut now = answer(&mut waits, Mono(0), 200, 2, false);
         for _ in 0..1_000 {
-            now = now + Span::millis(10);
+            now += Span::millis(10);
             waits.note(now, Kind::Forwarded, Span::millis(30), true);
         }
         assert_eq!(waits.share(now), LEAST);
