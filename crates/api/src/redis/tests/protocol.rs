@@ -57,6 +57,49 @@ async fn errors_are_in_the_words_of_redis() {
 }
 
 #[tokio::test]
+async fn commands_tell_about_themselves() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for (line, reply) in [
+        (
+            "COMMAND INFO get nosuch",
+            "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*1\r\n$7\r\n@string\r\n*0\r\n*1\r\n\
+             *6\r\n$5\r\nflags\r\n*1\r\n+RO\r\n$12\r\nbegin_search\r\n*4\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n*2\r\n\
+             $5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n*6\r\n$7\r\nlastkey\r\n:0\r\n\
+             $7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n*0\r\n*-1\r\n",
+        ),
+        ("COMMAND GETKEYS MSET a 1 b 2", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        ("COMMAND GETKEYS PING", "-ERR The command has no key arguments\r\n"),
+        ("COMMAND GETKEYS nosuch a", "-ERR Invalid command specified\r\n"),
+        ("COMMAND GETKEYS GET", "-ERR Invalid number of arguments specified for command\r\n"),
+        ("COMMAND LIST FILTERBY PATTERN mg*", "*1\r\n$4\r\nmget\r\n"),
+        ("COMMAND DOCS echo", "*2\r\n$4\r\necho\r\n*8\r\n$7\r\nsummary\r\n$30\r\nAnswers with what it was given\r\n"),
+    ] {
+        client.ask(line, reply).await;
+    }
+}
+
+#[tokio::test]
+async fn tools_learn_what_they_ask_for() {
+    let mut client = Client::new(RedisOptions { port: 7_000, ..RedisOptions::default() }).await;
+    client.ask("CONFIG GET maxmemory save", "*4\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n$4\r\nsave\r\n$0\r\n\r\n").await;
+    client.ask("CONFIG SET maxmemory 0", "+OK\r\n").await;
+    client.ask("CONFIG SET maxmemory 1", "-ERR CONFIG SET failed (possibly related to argument 'maxmemory')").await;
+    client.line().await;
+    client.ask("MODULE LIST", "*0\r\n").await;
+    client.ask("ROLE", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n").await;
+    client.ask("CLIENT NO-EVICT ON", "+OK\r\n").await;
+    client.ask("ECHO \"two words\"", "$9\r\ntwo words\r\n").await;
+    client.ask("INFO persistence", "$58\r\n# Persistence\r\nloading:0\r\nasync_loading:0\r\naof_enabled:1\r\n").await;
+    client.send(b"INFO\r\nQUIT\r\n").await;
+    let info = client.rest().await;
+    for field in
+        ["redis_version:7.2.4", "tcp_port:7000", "connected_clients:1", "role:master", "maxmemory_policy:noeviction"]
+    {
+        assert!(info.contains(&format!("\r\n{field}\r\n")), "{field} is missing: {info}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_done_before_the_password() {
     let options = RedisOptions { password: Some("sesame".to_owned()), ..RedisOptions::default() };
     let mut client = Client::new(options.clone()).await;
