@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 
 /// How long requests that are under way at the end may still take.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+/// How long connections are still read at the end: a client that has just sent a request would else never know whether it
+/// was carried out.
+const LINGER: Duration = Duration::from_millis(300);
 /// Between two tries to accept when the system has no room for another connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// What a client is told that is one too many, in Redis's words.
@@ -78,8 +81,13 @@ async fn connection(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>, mut 
     let result = tokio::select! {
         result = connection.run() => result,
         () = over(&mut ended) => {
-            connection.finish();
-            connection.run().await
+            match tokio::time::timeout(LINGER, connection.run()).await {
+                Ok(result) => result,
+                Err(_) => {
+                    connection.finish();
+                    connection.run().await
+                }
+            }
         }
     };
     if let Err(error) = result {

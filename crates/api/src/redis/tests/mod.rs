@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 /// A client of a node that stores plain items in memory, in a bucket `default`.
 pub(super) struct Client {
     stream: TcpStream,
-    _end: Option<oneshot::Sender<()>>,
+    end: Option<oneshot::Sender<()>>,
 }
 
 impl Client {
@@ -39,12 +39,17 @@ impl Client {
         let (end, ending) = oneshot::channel::<()>();
         let ending = async { drop(ending.await) };
         tokio::spawn(redis::serve(socket, database, options, ending));
-        Client { stream: TcpStream::connect(address).await.unwrap(), _end: Some(end) }
+        Client { stream: TcpStream::connect(address).await.unwrap(), end: Some(end) }
     }
 
     /// Connects to a server that runs.
     pub(super) async fn to(address: std::net::SocketAddr) -> Client {
-        Client { stream: TcpStream::connect(address).await.unwrap(), _end: None }
+        Client { stream: TcpStream::connect(address).await.unwrap(), end: None }
+    }
+
+    /// Lets the node of its own end.
+    pub(super) fn end(&mut self) {
+        drop(self.end.take());
     }
 
     /// Sends bytes to a server that may close the connection meanwhile.

@@ -140,6 +140,16 @@ async fn quit_is_answered_and_then_the_connection_ends() {
 }
 
 #[tokio::test]
+async fn what_is_asked_as_the_end_begins_is_answered() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client.ask("PING", "+PONG\r\n").await;
+    client.end();
+    tokio::task::yield_now().await;
+    client.ask("SET a 1", "+OK\r\n").await;
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test]
 async fn one_client_too_many_is_told_so() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
