@@ -187,8 +187,11 @@ impl<'a> Counters<'a> {
                 let ends = || deeds.iter().filter_map(|deed| Some((deed, end(deed.operation)?)));
                 let apart = self.clocks_apart.as_millis() + 1;
                 let asked = || ends().filter(|(deed, _)| deed.fate != Fate::Not);
-                // One that is carried out late, behind its own end, ends whatever is there then.
-                let is_done = |end: &Deed<'_>| end.fate == Fate::Made && end.operation.ended <= add.started;
+                // One that is carried out late, behind its own end, ends whatever is there then; and so does one that a
+                // single replica knew, when the others hear of it.
+                let is_done = |end: &Deed<'_>| {
+                    end.fate == Fate::Made && end.operation.ended <= add.started && !is_weak(end.operation)
+                };
                 let is_later = asked().all(|(deed, end)| is_done(deed) && end + apart < wall(add.started));
                 let all_over = asked().all(|(_, end)| end + apart < wall(from));
                 let is_ended = |(end, _): (&Deed<'_>, u64)| {
