@@ -294,6 +294,9 @@ fn is_fair(operation: &Operation) -> bool {
         (_, Response::Refused(Refusal::TooManySiblings { .. })) => true,
         (_, Response::Refused(Refusal::Unchanged(Unchanged::Absent | Unchanged::Condition))) => true,
         (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => cas.tried,
+        // Two lives of a node have introduced themselves, in whichever order the network likes: what was handed to one of
+        // them is not handed to the other.
+        (Request::Amend(_), Response::Refused(Refusal::NoAnswer { write: true })) => true,
         _ => false,
     }
 }

@@ -81,8 +81,13 @@ impl Machine {
                 self.on_request(asker, request, within);
             }
             Message::Introduce { op, life } => {
-                core.lives.insert(from, life);
-                core.lives_unsure.remove(&from);
+                let other = core.lives.insert(from, life).is_some_and(|known| known != life);
+                // Of two that contradict each other the later one may be the older: it may have been long on its way.
+                if other && !core.lives_unsure.contains(&from) {
+                    core.lives_unsure.insert(from);
+                } else {
+                    core.lives_unsure.remove(&from);
+                }
                 if let Some(Operation::Forward(forwarding)) = self.take_if(op, |op| matches!(op, Operation::Forward(_)))
                 {
                     forwarding.on_introduced(&mut self.ops, &mut self.core, op, (from, life));
