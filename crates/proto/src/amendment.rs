@@ -87,9 +87,10 @@ impl Amend {
         let parts = match self.amendment {
             Amendment::Add { by, whole } => {
                 let parts = add(parts, there.as_ref(), made, by, whole)?;
-                let first = self.first_end.filter(|_| there.is_none());
-                let end = |expires| End { of: parts.mark(), dot: made.dot, stamp: made.stamp, expires: Some(expires) };
-                Parts { end: first.map(end).or(parts.end), ..parts }
+                // What begins anew does not end when what was deleted would have.
+                let is_new = there.is_none() && (self.first_end.is_some() || parts.end.is_some());
+                let first = End { of: parts.mark(), dot: made.dot, stamp: made.stamp, expires: self.first_end };
+                Parts { end: if is_new { Some(first) } else { parts.end }, ..parts }
             }
             Amendment::End { expires, when } => {
                 let there = there.ok_or(Unchanged::Absent)?;
@@ -115,8 +116,10 @@ fn add(mut parts: Parts, there: Option<&Version>, made: Mark, by: Decimal, whole
     if own.is_some_and(|own| own.counter >= made.dot.counter) {
         return Err(Unchanged::Known);
     }
-    // Where nothing is there, everybody's first increment stands for itself, above whatever was collected.
-    let after = own.map(|own| own.after).or_else(|| parts.mark()).unwrap_or(made);
+    // Where nothing is there, the first increment stands for itself, above whatever was collected, and whoever has seen others
+    // stands where they do: an end that was set on top of one takes all of them away together.
+    let lowest = || parts.tallies.values().map(|tally| tally.after).min();
+    let after = own.map(|own| own.after).or_else(|| parts.mark()).or_else(lowest).unwrap_or(made);
     let sum = own.map_or(Some(by), |own| own.sum.plus(by)).ok_or(Unchanged::OutOfRange)?;
     parts.tallies.insert(made.dot.actor, Tally { counter: made.dot.counter, after, stamp: made.stamp, sum });
     Ok(parts)

@@ -52,7 +52,7 @@ impl Decimal {
             _ => (false, text),
         };
         let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 64)?),
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.unsigned_abs() <= 64)?),
             None => (rest, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -70,12 +70,12 @@ impl Decimal {
             }
         }
         let units = if is_negative { -units } else { units };
-        (units.abs() <= MAX).then_some(Decimal(units))
+        (units.unsigned_abs() <= MAX.unsigned_abs()).then_some(Decimal(units))
     }
 
     /// The sum; none if it is further than 10^21 from zero.
     pub fn plus(self, other: Decimal) -> Option<Decimal> {
-        self.0.checked_add(other.0).filter(|units| units.abs() <= MAX).map(Decimal)
+        self.0.checked_add(other.0).filter(|units| units.unsigned_abs() <= MAX.unsigned_abs()).map(Decimal)
     }
 
     /// The sum, or what is nearest to it.

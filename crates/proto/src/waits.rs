@@ -41,6 +41,7 @@ pub(crate) enum Kind {
 struct Wait {
     usual: u64,
     now: u64,
+    noted_at: Mono,
 }
 
 /// The waits of this node's clients.
@@ -72,12 +73,13 @@ impl Waits {
             return;
         }
         wait.now = average(wait.now, took, 8);
+        wait.noted_at = now;
         if !self.was_moving {
             (self.was_moving, self.share, self.changed_at) = (true, FIRST, now);
         }
         if now >= self.changed_at + PAUSE {
             self.changed_at = now;
-            self.share = if self.is_much() {
+            self.share = if self.is_much(now) {
                 stdx::marks::hit("stream.gave_way_to_clients");
                 (self.share * 3 / 4).max(LEAST)
             } else {
@@ -92,14 +94,17 @@ impl Waits {
         if alone || !self.was_moving { WHOLE } else { self.share }
     }
 
-    fn is_much(&self) -> bool {
+    fn is_much(&self, at: Mono) -> bool {
         let slack = SLACK.as_micros() * 16;
         let usual = |kind: usize| match self.waits[kind].usual {
             // What was seldom forwarded before is, when this node leaves: a write at one hop more.
             0 if kind == Kind::Forwarded as usize => self.waits[Kind::Write as usize].usual,
             usual => usual,
         };
-        (0..self.waits.len()).any(|kind| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH + slack)
+        // What nobody asks for any more tells nothing.
+        let is_recent = |kind: usize| at < self.waits[kind].noted_at + ALONE;
+        let is_long = |kind: usize| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH + slack;
+        (0..self.waits.len()).any(|kind| is_recent(kind) && is_long(kind))
     }
 }
 
@@ -156,6 +161,20 @@ mod tests {
         let quiet = answer(&mut waits, busy, 10, 2, false);
         let next = answer(&mut waits, quiet, 1, 2, true);
         assert_eq!(waits.share(next), FIRST);
+    }
+
+    #[test]
+    fn a_kind_that_nobody_asks_for_any_more_holds_nothing_up() {
+        let mut waits = Waits::default();
+        let mut now = answer(&mut waits, Mono(0), 200, 2, false);
+        waits.note(now, Kind::Read, Span::millis(1), false);
+        for _ in 0..100 {
+            now += Span::millis(10);
+            waits.note(now, Kind::Read, Span::millis(90), true);
+        }
+        let slow = waits.share(now);
+        let later = answer(&mut waits, now, 1_000, 2, true);
+        assert!(slow < WHOLE / 16 && waits.share(later) == WHOLE, "{slow}");
     }
 
     #[test]

@@ -169,6 +169,41 @@ fn after_its_end_everybody_counts_from_nothing_on_the_same_base() {
 }
 
 #[test]
+fn an_end_takes_everything_away_that_was_added_before_it_came_also_by_a_clock_ahead() {
+    let mut replicas = Replicas::new(2);
+    replicas.add(0, None, 1).unwrap();
+    let end = Some(Wall(replicas.wall.0 + 10));
+    replicas.amend(0, None, Amendment::End { expires: end, when: When::There }).unwrap();
+    replicas.merge(1, 0);
+    let (dot, wall) = (replicas.dot(1), replicas.wall);
+    let (amendment, stamp) = (Amendment::Add { by: Decimal::whole(1), whole: true }, Stamp::new(wall.0 + 1_000, 0));
+    let amend = Amend { amendment, dot, stamp, wall, seen: None, first_end: None };
+    let added = amend.apply(replicas.held[1].clone()).unwrap();
+    replicas.holds(1, added);
+    assert_eq!(shown(replicas.all().as_ref(), replicas.wall).as_deref(), Some("2"));
+    replicas.wall.0 += 10;
+    assert_eq!(shown(replicas.all().as_ref(), replicas.wall), None);
+    replicas.add(0, Some(1), 1).unwrap();
+    assert_eq!(shown(replicas.all().as_ref(), replicas.wall).as_deref(), Some("1"), "the next limit begins anew");
+}
+
+#[test]
+fn what_begins_after_a_deletion_does_not_end_when_that_would_have() {
+    let mut replicas = Replicas::new(2);
+    replicas.put(0, Some("5"), None);
+    replicas.merge(1, 0);
+    replicas.put(0, None, None);
+    replicas.wall.0 += 5;
+    let end = Some(Wall(replicas.wall.0 + 50));
+    replicas.amend(1, None, Amendment::End { expires: end, when: When::There }).unwrap();
+    replicas.merge(0, 1);
+    assert_eq!(shown(replicas.held[0].as_ref(), replicas.wall), None, "a deletion does not come back by a new end");
+    replicas.add(0, None, 1).unwrap();
+    replicas.wall.0 += 100;
+    assert_eq!(shown(replicas.all().as_ref(), replicas.wall).as_deref(), Some("1"));
+}
+
+#[test]
 fn a_new_end_replaces_no_increment_and_a_write_clears_it() {
     let mut replicas = Replicas::new(2);
     replicas.put(0, Some("1"), Some(Wall(replicas.wall.0 + 5)));

@@ -2,7 +2,8 @@
 //! view that it heard of too late.
 //!
 //! One partition after the other, the next when the last is durable, so that clients do not wait for a whole node's worth of
-//! deletions. A partition goes as a whole: what is left is either all that was held or nothing.
+//! deletions. A crash may leave a part of one behind. That harms nothing: everything was handed over, and what a later view
+//! gives back is handed over anew and merged with it, with no tombstone collected in between.
 //!
 //! Invariant: nothing goes that a view in use gives to this node, also if that view came after the dropping began; and
 //! while anything is left, the node does not say that it has settled. So nothing is collected while old copies may lie about.
