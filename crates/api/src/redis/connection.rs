@@ -8,7 +8,7 @@ use super::clients::Client;
 use super::fault::Fault;
 use super::footprint::Footprint;
 use super::session::Session;
-use super::table::{self, Run};
+use super::table::{self, Command, Run};
 use super::window::Window;
 use bytes::{Buf as _, BytesMut};
 use resp::{Limits, Parser, ProtocolError, Reply, Request};
@@ -36,6 +36,13 @@ const COUNTED_FROM: usize = 1 << 20;
 /// How long a client may take nothing of what waits for it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// A request that waits, with what was found out about it.
+struct Parked {
+    command: &'static Command,
+    request: Request,
+    footprint: Footprint,
+}
+
 /// A connection.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -46,7 +53,7 @@ pub(crate) struct Connection {
     output: BytesMut,
     window: Window,
     /// A request that must wait for others of this connection.
-    parked: Option<Request>,
+    parked: Option<Parked>,
     /// The parser needs more bytes.
     hungry: bool,
     /// Nothing more is read; it ends when everything is answered and sent.
@@ -117,19 +124,23 @@ impl Connection {
     fn start(&mut self) -> bool {
         let mut started = false;
         while self.window.has_room() && self.output.len() < OUTPUT_BYTES_MAX && !self.session.is_over() {
-            let request = match self.parked.take() {
-                Some(request) => request,
-                None => match self.parser.next(&mut self.input) {
-                    Ok(Some(request)) => request,
-                    Ok(None) => {
-                        self.hungry = true;
-                        return started;
-                    }
-                    Err(error) => {
-                        self.give_up(&error);
-                        return true;
-                    }
-                },
+            if let Some(parked) = self.parked.take() {
+                if !self.carry_out(parked) {
+                    return started;
+                }
+                started = true;
+                continue;
+            }
+            let request = match self.parser.next(&mut self.input) {
+                Ok(Some(request)) => request,
+                Ok(None) => {
+                    self.hungry = true;
+                    return started;
+                }
+                Err(error) => {
+                    self.give_up(&error);
+                    return true;
+                }
             };
             self.hungry = false;
             if self.counted > 0 {
@@ -160,10 +171,17 @@ impl Connection {
             return true;
         }
         let footprint = Footprint::of(command, &request, self.session.database);
-        if self.window.conflicts(&footprint) {
-            self.parked = Some(request);
+        self.carry_out(Parked { command, request, footprint })
+    }
+
+    /// Carries out a request that is well formed. False if it must wait.
+    fn carry_out(&mut self, asked: Parked) -> bool {
+        if self.window.conflicts(&asked.footprint) {
+            self.parked = Some(asked);
             return false;
         }
+        let Parked { command, request, footprint } = asked;
+        let version = self.session.version;
         self.redis.commands.fetch_add(1, Ordering::Relaxed);
         self.session.client.used(command);
         match command.run {

@@ -1,11 +1,16 @@
 //! Which keys a request touches, so that requests of one connection that touch the same one run one after another.
 //!
 //! Invariant: two requests whose order could be noticed conflict. Keys are compared by a hash: different keys may be taken
-//! for the same, which only makes the later request wait.
+//! for the same, which only makes the later request wait. Comparing two requests takes time in proportion to their keys, of
+//! which no more than [`KEYS_MAX`] are kept.
 
 use super::table::{Command, Flag};
 use bytes::Bytes;
+use std::cmp::Ordering;
 use stdx::hash::Mixer;
+
+/// A request that names more keys is taken to touch everything.
+const KEYS_MAX: usize = 1_000;
 
 /// What a request touches.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +28,7 @@ pub(crate) enum Footprint {
     Some {
         /// It may change them.
         write: bool,
-        /// Which.
+        /// Which, in order.
         keys: Vec<u64>,
     },
     /// Any data.
@@ -37,12 +42,17 @@ impl Footprint {
             return Footprint::All;
         }
         let write = command.has(Flag::Write);
-        let mut keys = command.keys.of(request).map(|key| hash(database, key));
-        match (keys.next(), keys.next()) {
+        let mut named = command.keys.of(request).map(|key| hash(database, key));
+        match (named.next(), named.next()) {
             (None, _) => Footprint::Nothing,
             (Some(key), None) => Footprint::One { write, key },
             (Some(first), Some(second)) => {
-                Footprint::Some { write, keys: [first, second].into_iter().chain(keys).collect() }
+                let mut keys: Vec<u64> = [first, second].into_iter().chain(named).take(KEYS_MAX + 1).collect();
+                if keys.len() > KEYS_MAX {
+                    return Footprint::All;
+                }
+                keys.sort_unstable();
+                Footprint::Some { write, keys }
             }
         }
     }
@@ -53,7 +63,7 @@ impl Footprint {
             (Footprint::Nothing, _) | (_, Footprint::Nothing) => false,
             (Footprint::All, _) | (_, Footprint::All) => true,
             _ if !self.writes() && !other.writes() => false,
-            _ => self.keys().iter().any(|key| other.keys().contains(key)),
+            _ => share_one(self.keys(), other.keys()),
         }
     }
 
@@ -70,6 +80,18 @@ impl Footprint {
     }
 }
 
+/// True if something is in both, which are in order.
+fn share_one(mut some: &[u64], mut others: &[u64]) -> bool {
+    while let ([first, rest @ ..], [other, others_rest @ ..]) = (some, others) {
+        match first.cmp(other) {
+            Ordering::Less => some = rest,
+            Ordering::Greater => others = others_rest,
+            Ordering::Equal => return true,
+        }
+    }
+    false
+}
+
 fn hash(database: u32, key: &[u8]) -> u64 {
     let mut mixer = Mixer::new(u64::from(database));
     mixer.bytes(key);
@@ -79,7 +101,7 @@ fn hash(database: u32, key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::table;
-    use super::Footprint;
+    use super::{Footprint, KEYS_MAX};
     use bytes::Bytes;
 
     fn footprint(line: &str) -> Footprint {
@@ -102,5 +124,19 @@ mod tests {
         ] {
             assert_eq!(footprint(first).conflicts(&footprint(second)), conflict, "{first}, {second}");
         }
+    }
+
+    #[test]
+    fn of_many_keys_a_common_one_is_found_and_too_many_are_everything() {
+        let del = |keys: std::ops::Range<usize>| {
+            let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
+            footprint(&format!("DEL {}", keys.join(" ")))
+        };
+        for at in 0..9 {
+            assert!(del(0..9).conflicts(&footprint(&format!("GET {at}"))), "{at}");
+        }
+        assert!(del(0..KEYS_MAX).conflicts(&del(KEYS_MAX - 1..2 * KEYS_MAX - 1)));
+        assert!(!del(0..KEYS_MAX).conflicts(&del(KEYS_MAX..2 * KEYS_MAX)));
+        assert_eq!(del(0..KEYS_MAX + 1), Footprint::All);
     }
 }
