@@ -1,12 +1,13 @@
 //! One client's connection: reads requests, starts them, writes replies in order.
 //!
 //! Invariant: what is held for a client is bounded: no more is read while requests wait to be started or replies wait to be
-//! taken. A client that takes nothing for a minute is closed. Replies that are ready together are sent together.
+//! taken, and a large request counts in what all clients hold from its first bytes until it is answered. A client that takes nothing for a minute is closed. Replies that are ready together are sent together.
 
 use super::Redis;
 use super::clients::Client;
 use super::fault::Fault;
 use super::footprint::Footprint;
+use super::held::Held;
 use super::session::Session;
 use super::table::{self, Command, Run};
 use super::window::Window;
@@ -31,8 +32,6 @@ const READ_BYTES: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
 /// Replies waiting to be sent; above, nothing new is started.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
-/// A request that is larger counts in what all connections hold.
-const COUNTED_FROM: usize = 1 << 20;
 /// How long a client may take nothing of what waits for it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,6 +40,7 @@ struct Parked {
     command: &'static Command,
     request: Request,
     footprint: Footprint,
+    held: Held,
 }
 
 /// A connection.
@@ -58,8 +58,8 @@ pub(crate) struct Connection {
     hungry: bool,
     /// Nothing more is read; it ends when everything is answered and sent.
     closing: bool,
-    /// Bytes of a large request that are counted in what all connections hold.
-    counted: usize,
+    /// Stands for what was read and is no whole request yet.
+    held: Held,
     /// Runs while the client takes nothing.
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -69,6 +69,7 @@ impl Connection {
     pub(crate) fn new(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
         let client = redis.clients.enter(from, stream.local_addr().ok());
         let session = Session::new(&redis, client);
+        let held = Held::new(&redis.held, 0);
         let limits = if session.is_authenticated() { redis.options.limits() } else { Limits::STRANGER };
         Connection {
             stream,
@@ -81,7 +82,7 @@ impl Connection {
             parked: None,
             hungry: true,
             closing: false,
-            counted: 0,
+            held,
             stuck: None,
         }
     }
@@ -131,6 +132,7 @@ impl Connection {
                 started = true;
                 continue;
             }
+            let before = self.input.len();
             let request = match self.parser.next(&mut self.input) {
                 Ok(Some(request)) => request,
                 Ok(None) => {
@@ -143,11 +145,12 @@ impl Connection {
                 }
             };
             self.hungry = false;
-            if self.counted > 0 {
-                // The large one is whole.
-                self.may_hold(self.input.len());
+            let held = Held::new(&self.redis.held, before - self.input.len());
+            if self.held.bytes() > 0 {
+                // It is whole, and counts by itself.
+                self.held.set(self.input.len(), usize::MAX);
             }
-            if !self.begin(request) {
+            if !self.begin(request, held) {
                 return started;
             }
             started = true;
@@ -156,22 +159,22 @@ impl Connection {
     }
 
     /// Starts one request. False if it must wait.
-    fn begin(&mut self, request: Request) -> bool {
+    fn begin(&mut self, request: Request, held: Held) -> bool {
         let version = self.session.version;
         let command = match table::find(&request) {
             Ok(command) => command,
             Err(reply) => {
                 self.session.close_if_browser(&request);
-                self.window.ready(reply, version);
+                self.window.ready(reply, version, None);
                 return true;
             }
         };
         if !self.session.may(command) {
-            self.window.ready(Fault::NO_AUTH.into(), version);
+            self.window.ready(Fault::NO_AUTH.into(), version, None);
             return true;
         }
         let footprint = Footprint::of(command, &request, self.session.database);
-        self.carry_out(Parked { command, request, footprint })
+        self.carry_out(Parked { command, request, footprint, held })
     }
 
     /// Carries out a request that is well formed. False if it must wait.
@@ -180,7 +183,7 @@ impl Connection {
             self.parked = Some(asked);
             return false;
         }
-        let Parked { command, request, footprint } = asked;
+        let Parked { command, request, footprint, held } = asked;
         let version = self.session.version;
         self.redis.commands.fetch_add(1, Ordering::Relaxed);
         self.session.client.used(command);
@@ -192,27 +195,18 @@ impl Connection {
                     self.parser.limit(self.redis.options.limits());
                 }
                 // HELLO is answered in the version that it asks for.
-                self.window.ready(reply, self.session.version);
+                self.window.ready(reply, self.session.version, Some(held));
             }
             Run::Later(run) => {
                 let call = self.session.call(&self.redis, command, request);
-                self.window.wait(run(call), footprint, version);
+                self.window.wait(run(call), footprint, version, held);
             }
             Run::Refused(why) => {
                 let reply = Reply::error(format!("ERR {} {why}", command.name.to_ascii_uppercase()));
-                self.window.ready(reply, version);
+                self.window.ready(reply, version, None);
             }
         }
         true
-    }
-
-    /// Counts what is held of a large request. False if all connections together hold too much.
-    fn may_hold(&mut self, bytes: usize) -> bool {
-        let counts = if bytes > COUNTED_FROM { bytes } else { 0 };
-        let before = self.redis.held.fetch_sub(self.counted, Ordering::Relaxed) - self.counted;
-        self.counted = counts;
-        self.redis.held.fetch_add(counts, Ordering::Relaxed);
-        counts == 0 || before + counts <= self.redis.options.requests_bytes_max
     }
 
     /// The client does not speak the protocol.
@@ -222,8 +216,9 @@ impl Connection {
 
     /// The client is told why nothing more is read.
     fn refuse(&mut self, why: impl Into<Cow<'static, str>>) {
-        self.window.ready(Reply::error(why), self.session.version);
+        self.window.ready(Reply::error(why), self.session.version, None);
         self.input = BytesMut::new();
+        self.held.set(0, usize::MAX);
         self.parked = None;
         self.session.end();
         self.closing = true;
@@ -271,7 +266,7 @@ impl Connection {
                 Poll::Ready(_) => {
                     moved = true;
                     self.hungry = self.parser.missing(&self.input) > 0;
-                    if !self.may_hold(self.input.len()) {
+                    if !self.held.set(self.input.len(), self.redis.options.requests_bytes_max) {
                         self.refuse(
                             "ERR Too many bytes of large requests are being sent to this node; try again later.",
                         );
@@ -286,7 +281,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.redis.held.fetch_sub(self.counted, Ordering::Relaxed);
         let client: &Client = &self.session.client;
         self.redis.clients.leave(client.id);
     }

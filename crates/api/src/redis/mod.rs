@@ -17,6 +17,7 @@ mod connection;
 mod element;
 mod fault;
 mod footprint;
+mod held;
 mod listen;
 mod page;
 mod pattern;
@@ -55,7 +56,7 @@ pub(crate) struct Redis {
     pub(crate) commands: AtomicU64,
     pub(crate) started: Instant,
     /// Bytes of large requests that connections hold.
-    pub(crate) held: AtomicUsize,
+    pub(crate) held: Arc<AtomicUsize>,
     /// Partitions of the cluster, which are as many as ever; known after the first question.
     partitions: OnceLock<u32>,
 }
@@ -69,7 +70,7 @@ impl Redis {
             clients: Clients::default(),
             commands: AtomicU64::new(0),
             started: Instant::now(),
-            held: AtomicUsize::new(0),
+            held: Arc::default(),
             partitions: OnceLock::new(),
         }
     }

@@ -1,10 +1,11 @@
 //! Requests of one connection that are under way, and replies that wait for earlier ones.
 //!
 //! Invariant: replies leave in the order of their requests. At most [`WINDOW`] requests are under way, fewer while replies
-//! are large, so that what a connection holds is bounded.
+//! or requests are large, so that what a connection holds is bounded. A request is counted until its reply has left.
 
 use super::call::Later;
 use super::footprint::Footprint;
+use super::held::Held;
 use bytes::BytesMut;
 use resp::{Reply, Version};
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ use std::task::{Context, Poll};
 const WINDOW: usize = 64;
 /// Bytes of replies that may come at once, if replies stay as large as the largest of late.
 const REPLY_BYTES: usize = 4 << 20;
+/// Bytes of requests under way, above which nothing new is begun.
+const REQUEST_BYTES: usize = 8 << 20;
 /// What is taken for large is forgotten by half after this many replies.
 const FORGET_AFTER: u32 = 64;
 
@@ -24,12 +27,15 @@ pub(crate) struct Window {
     /// Size of the largest reply of late.
     largest: usize,
     since: u32,
+    /// Bytes of the requests in it.
+    requests: usize,
 }
 
 struct Entry {
     state: State,
     footprint: Footprint,
     version: Version,
+    held: Option<Held>,
 }
 
 enum State {
@@ -40,7 +46,7 @@ enum State {
 impl Window {
     /// True if another request may be started.
     pub(crate) fn has_room(&self) -> bool {
-        self.entries.len() < (REPLY_BYTES / self.largest.max(1)).clamp(1, WINDOW)
+        self.requests < REQUEST_BYTES && self.entries.len() < (REPLY_BYTES / self.largest.max(1)).clamp(1, WINDOW)
     }
 
     /// True if nothing is under way and nothing waits.
@@ -54,14 +60,19 @@ impl Window {
         running.into_iter().any(|entry| entry.footprint.conflicts(footprint))
     }
 
-    /// A request that is answered already.
-    pub(crate) fn ready(&mut self, reply: Reply, version: Version) {
-        self.entries.push_back(Entry { state: State::Ready(reply), footprint: Footprint::Nothing, version });
+    /// A request that is answered already. The reply may be made of its bytes.
+    pub(crate) fn ready(&mut self, reply: Reply, version: Version, held: Option<Held>) {
+        self.push(Entry { state: State::Ready(reply), footprint: Footprint::Nothing, version, held });
     }
 
     /// A request that will be answered.
-    pub(crate) fn wait(&mut self, later: Later, footprint: Footprint, version: Version) {
-        self.entries.push_back(Entry { state: State::Running(later), footprint, version });
+    pub(crate) fn wait(&mut self, later: Later, footprint: Footprint, version: Version, held: Held) {
+        self.push(Entry { state: State::Running(later), footprint, version, held: Some(held) });
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.requests += entry.bytes();
+        self.entries.push_back(entry);
     }
 
     /// Goes on with all requests and appends the replies that are due. True if one was finished or appended.
@@ -76,9 +87,11 @@ impl Window {
             }
         }
         while let Some(Entry { state: State::Ready(_), .. }) = self.entries.front() {
-            let Some(Entry { state: State::Ready(reply), version, .. }) = self.entries.pop_front() else { break };
+            let Some(entry) = self.entries.pop_front() else { break };
+            self.requests -= entry.bytes();
+            let State::Ready(reply) = entry.state else { break };
             self.remember(reply.size());
-            reply.write(version, output);
+            reply.write(entry.version, output);
             moved = true;
         }
         moved
@@ -94,12 +107,21 @@ impl Window {
     }
 }
 
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, Held::bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{REPLY_BYTES, WINDOW, Window};
+    use super::{REPLY_BYTES, REQUEST_BYTES, WINDOW, Window};
     use crate::redis::footprint::Footprint;
+    use crate::redis::held::Held;
     use bytes::{Bytes, BytesMut};
     use resp::{Reply, Version};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Waker};
     use tokio::sync::oneshot;
 
@@ -114,8 +136,9 @@ mod tests {
         let mut window = Window::default();
         let (first, answer) = oneshot::channel::<i64>();
         let later = async move { Reply::Integer(answer.await.unwrap()) };
-        window.wait(Box::pin(later), Footprint::One { write: true, key: 1 }, Version::Two);
-        window.ready(Reply::Null, Version::Three);
+        let held = Held::new(&Arc::default(), 9);
+        window.wait(Box::pin(later), Footprint::One { write: true, key: 1 }, Version::Two, held);
+        window.ready(Reply::Null, Version::Three, None);
         assert_eq!(poll(&mut window), "");
         assert!(window.conflicts(&Footprint::All) && !window.conflicts(&Footprint::Nothing));
         first.send(7).unwrap();
@@ -124,21 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn large_requests_leave_room_for_few_and_count_until_their_replies_have_left() {
+        let (mut window, all) = (Window::default(), Arc::<AtomicUsize>::default());
+        let held = |bytes| Some(Held::new(&all, bytes));
+        window.ready(Reply::OK, Version::Two, held(REQUEST_BYTES - 1));
+        assert!(window.has_room());
+        window.ready(Reply::OK, Version::Two, held(1));
+        assert!(!window.has_room());
+        assert_eq!(all.load(Ordering::Relaxed), REQUEST_BYTES - 1, "a small one is not counted");
+        assert_eq!(poll(&mut window), r"+OK\r\n+OK\r\n");
+        assert!(window.has_room() && all.load(Ordering::Relaxed) == 0);
+    }
+
+    #[test]
     fn large_replies_leave_room_for_few() {
         let mut window = Window::default();
-        window.ready(Reply::Bulk(Bytes::from(vec![0; REPLY_BYTES])), Version::Two);
+        window.ready(Reply::Bulk(Bytes::from(vec![0; REPLY_BYTES])), Version::Two, None);
         assert!(window.has_room());
         poll(&mut window);
-        window.ready(Reply::Null, Version::Two);
+        window.ready(Reply::Null, Version::Two, None);
         assert!(!window.has_room());
         // Small ones again: it is forgotten.
         for _ in 0..64 * 30 {
             poll(&mut window);
-            window.ready(Reply::Null, Version::Two);
+            window.ready(Reply::Null, Version::Two, None);
         }
         for _ in 1..WINDOW {
             assert!(window.has_room());
-            window.ready(Reply::Null, Version::Two);
+            window.ready(Reply::Null, Version::Two, None);
         }
         assert!(!window.has_room());
     }

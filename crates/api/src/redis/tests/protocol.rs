@@ -286,6 +286,41 @@ async fn large_requests_of_all_clients_together_are_bounded() {
 }
 
 #[tokio::test]
+async fn large_requests_count_until_they_are_answered() {
+    let slow = Arc::new(Slow::default());
+    let options = RedisOptions { requests_bytes_max: 16 << 20, ..RedisOptions::default() };
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (_end, ending) = oneshot::channel::<()>();
+    tokio::spawn(crate::redis::serve(socket, Arc::new(Arc::clone(&slow)), options, async { drop(ending.await) }));
+    let mset = |key: &str, megabytes: usize| {
+        let len = megabytes << 20;
+        format!("*3\r\n$4\r\nMSET\r\n$1\r\n{key}\r\n${len}\r\n{}\r\n", "x".repeat(len))
+    };
+    let mut first = Client::to(address).await;
+    first.send(mset("a", 9).as_bytes()).await;
+    slow.until_waiting(1).await;
+    // It is whole and not answered: there is no room for as much again, from whomever.
+    let mut second = Client::to(address).await;
+    let _ = second.try_send(mset("b", 9).as_bytes()).await;
+    let rest = second.rest().await;
+    assert!(rest.is_empty() || rest.starts_with("-ERR Too many bytes"), "{rest}");
+    slow.answer(0);
+    first.expect("+OK\r\n").await;
+    let mut third = Client::to(address).await;
+    third.send(mset("c", 9).as_bytes()).await;
+    assert_eq!(slow.until_waiting(1).await, ["c"]);
+    // Nothing more of the same client is begun beside as much.
+    third.send(mset("d", 1).as_bytes()).await;
+    third.send(b"MSET e 1\r\n").await;
+    first.send(b"MSET f 1\r\n").await;
+    assert_eq!(slow.until_waiting(2).await, ["c", "f"]);
+    slow.answer(0);
+    third.expect("+OK\r\n").await;
+    assert_eq!(slow.until_waiting(3).await, ["f", "d", "e"]);
+}
+
+#[tokio::test]
 async fn refusals_have_codes_that_clients_know() {
     for (refusal, code) in [
         (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, "-NOREPLICAS Only 1 of the 2"),
