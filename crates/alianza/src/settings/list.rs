@@ -28,6 +28,11 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// True if it must not be shown to whoever may ask for the settings.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.name == "redis-password"
+    }
+
     /// The setting of a name.
     pub(crate) fn named(name: &str) -> Option<&'static Setting> {
         SETTINGS.iter().find(|setting| setting.name == name)

@@ -1,5 +1,5 @@
 //! `alianza start --print-config`: every setting, its value, and where it came from. The text is a valid configuration
-//! file that says the same.
+//! file that says the same, but for secrets, which are not shown: of one that is given a comment says that it is.
 
 use super::list::{SETTINGS, Setting, Takes};
 use super::merge::{Merged, Origin};
@@ -20,6 +20,7 @@ fn entry(setting: &Setting, merged: &Merged) -> serde_json::Value {
     let written = merged.get(setting.name);
     let value = match (written, setting.takes) {
         (None, _) => serde_json::Value::Null,
+        (Some(_), _) if setting.is_secret() => "(set)".into(),
         (Some(written), Takes::Many(_)) => written.texts.clone().into(),
         (Some(written), _) => written.texts.first().cloned().into(),
     };
@@ -31,6 +32,9 @@ fn line(setting: &Setting, merged: &Merged) -> (String, String) {
     let Some(written) = merged.get(setting.name) else {
         return (format!("# {} is not set", setting.name), "default".to_owned());
     };
+    if setting.is_secret() {
+        return (format!("# {} = (set)", setting.name), written.origin.to_string());
+    }
     let quoted: Vec<String> = written.texts.iter().map(|text| quote(text)).collect();
     let value = match setting.takes {
         Takes::Many(_) => format!("[{}]", quoted.join(", ")),

@@ -138,3 +138,14 @@ fn what_is_printed_can_be_read_as_a_file() {
     let json: serde_json::Value = serde_json::from_str(&show(&before, true)).unwrap();
     assert_eq!(json[0], serde_json::json!({ "name": "port", "value": "9", "origin": "flag --port" }));
 }
+
+#[test]
+fn a_password_is_not_printed() {
+    let settings = merged(vec![environment(&[("ALIANZA_REDIS_PASSWORD", "sesame")])]);
+    let (text, json) = (show(&settings, false), show(&settings, true));
+    assert!(!text.contains("sesame") && !json.contains("sesame"), "{text}{json}");
+    assert!(text.contains("# redis-password = (set)") && json.contains("\"(set)\""), "{text}{json}");
+    // Nor is it read back as something that nobody has said.
+    let again = merged(vec![file::parse(&text, Path::new("a.toml")).unwrap()]);
+    assert!(again.get("redis-password").is_none());
+}
