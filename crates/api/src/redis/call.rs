@@ -1,8 +1,9 @@
 //! One command being carried out, and what commands are made of: reading and writing items of its database.
 //!
 //! Invariant: a Redis string is the plain item under its key, the same one that the other interfaces see. In an eventual
-//! bucket nothing here decides by what it has read, except to write a version right above the one that it read
-//! ([`Call::amend`]), which never undoes a write that it has not seen.
+//! bucket nothing here decides by what it has read, except to write a version right above the one that it read, or above the
+//! deletion ([`Call::amend`]), which never undoes a write that it has not seen. Only where nothing at all is known of a key
+//! is there nothing to write above: what is written then ([`Call::change`]) is a write as any other.
 
 use super::Redis;
 use super::fault::{Fault, Outcome};
@@ -12,8 +13,8 @@ use super::time;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
-    Amending, Amendment, Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal, Request,
-    Response, Restore, Unchanged, Value, Version, When,
+    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal,
+    Request, Response, Restore, Unchanged, Value, Version, When,
 };
 use resp::Reply;
 use std::future::Future;
@@ -99,17 +100,24 @@ impl Call {
 
     /// The string under a key.
     pub(crate) async fn read(&self, key: &Bytes) -> Result<Option<Item>, Fault> {
+        Ok(self.look(key).await?.0)
+    }
+
+    /// The string under a key, and the newest stamp that was seen there: in eventual buckets also that of a deletion.
+    async fn look(&self, key: &Bytes) -> Result<(Option<Item>, Option<Stamp>), Fault> {
         let get = Get { bucket: self.place.bucket.clone(), key: ItemKey::plain(key.clone()), level: None };
         match self.ask(Request::Get(get)).await {
             Response::Found(found) => {
+                let seen = found.newest;
                 let newest =
                     found.siblings.into_iter().map(|sibling| sibling.version).max_by_key(|version| version.stamp);
-                Ok(newest.and_then(|version| {
+                let item = newest.and_then(|version| {
                     let Version { stamp, expires, value } = version;
                     value.map(|value| Item { value, expires, stamp, version: 0 })
-                }))
+                });
+                Ok((item, seen))
             }
-            Response::Current(current) => Ok(item_of(current)),
+            Response::Current(current) => Ok((item_of(current), None)),
             other => Err(Fault::unexpected(other)),
         }
     }
@@ -143,16 +151,9 @@ impl Call {
         }
     }
 
-    /// Makes another of what was read in an eventual bucket: a version right above it. Whoever has written since wins.
-    pub(crate) async fn amend(
-        &self,
-        key: &Bytes,
-        read: &Item,
-        value: Bytes,
-        expires: Option<Wall>,
-    ) -> Result<(), Fault> {
-        let value = Some(Value { bytes: value, content_type: read.value.content_type.clone() });
-        let version = Version { stamp: read.stamp.next(), expires, value };
+    /// Writes a version right above what was seen in an eventual bucket. Whoever has written since wins.
+    async fn amend(&self, key: &Bytes, seen: Stamp, value: Value, expires: Option<Wall>) -> Result<(), Fault> {
+        let version = Version { stamp: seen.next(), expires, value: Some(value) };
         let restore = Restore {
             bucket: self.place.bucket.clone(),
             key: ItemKey::plain(key.clone()),
@@ -192,7 +193,8 @@ impl Call {
     }
 
     /// Changes a string by what it is. In a linearizable bucket nobody comes in between; in an eventual one the change is
-    /// made to what a quorum holds, and of two changes at once one may go.
+    /// made to what a quorum holds, and of two changes at once one may go. What was written since is not undone, unless nothing
+    /// was known of the key, not even a deletion.
     pub(crate) async fn change(
         &self,
         key: &Bytes,
@@ -201,15 +203,34 @@ impl Call {
         if self.mode().await? == Mode::Linearizable {
             return self.change_in_order(key, wanted).await;
         }
-        let read = self.read_string(key).await?;
+        let (read, seen) = self.look(key).await?;
+        if read.is_none() {
+            self.no_collection(key).await?;
+        }
         let (then, reply) = wanted(read.as_ref())?;
         match (then, &read) {
             (Become::Same, _) => {}
             (Become::Gone, _) => self.write(key, None, None).await?,
-            (Become::Value(value), Some(item)) => self.amend(key, item, value, item.expires).await?,
-            (Become::Value(value), None) => self.write(key, Some(value), None).await?,
+            (Become::Value(bytes), Some(item)) => {
+                let value = Value { bytes, content_type: item.value.content_type.clone() };
+                self.amend(key, item.stamp, value, item.expires).await?;
+            }
+            (Become::Value(bytes), None) => match seen {
+                Some(seen) => self.amend(key, seen, Value::plain(bytes), self.end_of_new().await?).await?,
+                None => self.write(key, Some(bytes), None).await?,
+            },
         }
         Ok(reply)
+    }
+
+    /// When an item goes that is written now, if the bucket has a time to live of its own.
+    async fn end_of_new(&self) -> Result<Option<Wall>, Fault> {
+        let status = match self.ask(Request::Admin(Admin::Status)).await {
+            Response::Status(status) => status,
+            other => return Err(Fault::unexpected(other)),
+        };
+        let bucket = status.buckets.into_iter().find(|bucket| bucket.name == self.place.bucket);
+        Ok(bucket.and_then(|bucket| bucket.ttl).map(|ttl| time::now().plus(ttl)))
     }
 
     async fn change_in_order(

@@ -1,6 +1,8 @@
 //! Counters: adding to a number.
 //!
-//! Invariant: no increment that was acknowledged is lost, on however many nodes it is asked for at once.
+//! Invariant: no increment that was acknowledged is lost to another one or to a new end, on however many nodes they are asked
+//! for at once. A write of the value takes the place of what was added before: SET, DEL, and APPEND and SETRANGE if nothing at
+//! all is known of the key, not even a deletion.
 
 use super::run;
 use crate::redis::arguments::integer;

@@ -10,8 +10,8 @@ use resp::Reply;
 
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
-    const EDIT: &str =
-        "In an eventual bucket, one of two changes at the same time may go, as if it had come before the other.";
+    const EDIT: &str = "In an eventual bucket, one of two changes at the same time may go, as if it had come before the other. On a key of \
+         which nothing is known, not even a deletion, it is a SET.";
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let edit = |command: Command| command.flags(&[Flag::Write]).keys(Keys::ONE).differs(EDIT);
     vec![

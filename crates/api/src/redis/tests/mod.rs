@@ -126,7 +126,8 @@ pub(super) fn store() -> Fake {
                 let siblings = visible(items.get(&get.key));
                 let mut context = Context::new();
                 items.get(&get.key).into_iter().flatten().for_each(|sibling| context.include(sibling.dot));
-                Response::Found(Found { siblings, context, newest: None, answered: 2 })
+                let newest = items.get(&get.key).into_iter().flatten().map(|sibling| sibling.version.stamp).max();
+                Response::Found(Found { siblings, context, newest, answered: 2 })
             }
             Request::Put(put) => {
                 let expires = put.ttl.map(|ttl| redis::time::now().plus(ttl));

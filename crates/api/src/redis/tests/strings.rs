@@ -106,6 +106,24 @@ async fn lengthening_does_not_undo_a_write_that_it_has_not_seen() {
 }
 
 #[tokio::test]
+async fn lengthening_what_is_deleted_does_not_undo_a_write_that_it_has_not_seen() {
+    let database = Arc::new(store());
+    let mut client = Client::of(Arc::<crate::fake::Fake>::clone(&database), RedisOptions::default()).await;
+    client.ask("SET a old", "+OK\r\n").await;
+    client.ask("DEL a", ":1\r\n").await;
+    client.ask("APPEND a er", ":2\r\n").await;
+    client.ask("GET a", "$2\r\ner\r\n").await;
+    let is_restore = |request: &Request| matches!(request, Request::Restore(_)).then(|| request.clone());
+    let late = database.asked.lock().unwrap().iter().find_map(|(request, _)| is_restore(request)).unwrap();
+    database.call(put("a", "new"), None).await;
+    database.call(late, None).await;
+    client.ask("GET a", "$3\r\nnew\r\n").await;
+    // Of a key that was never there nothing is known to write above.
+    client.ask("SETRANGE b 1 x", ":2\r\n").await;
+    client.ask("GET b", "$2\r\n\0x\r\n").await;
+}
+
+#[tokio::test]
 async fn what_needs_one_order_is_refused_in_an_eventual_bucket() {
     let mut client = Client::new(RedisOptions::default()).await;
     for line in ["SET a 1 NX", "SET a 1 XX", "SET a 1 GET", "SETNX a 1", "GETSET a 1", "GETDEL a"] {
