@@ -11,6 +11,8 @@ use stdx::hash::Mixer;
 
 /// A request that names more keys is taken to touch everything.
 const KEYS_MAX: usize = 1_000;
+/// A request for several values that has more words may answer much.
+const LARGE_FROM: usize = 16;
 
 /// What a request touches.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,14 +33,15 @@ pub(crate) enum Footprint {
         /// Which, in order.
         keys: Vec<u64>,
     },
-    /// Any data.
+    /// Any data; or it must be alone for its size.
     All,
 }
 
 impl Footprint {
     /// The footprint of a request that the table has found well formed.
     pub(crate) fn of(command: &Command, request: &[Bytes], database: u32) -> Footprint {
-        if command.has(Flag::Everything) {
+        let large = command.has(Flag::Large) && (!command.has(Flag::Fast) || request.len() > LARGE_FROM);
+        if large || command.has(Flag::Everything) {
             return Footprint::All;
         }
         let write = command.has(Flag::Write);
@@ -121,6 +124,10 @@ mod tests {
             ("MGET a b", "SET b 1", true),
             ("SET a 1", "SCAN 0", true),
             ("SET a 1", "PING", false),
+            ("HGETALL a", "GET b", true),
+            ("SMEMBERS a", "SMEMBERS b", true),
+            ("HMGET a b c", "MGET d e", false),
+            ("MGET 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", "GET b", true),
         ] {
             assert_eq!(footprint(first).conflicts(&footprint(second)), conflict, "{first}, {second}");
         }

@@ -49,6 +49,8 @@ pub(crate) enum Flag {
     NoAuth,
     /// It touches any data, so that it waits for what was sent before it.
     Everything,
+    /// It may hold or answer much, so that nothing else of its connection runs beside it.
+    Large,
     /// Its first argument names a subcommand.
     Family,
 }
@@ -62,7 +64,7 @@ impl Flag {
             Flag::Fast => Some("fast"),
             Flag::Admin => Some("admin"),
             Flag::NoAuth => Some("no_auth"),
-            Flag::Everything | Flag::Family => None,
+            Flag::Everything | Flag::Large | Flag::Family => None,
         }
     }
 }

@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
-    const ALL: &[Flag] = &[Flag::Read];
+    const MANY: &[Flag] = &[Flag::Read, Flag::Fast, Flag::Large];
+    const ALL: &[Flag] = &[Flag::Read, Flag::Large];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
-    const COUNTED: &str = "Counts the fields one by one.";
+    const COUNTED: &str = "Counts the fields one by one, holding all of them; fails above 256 MiB.";
     let of = |flags: &'static [Flag], command: Command| command.flags(flags).keys(Keys::ONE);
     vec![
         of(WRITE, later("hset", -4, "Writes fields", run!(set))).differs(FIELDS),
@@ -23,7 +24,7 @@ pub(super) fn commands() -> Vec<Command> {
         of(WRITE, later("hdel", -3, "Removes fields", run!(remove)))
             .differs("Takes away what it has seen: a field that is written at the same time stays."),
         of(READ, later("hget", 3, "A field", run!(get))),
-        of(READ, later("hmget", -3, "Several fields", run!(get_many))),
+        of(MANY, later("hmget", -3, "Several fields", run!(get_many))),
         of(READ, later("hexists", 3, "Whether a field is there", run!(exists))),
         of(READ, later("hstrlen", 3, "How long a field is", run!(length))),
         of(ALL, later("hlen", 2, "How many fields there are", run!(count))).differs(COUNTED),

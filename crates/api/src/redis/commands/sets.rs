@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
-    const ALL: &[Flag] = &[Flag::Read];
+    const ALL: &[Flag] = &[Flag::Read, Flag::Large];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
     let of = |flags: &'static [Flag], command: Command| command.flags(flags).keys(Keys::ONE);
     vec![
@@ -27,7 +27,7 @@ pub(super) fn commands() -> Vec<Command> {
         of(READ, later("smismember", -3, "Which of some members are there", run!(has_each))),
         of(ALL, later("smembers", 2, "All members", run!(members))),
         of(ALL, later("scard", 2, "How many members there are", run!(count)))
-            .differs("Counts the members one by one."),
+            .differs("Counts the members one by one, holding all of them; fails above 256 MiB."),
         of(ALL, later("sscan", -3, "Some members, and where to go on", run!(scan))),
     ]
 }

@@ -17,7 +17,7 @@ pub(super) fn commands() -> Vec<Command> {
     vec![
         read(later("get", 2, "A value", run!(get))),
         later("mget", -2, "Several values", run!(get_many))
-            .flags(READ)
+            .flags(&[Flag::Read, Flag::Fast, Flag::Large])
             .keys(Keys::ALL)
             .differs("The keys are read at the same time, not at once."),
         read(later("strlen", 2, "How long a value is", run!(length))),
