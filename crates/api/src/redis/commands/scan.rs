@@ -269,7 +269,8 @@ async fn partition(call: Call, partition: PartitionId, from: u64, room: usize) -
                 part.more = true;
                 return Ok(part);
             }
-            part.keys.push((at, Key { name: item.partition_key, kind }));
+            // A copy: a slice of the page would keep its values in memory for as long as the name.
+            part.keys.push((at, Key { name: Bytes::copy_from_slice(&item.partition_key), kind }));
         }
         after = match next {
             // The rest of a large collection is passed over.
