@@ -173,7 +173,7 @@ impl Connection {
             self.window.ready(Fault::NO_AUTH.into(), version, None);
             return true;
         }
-        let footprint = Footprint::of(command, &request, self.session.database);
+        let footprint = Footprint::of(command, &request, &self.session.place.bucket);
         self.carry_out(Parked { command, request, footprint, held })
     }
 

@@ -39,13 +39,13 @@ pub(crate) enum Footprint {
 
 impl Footprint {
     /// The footprint of a request that the table has found well formed.
-    pub(crate) fn of(command: &Command, request: &[Bytes], database: u32) -> Footprint {
+    pub(crate) fn of(command: &Command, request: &[Bytes], bucket: &str) -> Footprint {
         let large = command.has(Flag::Large) && (!command.has(Flag::Fast) || request.len() > LARGE_FROM);
         if large || command.has(Flag::Everything) {
             return Footprint::All;
         }
         let write = command.has(Flag::Write);
-        let mut named = command.keys.of(request).map(|key| hash(database, key));
+        let mut named = command.keys.of(request).map(|key| hash(bucket, key));
         match (named.next(), named.next()) {
             (None, _) => Footprint::Nothing,
             (Some(key), None) => Footprint::One { write, key },
@@ -95,8 +95,10 @@ fn share_one(mut some: &[u64], mut others: &[u64]) -> bool {
     false
 }
 
-fn hash(database: u32, key: &[u8]) -> u64 {
-    let mut mixer = Mixer::new(u64::from(database));
+/// Of the bucket's name, for two databases may stand for one bucket.
+fn hash(bucket: &str, key: &[u8]) -> u64 {
+    let mut mixer = Mixer::new(0);
+    mixer.bytes(bucket.as_bytes());
     mixer.bytes(key);
     mixer.finish()
 }
@@ -109,7 +111,7 @@ mod tests {
 
     fn footprint(line: &str) -> Footprint {
         let request: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-        Footprint::of(table::find(&request).unwrap(), &request, 0)
+        Footprint::of(table::find(&request).unwrap(), &request, "default")
     }
 
     #[test]

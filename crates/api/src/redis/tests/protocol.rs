@@ -239,6 +239,18 @@ async fn replies_keep_the_order_and_one_key_is_changed_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn one_key_of_two_databases_that_are_one_bucket_is_changed_by_one_at_a_time() {
+    let slow = Arc::new(Slow::default());
+    let options = RedisOptions { databases: vec![(1, "default".to_owned())], ..RedisOptions::default() };
+    let mut client = Client::of(Arc::new(Arc::clone(&slow)), options).await;
+    client.send(b"MSET a 1\r\nSELECT 1\r\nMSET b 2\r\nMSET a 3\r\nMSET c 4\r\n").await;
+    assert_eq!(slow.until_waiting(2).await, ["a", "b"]);
+    slow.answer(0);
+    client.expect("+OK\r\n+OK\r\n").await;
+    assert_eq!(slow.until_waiting(3).await, ["b", "a", "c"]);
+}
+
+#[tokio::test]
 async fn a_client_that_takes_no_replies_is_not_read_on_and_holds_nobody_up() {
     let database = Arc::new(store());
     let mut client = Client::of(Arc::<Fake>::clone(&database), RedisOptions::default()).await;
