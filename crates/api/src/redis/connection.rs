@@ -12,7 +12,7 @@ use super::session::Session;
 use super::table::{self, Command, Run};
 use super::window::Window;
 use bytes::{Buf as _, BytesMut};
-use resp::{Limits, Parser, ProtocolError, Reply, Request};
+use resp::{Parser, ProtocolError, Reply, Request};
 use std::borrow::Cow;
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -70,7 +70,7 @@ impl Connection {
         let client = redis.clients.enter(from, stream.local_addr().ok());
         let session = Session::new(&redis, client);
         let held = Held::new(&redis.held, 0);
-        let limits = if session.is_authenticated() { redis.options.limits() } else { Limits::STRANGER };
+        let limits = session.limits(&redis);
         Connection {
             stream,
             redis,
@@ -191,8 +191,8 @@ impl Connection {
             Run::Now(run) => {
                 let was = self.session.is_authenticated();
                 let reply = run(&mut self.session, &self.redis, &request).unwrap_or_else(Reply::from);
-                if self.session.is_authenticated() && !was {
-                    self.parser.limit(self.redis.options.limits());
+                if self.session.is_authenticated() != was {
+                    self.parser.limit(self.session.limits(&self.redis));
                 }
                 // HELLO is answered in the version that it asks for.
                 self.window.ready(reply, self.session.version, Some(held));

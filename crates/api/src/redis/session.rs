@@ -8,7 +8,7 @@ use super::clients::Client;
 use super::places::Place;
 use super::table::{Command, Flag};
 use bytes::Bytes;
-use resp::{Request, Version};
+use resp::{Limits, Request, Version};
 use std::sync::Arc;
 
 /// The state of a connection.
@@ -44,6 +44,11 @@ impl Session {
         self.authenticated
     }
 
+    /// Bounds of its requests: narrow ones before the password was said.
+    pub(crate) fn limits(&self, redis: &Redis) -> Limits {
+        if self.authenticated { redis.options.limits() } else { Limits::STRANGER }
+    }
+
     /// True if nothing more is read of it.
     pub(crate) fn is_over(&self) -> bool {
         self.over
@@ -54,12 +59,12 @@ impl Session {
         self.authenticated || command.has(Flag::NoAuth)
     }
 
-    /// Takes a password; false if it is wrong. The time it takes tells nothing about the right one but its length.
+    /// Takes a password; false if it is wrong, which undoes no earlier login. The time it takes tells nothing about the right one but its length.
     pub(crate) fn authenticate(&mut self, redis: &Redis, said: &[u8]) -> bool {
         let right = redis.options.password.as_deref().unwrap_or_default().as_bytes();
         let differing = right.iter().zip(said).fold(right.len() ^ said.len(), |sum, (a, b)| sum | usize::from(a ^ b));
-        self.authenticated = differing == 0;
-        self.authenticated
+        self.authenticated |= differing == 0;
+        differing == 0
     }
 
     /// Nothing more is read; what was asked is still answered.

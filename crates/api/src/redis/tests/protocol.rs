@@ -108,6 +108,8 @@ async fn nothing_is_done_before_the_password() {
     client.ask("AUTH sesam", "-WRONGPASS invalid username-password pair or user is disabled.\r\n").await;
     client.ask("AUTH sesame", "+OK\r\n").await;
     client.ask("PING", "+PONG\r\n").await;
+    client.ask("AUTH sesam", "-WRONGPASS invalid username-password pair or user is disabled.\r\n").await;
+    client.ask("PING", "+PONG\r\n").await;
     client.ask("RESET", "+RESET\r\n").await;
     client.ask("PING", "-NOAUTH Authentication required.\r\n").await;
     client.send(b"HELLO 2 AUTH default sesame\r\n").await;
@@ -115,6 +117,8 @@ async fn nothing_is_done_before_the_password() {
     let mut stranger = Client::new(options).await;
     stranger.send(b"*1\r\n$20000\r\n").await;
     assert_eq!(stranger.rest().await, "-ERR Protocol error: unauthenticated bulk length\r\n");
+    client.send(b"RESET\r\n*1\r\n$20000\r\n").await;
+    assert!(client.rest().await.ends_with("+RESET\r\n-ERR Protocol error: unauthenticated bulk length\r\n"));
 }
 
 #[tokio::test]
