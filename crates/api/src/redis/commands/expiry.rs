@@ -16,7 +16,7 @@ pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
     const WITHIN: &str = "In eventual buckets only. Conditions are checked on what a quorum holds. Of a hash or set every element \
-                          is written again, and those that are added at the same time may stay.";
+                          is written again: those that are added at the same time may stay, and those that are removed come back.";
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let write = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(WITHIN);
     vec![
