@@ -4,7 +4,7 @@
 //! Invariant: a dot is handed out once; its incarnation is durable before the first dot.
 
 use crate::config::Config;
-use crate::coordinator::Routes;
+use crate::coordinator::{Asker, Routes};
 use crate::event::{Change, Event};
 use crate::fences::{Absent, Fences};
 use crate::history::History;
@@ -338,8 +338,11 @@ impl Core {
         self.history.oldest().epoch
     }
 
-    /// A client was given what it asked for; the request was taken up at `begun`.
-    pub(crate) fn note_wait(&mut self, kind: Kind, begun: Mono) {
+    /// Somebody was given what they asked for; if it was a client, its wait counts. The request was taken up at `begun`.
+    pub(crate) fn note_wait(&mut self, asker: &Asker, kind: Kind, begun: Mono) {
+        if !matches!(asker, Asker::Client(_)) {
+            return;
+        }
         let (now, moving) = (self.now.mono, self.stable() != self.epoch());
         self.waits.note(now, kind, now.since(begun), moving);
     }

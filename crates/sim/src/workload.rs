@@ -1,7 +1,7 @@
 //! What clients ask: reads, writes, deletes and scans of a few hot keys, of many cold ones, of keys that are deleted and
 //! made again all the time, and of rows under one partition key; explanations; sets kept in siblings; at all levels; with fresh
-//! contexts, stale ones and none; elements, counters and registers in files of their own. A client may ask again for what it got no good answer to, and reads on where a page
-//! ended.
+//! contexts, stale ones and none; elements, counters and registers in files of their own. A client may ask again for what it
+//! got no good answer to, and reads on where a page ended.
 //!
 //! Invariant: no two writes of a run have the same value, unless a client asks for the same write again. Every third cold
 //! key and row is never deleted and never expires. What a client asks next depends on its own stream and on the answers

@@ -1,7 +1,8 @@
 //! One client's connection: reads requests, starts them, writes replies in order.
 //!
 //! Invariant: what is held for a client is bounded: no more is read while requests wait to be started or replies wait to be
-//! taken, and a large request counts in what all clients hold from its first bytes until it is answered. A client that takes nothing for a minute is closed. Replies that are ready together are sent together.
+//! taken, and a large request counts in what all clients hold from its first bytes until it is answered. A client that takes
+//! nothing for a minute is closed. Replies that are ready together are sent together.
 
 use super::Redis;
 use super::clients::Client;

@@ -59,7 +59,8 @@ impl Session {
         self.authenticated || command.has(Flag::NoAuth)
     }
 
-    /// Takes a password; false if it is wrong, which undoes no earlier login. The time it takes tells nothing about the right one but its length.
+    /// Takes a password; false if it is wrong, which undoes no earlier login. The time it takes tells nothing about the right
+    /// one but its length.
     pub(crate) fn authenticate(&mut self, redis: &Redis, said: &[u8]) -> bool {
         let right = redis.options.password.as_deref().unwrap_or_default().as_bytes();
         let differing = right.iter().zip(said).fold(right.len() ^ said.len(), |sum, (a, b)| sum | usize::from(a ^ b));

@@ -82,8 +82,8 @@ impl Forwarding {
     pub(crate) fn on_answer(self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, response: Response) {
         if from == self.to {
             core.routes.on_answer(core.now.mono, from, self.sent);
-            if matches!(self.asker, Asker::Client(_)) && self.what != "scan" {
-                core.note_wait(Kind::Forwarded, self.sent);
+            if self.what != "scan" {
+                core.note_wait(&self.asker, Kind::Forwarded, self.sent);
             }
             let response = self.with_earlier(response);
             ops.answer(core, &self.asker, response);

@@ -1,8 +1,9 @@
-//! Changes of linearizable buckets, and amendments, that peers have handed to this node: each is taken once, by one life of the node.
+//! Changes of linearizable buckets, and amendments, that peers have handed to this node: each is taken once, by one life of
+//! the node.
 //!
-//! An amendment that comes twice would be made twice. A refused change leaves no trace in its register, so a message that comes twice would be tried twice, the second time
-//! perhaps with success, although its client was told that it is not made and never will be. Therefore a change names the
-//! life of the node it is for, and a life remembers what it was handed.
+//! An amendment that comes twice would be made twice. A refused change leaves no trace in its register, so a message that comes
+//! twice would be tried twice, the second time perhaps with success, although its client was told that it is not made and
+//! never will be. Therefore a change names the life of the node it is for, and a life remembers what it was handed.
 //!
 //! Invariant: what was handed to an earlier life is not taken. Bounded: a message that comes again behind so many others
 //! is taken anew, which no connection does.

@@ -317,9 +317,7 @@ impl Reading {
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
-        if matches!(self.asker, Asker::Client(_)) {
-            core.note_wait(Kind::Read, self.begun);
-        }
+        core.note_wait(&self.asker, Kind::Read, self.begun);
         ops.answer(core, &self.asker, response);
         ops.read_ends(self.epoch);
     }

@@ -514,9 +514,7 @@ impl Writing {
             _ => Response::Written(Written { context: self.context.clone(), acknowledged }),
         };
         self.answered = true;
-        if matches!(self.asker, Asker::Client(_)) {
-            core.note_wait(Kind::Write, self.begun);
-        }
+        core.note_wait(&self.asker, Kind::Write, self.begun);
         ops.answer(core, &self.asker, response);
         ops.write_ends(self.epoch);
     }
