@@ -6,6 +6,7 @@
 use node::LocalItems;
 use proto::{Request, Response};
 use ring::NodeId;
+use server::{Counters, Gauges, Measures};
 use std::future::Future;
 use std::pin::Pin;
 use stdx::Span;
@@ -27,6 +28,15 @@ pub trait Database: Send + Sync + 'static {
     /// The items this node stores, as a look that may be taken to another thread. `None` if the node is ending.
     fn items(&self) -> Waiting<'_, Option<LocalItems>>;
 
+    /// How things stand in the process. `None` if the node is ending.
+    fn gauges(&self) -> Waiting<'_, Option<Gauges>>;
+
+    /// What clients asked for and how it went.
+    fn measures(&self) -> &Measures;
+
+    /// What the process has done so far.
+    fn counters(&self) -> &Counters;
+
     /// Ends the process, keeping the data.
     fn shutdown(&self);
 }
@@ -46,6 +56,18 @@ impl Database for server::Handle {
 
     fn items(&self) -> Waiting<'_, Option<LocalItems>> {
         Box::pin(server::Handle::items(self))
+    }
+
+    fn gauges(&self) -> Waiting<'_, Option<Gauges>> {
+        Box::pin(server::Handle::gauges(self))
+    }
+
+    fn measures(&self) -> &Measures {
+        server::Handle::measures(self)
+    }
+
+    fn counters(&self) -> &Counters {
+        server::Handle::counters(self)
     }
 
     fn shutdown(&self) {

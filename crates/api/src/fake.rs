@@ -8,6 +8,7 @@ use proto::{
     Version,
 };
 use ring::{Grid, Member, NodeId, Token};
+use server::{Counters, Gauges, Measures, PeerQueue};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stdx::Span;
@@ -21,12 +22,21 @@ pub(crate) struct Fake {
     engine: Mutex<ModelEngine>,
     pub(crate) asked: Mutex<Vec<(Request, Option<Span>)>>,
     pub(crate) stopped: AtomicBool,
+    measures: Measures,
+    counters: Counters,
 }
 
 impl Fake {
     pub(crate) fn new(script: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Fake {
         let engine = Mutex::new(ModelDisk::new().open().unwrap());
-        Fake { script: Box::new(script), engine, asked: Mutex::default(), stopped: AtomicBool::new(false) }
+        Fake {
+            script: Box::new(script),
+            engine,
+            asked: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            measures: Measures::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Stores an item on this node.
@@ -72,6 +82,20 @@ impl Database for Fake {
 
     fn items(&self) -> Waiting<'_, Option<LocalItems>> {
         Box::pin(async { Some(self.local_items()) })
+    }
+
+    fn gauges(&self) -> Waiting<'_, Option<Gauges>> {
+        let peers = vec![PeerQueue { peer: NodeId(2), messages: 3, bytes: 300 }];
+        let gauges = Gauges { stored_bytes: Some(12_345), free_bytes: Some(999), events: 1, requests: 2, peers };
+        Box::pin(async { Some(gauges) })
+    }
+
+    fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     fn shutdown(&self) {

@@ -30,6 +30,7 @@ mod history;
 mod items;
 mod json;
 mod leave;
+mod metrics;
 mod node_name;
 mod operation;
 mod options;
@@ -44,6 +45,7 @@ mod scan;
 mod serve;
 mod service;
 mod sql;
+mod stats;
 mod transfer;
 mod welcome;
 

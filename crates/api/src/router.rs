@@ -8,8 +8,8 @@ use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::{
-    Options, buckets, cluster, console, events, explain, health, history, items, leave, repair, ring_view, sql,
-    transfer, welcome,
+    Options, buckets, cluster, console, events, explain, health, history, items, leave, metrics, repair, ring_view,
+    sql, stats, transfer, welcome,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -59,6 +59,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/buckets/{name}", put(buckets::set))
         .route("/v1/explain", get(explain::by_query).post(explain::by_body))
         .route("/v1/history", get(history::list))
+        .route("/v1/stats", get(stats::stats))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/export", post(transfer::export))
         .route("/v1/import", post(transfer::import))
         .route("/v1/backup/page", post(transfer::page))

@@ -54,6 +54,8 @@ async fn connection(stream: TcpStream, from: SocketAddr, service: Service, mut e
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
     }
+    let entered = service.clone();
+    let _entered = entered.enter();
     let has_ended = ending.clone();
     let until_the_end = service_fn(|request| {
         let answer = service.call(request);

@@ -36,6 +36,11 @@ impl Service {
         Service { router: TowerToHyperService::new(router::router(Arc::clone(&api))), api }
     }
 
+    /// Counts a connection that is being served.
+    pub(crate) fn enter(&self) -> server::Entered<'_> {
+        self.api.database().measures().connections.http.enter()
+    }
+
     /// Connections to serve at once.
     pub(crate) fn connections_max(&self) -> usize {
         self.api.options.connections_max.max(1)

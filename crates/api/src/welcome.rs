@@ -32,6 +32,7 @@ fn directory() -> Value {
             "POST /v1/cluster/abort": "take the newest change back, if reads do not follow it yet",
             "GET /v1/buckets": "buckets and their settings",
             "PUT /v1/buckets/{name}": "make or change a bucket: {\"n\":3,\"r\":\"quorum\",\"w\":\"quorum\",\"rule\":\"lww\",\"ttl\":null}",
+            "GET /v1/stats": "what this node has done and how it stands, in numbers; GET /metrics for Prometheus",
             "GET /v1/explain?key=9": "everything that is known of a key; POST it as JSON if it does not fit",
             "POST /console/sql": "SQL over the items of this node: {\"sql\":\"SELECT * FROM item\"}",
             "GET /problems": "every kind of error",

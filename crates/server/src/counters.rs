@@ -5,8 +5,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use proto::Request;
-
 /// A number that only grows.
 #[derive(Default, Debug)]
 pub struct Counter(AtomicU64);
@@ -25,14 +23,6 @@ impl Counter {
 /// Everything that is counted.
 #[derive(Default, Debug)]
 pub struct Counters {
-    /// Reads of one item that clients asked for.
-    pub gets: Counter,
-    /// Writes and deletes that clients asked for.
-    pub puts: Counter,
-    /// Scans that clients asked for.
-    pub scans: Counter,
-    /// Requests about the cluster.
-    pub admins: Counter,
     /// Requests refused at the door because too much was waiting.
     pub shed: Counter,
     /// Requests that went on to another node.
@@ -64,23 +54,9 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn count(&self, request: &Request) {
-        let counter = match request {
-            Request::Get(_) => &self.gets,
-            Request::Put(_) | Request::Cas(_) | Request::Amend(_) | Request::Restore(_) => &self.puts,
-            Request::Scan(_) | Request::Dump(_) => &self.scans,
-            Request::Explain(_) | Request::Admin(_) => &self.admins,
-        };
-        counter.add(1);
-    }
-
     /// Every number with its name, in a fixed order.
-    pub fn all(&self) -> [(&'static str, u64); 18] {
+    pub fn all(&self) -> [(&'static str, u64); 14] {
         [
-            ("gets", self.gets.get()),
-            ("puts", self.puts.get()),
-            ("scans", self.scans.get()),
-            ("admins", self.admins.get()),
             ("shed", self.shed.get()),
             ("forwards", self.forwards.get()),
             ("quorum_failures", self.quorum_failures.get()),

@@ -4,6 +4,7 @@
 //! waits goes before new clients.
 //! Refuses to know what the machine makes of an event.
 
+use crate::measures::Gauges;
 use node::LocalItems;
 use proto::{Message, Request, Response};
 use ring::NodeId;
@@ -53,6 +54,11 @@ pub(crate) enum Event {
     Items {
         /// Where the view goes.
         reply: oneshot::Sender<LocalItems>,
+    },
+    /// Somebody wants to know how things stand.
+    Gauges {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Gauges>,
     },
 }
 

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::disk_thread::DiskThread;
 use crate::event::Event;
+use crate::measures::Gauges;
 use crate::notes;
 use crate::patience;
 use crate::peer::directory::Directory;
@@ -144,6 +145,17 @@ impl<E: Engine> EventLoop<E> {
             Event::Items { reply } => {
                 // Whoever asked may have gone away meanwhile.
                 let _ = reply.send(LocalItems::new(self.node.engine().reader()));
+            }
+            Event::Gauges { reply } => {
+                let gauges = Gauges {
+                    stored_bytes: self.node.engine().size().ok(),
+                    free_bytes: None,
+                    events: self.events.len(),
+                    requests: self.replies.waiting(),
+                    peers: self.peers.queues(),
+                };
+                // As above.
+                let _ = reply.send(gauges);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: every call is answered, at once if the node is overloaded or ending, else when the machine answers.
 //! Refuses to know how requests came in and how answers are worded.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use node::LocalItems;
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::event::{Event, EventSender};
+use crate::measures::process::free_bytes;
+use crate::measures::{Gauges, Measures};
 use crate::phase::{Ended, PhaseCell};
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
@@ -35,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) context_key: [u8; 32],
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) measures: Measures,
+    pub(crate) data_dir: PathBuf,
     pub(crate) phase: PhaseCell,
 }
 
@@ -45,7 +50,13 @@ impl Handle {
 
     /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
     pub async fn call(&self, request: Request, within: Option<Span>) -> Response {
-        self.shared.counters.count(&request);
+        let watch = self.shared.measures.begin(&request);
+        let response = self.ask(request, within, watch.begun()).await;
+        self.shared.measures.end(&watch, &response);
+        response
+    }
+
+    async fn ask(&self, request: Request, within: Option<Span>, asked: Instant) -> Response {
         if !self.shared.phase.is_running() {
             return not_ready();
         }
@@ -53,7 +64,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let within = within.unwrap_or(self.shared.limits.request_time);
         let request = Box::new(request);
-        match self.events.try_send(Event::Client { request, within, asked: Instant::now(), reply }) {
+        match self.events.try_send(Event::Client { request, within, asked, reply }) {
             Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
             Err(TrySendError::Full(_)) => {
                 self.shared.counters.shed.add(1);
@@ -68,6 +79,14 @@ impl Handle {
         let (reply, view) = oneshot::channel();
         self.events.send(Event::Items { reply }).await.ok()?;
         view.await.ok()
+    }
+
+    /// How things stand in the process. `None` if the node is ending.
+    pub async fn gauges(&self) -> Option<Gauges> {
+        let (reply, gauges) = oneshot::channel();
+        self.events.send(Event::Gauges { reply }).await.ok()?;
+        let gauges = gauges.await.ok()?;
+        Some(Gauges { free_bytes: free_bytes(&self.shared.data_dir), ..gauges })
     }
 
     /// The node's id.
@@ -103,6 +122,11 @@ impl Handle {
     /// What the process has done so far.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// What clients asked for and how it went.
+    pub fn measures(&self) -> &Measures {
+        &self.shared.measures
     }
 
     /// Asks the process to end; the node stays a member of its cluster.
@@ -178,6 +202,8 @@ pub(crate) mod tests {
             context_key: [0; 32],
             limits: ServerConfig::default().limits(),
             counters: Default::default(),
+            measures: Default::default(),
+            data_dir: Default::default(),
             phase: PhaseCell::new(),
         };
         Handle::new(events, shared)

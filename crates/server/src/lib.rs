@@ -19,6 +19,7 @@ mod event;
 mod event_loop;
 mod handle;
 mod join;
+mod measures;
 mod names;
 mod notes;
 mod origin;
@@ -36,6 +37,10 @@ pub use config::{Limits, ServerConfig};
 pub use counters::{Counter, Counters};
 pub use error::StartError;
 pub use handle::Handle;
+pub use measures::{
+    BOUNDS, Connections, Entered, Gauge, Gauges, Histogram, Kind, Level, Measured, Measures, PeerQueue, Process,
+    Reason, Times,
+};
 pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};

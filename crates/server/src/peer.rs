@@ -34,6 +34,7 @@ use crate::address::Address;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::event::EventSender;
+use crate::measures::PeerQueue;
 use crate::peer::outbox::{Outbox, OutboxLimits};
 use crate::task::Task;
 
@@ -199,6 +200,13 @@ impl Peer {
             self.outbox(lane).clear();
         }
         cut_off
+    }
+
+    /// What waits for it.
+    pub(crate) fn queue(&self) -> PeerQueue {
+        let waiting = [Lane::Control, Lane::Data].map(|lane| self.outbox(lane).waiting());
+        let [(control, control_bytes), (data, data_bytes)] = waiting;
+        PeerQueue { peer: self.id, messages: control + data, bytes: control_bytes + data_bytes }
     }
 
     /// True if nothing waits for it that could be sent now.

@@ -53,9 +53,14 @@ impl Replies {
         }
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// True if nobody waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.free.len() == self.places.len()
+        self.waiting() == 0
     }
 }
 

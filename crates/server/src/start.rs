@@ -25,6 +25,7 @@ use crate::error::StartError;
 use crate::event;
 use crate::event_loop::EventLoop;
 use crate::handle::{Handle, Shared};
+use crate::measures::Measures;
 use crate::origin;
 use crate::peer::directory::{Directory, Roster};
 use crate::peer::listener::{HttpStream, Listener};
@@ -110,6 +111,8 @@ fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String) -> Shar
         context_key: node.context_key(),
         limits: config.limits(),
         counters: Arc::default(),
+        measures: Measures::default(),
+        data_dir: config.data_dir.clone(),
         phase: PhaseCell::new(),
     }
 }

@@ -77,6 +77,8 @@ async fn connection(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>, mut 
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
     }
+    let database = Arc::clone(&redis.database);
+    let _entered = database.measures().connections.redis.enter();
     let mut connection = Connection::new(stream, from, redis);
     let result = tokio::select! {
         result = connection.run() => result,

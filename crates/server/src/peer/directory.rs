@@ -10,6 +10,7 @@ use proto::{Lane, Message, Pulse};
 use ring::{Member, NodeId};
 use stdx::Prng;
 
+use crate::measures::PeerQueue;
 use crate::peer::dialer::Dialer;
 use crate::peer::outbox::Pushed;
 use crate::peer::{Peer, PulseCell, Surroundings};
@@ -128,6 +129,11 @@ impl Directory {
     /// Peers that messages were dropped for since the last call. A peer comes again only after its lane had room.
     pub(crate) fn take_overflowed(&mut self) -> Vec<NodeId> {
         std::mem::take(&mut self.overflowed)
+    }
+
+    /// What waits for each peer.
+    pub(crate) fn queues(&self) -> Vec<PeerQueue> {
+        self.links.values().map(|link| link.peer.queue()).collect()
     }
 
     /// True if nothing waits for any peer that could be sent now.

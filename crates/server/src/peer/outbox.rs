@@ -100,6 +100,12 @@ impl Outbox {
         std::mem::take(&mut *self.queue()).messages.len()
     }
 
+    /// Messages that wait, and their bytes, about.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let queue = self.queue();
+        (queue.messages.len(), queue.bytes)
+    }
+
     /// True if nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue().messages.is_empty()
@@ -204,6 +210,8 @@ mod tests {
         let outbox = Outbox::new(Lane::Data, OutboxLimits::of(Lane::Data));
         (0..10).for_each(|op| assert_eq!(outbox.push(read(op, 1_000)), Pushed::Queued));
         assert_eq!(outbox.take(3_500).await.len(), 3);
+        let (messages, bytes) = outbox.waiting();
+        assert!(messages == 7 && bytes >= 7_000, "{messages} {bytes}");
         assert_eq!(outbox.take(1).await.len(), 1);
         assert_eq!(outbox.clear(), 6);
     }

@@ -7,6 +7,7 @@ use crate::redis::RedisOptions;
 use node::LocalItems;
 use proto::{Refusal, Request, Response};
 use ring::NodeId;
+use server::{Counters, Gauges, Measures};
 use std::sync::{Arc, Mutex};
 use stdx::Span;
 use tokio::sync::oneshot;
@@ -175,6 +176,8 @@ async fn one_client_too_many_is_told_so() {
 /// A node that answers when it is told to.
 #[derive(Default)]
 struct Slow {
+    measures: Measures,
+    counters: Counters,
     waiting: Mutex<Vec<(Request, oneshot::Sender<()>)>>,
 }
 
@@ -198,6 +201,18 @@ impl Database for Arc<Slow> {
 
     fn items(&self) -> Waiting<'_, Option<LocalItems>> {
         Box::pin(async { None })
+    }
+
+    fn gauges(&self) -> Waiting<'_, Option<Gauges>> {
+        Box::pin(async { None })
+    }
+
+    fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     fn shutdown(&self) {}
