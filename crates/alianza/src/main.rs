@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Export(args) => cmd::export::run(&args),
         Command::Import(args) => cmd::import::run(&args),
         Command::Leave(args) => cmd::leave::run(&args),
+        Command::Bench(args) => cmd::bench::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
     }
 }

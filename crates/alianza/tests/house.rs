@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "stdx", "backup", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim",
-    "alianza", "faults", "explore", "resp",
+    "alianza", "faults", "explore", "resp", "workload",
 ];
 
 /// What each crate may use of ours. Tests of a crate may use more.
@@ -29,7 +29,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("resp", only(&[])),
         ("api", with(&["server", "backup", "resp"])),
         ("sim", with(&[])),
-        ("alianza", with(&["server", "api", "backup"])),
+        ("workload", only(&["stdx"])),
+        ("alianza", with(&["server", "api", "backup", "workload"])),
         ("explore", only(&["proto", "ring", "stdx"])),
         ("faults", only(&["stdx", "codec", "sim"])),
     ]
@@ -49,7 +50,7 @@ fn crates_use_only_what_they_may() {
 
 #[test]
 fn nothing_below_the_server_knows_a_runtime() {
-    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "sim", "resp"] {
+    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "sim", "resp", "workload"] {
         for banned in ["tokio", "hyper", "axum", "rand", "getrandom"] {
             assert!(!dependencies(name).contains(banned), "crate {name} must not use {banned}");
         }
@@ -59,7 +60,7 @@ fn nothing_below_the_server_knows_a_runtime() {
 #[test]
 fn the_deterministic_crates_read_no_clock_and_no_random_order() {
     let banned = ["Instant::now", "SystemTime", "std::net", "std::thread", "HashMap", "HashSet", "thread_rng"];
-    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "node", "resp"] {
+    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "node", "resp", "workload"] {
         for file in rust_files(&root().join("crates").join(name).join("src")) {
             let text = read(&file);
             for word in banned {

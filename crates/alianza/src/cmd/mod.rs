@@ -1,6 +1,7 @@
-//! The commands that ask a running node, one file each: build a request, ask, show the answer.
+//! The commands that ask a running node, one file each: build a request, ask, show the answer. `bench` asks many times.
 
 pub(crate) mod backup;
+pub(crate) mod bench;
 pub(crate) mod bucket;
 pub(crate) mod cluster;
 pub(crate) mod completions;

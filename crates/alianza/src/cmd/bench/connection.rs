@@ -1,0 +1,125 @@
+//! One connection: bytes out, bytes in, and what is waited for on it, in order.
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+use workload::Act;
+
+/// What an answer is to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Password or database.
+    Greeting,
+    /// A read.
+    Read,
+    /// A read of a range.
+    Scan,
+    /// A write; its sequence number where writes are counted, else 0.
+    Write(u32),
+}
+
+/// A request under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) step: Step,
+    pub(super) act: Act,
+    pub(super) number: u64,
+    /// The last acknowledged write of the key when a read began.
+    pub(super) acknowledged: u32,
+    /// When it was to begin, in nanoseconds of the phase.
+    pub(super) intended: u64,
+    /// When it was sent.
+    pub(super) sent: u64,
+}
+
+/// A connection, open or not.
+pub(super) struct Connection {
+    token: Token,
+    stream: Option<TcpStream>,
+    /// Which of the addresses.
+    pub(super) address: usize,
+    /// To be sent, from `gone` on.
+    pub(super) out: Vec<u8>,
+    gone: usize,
+    /// Read, but no whole answer yet.
+    pub(super) input: Vec<u8>,
+    pub(super) waiting: VecDeque<Waiting>,
+    /// The number of the next operation that is to begin here, at a given rate.
+    pub(super) next: u64,
+    /// When to connect again.
+    pub(super) retry: u64,
+}
+
+impl Connection {
+    /// A connection that is not open.
+    pub(super) fn new(at: usize, address: usize) -> Connection {
+        Connection {
+            token: Token(at),
+            stream: None,
+            address,
+            out: Vec::new(),
+            gone: 0,
+            input: Vec::new(),
+            waiting: VecDeque::new(),
+            next: 0,
+            retry: 0,
+        }
+    }
+
+    /// Connects; blocks for at most `patience`.
+    pub(super) fn open(&mut self, to: &SocketAddr, patience: Duration, registry: &Registry) -> io::Result<()> {
+        let stream = std::net::TcpStream::connect_timeout(to, patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    /// Closes it; what was waited for stays.
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+        self.out.clear();
+        self.input.clear();
+        self.gone = 0;
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Sends what can be sent now.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        while self.gone < self.out.len() {
+            match stream.write(&self.out[self.gone..]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => self.gone += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.out.clear();
+        self.gone = 0;
+        Ok(())
+    }
+
+    /// Reads into the buffer; `None` if nothing is there now, an error at the end.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        loop {
+            match stream.read(buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What was asked for on the command line, checked before anything is sent.
+
+use crate::args::Bench;
+use crate::exit::Failure;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+use workload::stamp;
+use workload::wire::{Greeting, Protocol, Shape};
+use workload::{Act, Choice, Mix, Pace, Sizes};
+
+/// Largest value: what a server takes in one request by default.
+const VALUE_MAX: usize = 64 << 20;
+
+/// What to do, where, and how.
+pub(super) struct Plan {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) shape: Shape,
+    pub(super) greeting: Greeting,
+    pub(super) mix: Mix,
+    pub(super) choice: Choice,
+    pub(super) keys: u64,
+    pub(super) sizes: Sizes,
+    pub(super) connections: usize,
+    pub(super) depth: usize,
+    pub(super) pace: Option<Pace>,
+    pub(super) rate: Option<f64>,
+    /// Nanoseconds after which no further operation begins.
+    pub(super) end: Option<u64>,
+    /// Operations after which no further one begins.
+    pub(super) operations: Option<u64>,
+    /// Nanoseconds after which a request has failed.
+    pub(super) patience: u64,
+    pub(super) verify: bool,
+    pub(super) seed: u64,
+    /// Tells the values of this run from those of others.
+    pub(super) run: u32,
+}
+
+impl Plan {
+    /// Reads and checks it.
+    pub(super) fn of(args: &Bench) -> Result<Plan, Failure> {
+        let protocol = protocol(&args.protocol)?;
+        let (mix, choice) = Mix::parse(&args.mix).ok_or_else(|| {
+            Failure::usage("--mix must be get, set, a letter from a to f, or shares like read=90,update=10")
+        })?;
+        let choice = args.choose.as_deref().map_or(Ok(choice), choose)?;
+        let sizes = Sizes::parse(&args.value).filter(|sizes| sizes.high <= VALUE_MAX).ok_or_else(|| {
+            Failure::usage(format!("--value must be a number of bytes up to {VALUE_MAX}, or two like 16..4096"))
+        })?;
+        let rows = mix.has(Act::Scan);
+        let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows };
+        let plan = Plan {
+            addresses: addresses(args, protocol)?,
+            shape,
+            greeting: Greeting { password: args.password.clone(), database: args.database },
+            mix,
+            choice,
+            keys: args.keys,
+            sizes,
+            connections: args.connections as usize,
+            depth: args.pipeline as usize,
+            pace: args.rate.map(rate).transpose()?.map(Pace::new),
+            rate: args.rate,
+            end: end(args)?,
+            operations: args.operations,
+            patience: nanoseconds("--patience", args.patience)?,
+            verify: args.verify,
+            seed: args.seed,
+            run: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u32),
+        };
+        plan.fits()?;
+        Ok(plan)
+    }
+
+    fn fits(&self) -> Result<(), Failure> {
+        let largest = if self.shape.rows { self.keys / workload::wire::ROW } else { self.keys };
+        if self.shape.key_bytes < largest.checked_ilog10().unwrap_or(0) as usize + 1 {
+            return Err(Failure::usage("--key-bytes is too small for the number of --keys"));
+        }
+        if self.shape.rows && self.shape.protocol == Protocol::Redis {
+            return Err(Failure::usage("the Redis protocol has no reads of ranges of keys; use --protocol http"));
+        }
+        if self.verify && self.sizes.low < stamp::BYTES {
+            return Err(Failure::usage(format!("--verify needs values of at least {} bytes", stamp::BYTES)));
+        }
+        if self.verify && self.keys < self.connections as u64 {
+            return Err(Failure::usage("--verify needs at least one key for each connection"));
+        }
+        Ok(())
+    }
+}
+
+fn protocol(word: &str) -> Result<Protocol, Failure> {
+    match word {
+        "redis" => Ok(Protocol::Redis),
+        "http" => Ok(Protocol::Http),
+        _ => Err(Failure::usage("--protocol must be redis or http")),
+    }
+}
+
+fn choose(word: &str) -> Result<Choice, Failure> {
+    match word {
+        "uniform" => Ok(Choice::Uniform),
+        "zipfian" => Ok(Choice::Zipfian),
+        "latest" => Ok(Choice::Latest),
+        _ => Err(Failure::usage("--choose must be uniform, zipfian or latest")),
+    }
+}
+
+fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failure> {
+    let usual = if protocol == Protocol::Redis { "127.0.0.1:6379" } else { "127.0.0.1:8080" };
+    let usual = [usual.to_owned()];
+    let given = if args.addresses.is_empty() { &usual[..] } else { &args.addresses };
+    let resolve = |text: &String| {
+        let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+        found.ok_or_else(|| Failure::usage(format!("{text} is not an address; give one like 127.0.0.1:6379")))
+    };
+    given.iter().map(resolve).collect()
+}
+
+fn rate(rate: f64) -> Result<f64, Failure> {
+    let sound = rate > 0.0 && rate <= 1e9;
+    if sound { Ok(rate) } else { Err(Failure::usage("--rate must be a number of operations per second, more than 0")) }
+}
+
+fn end(args: &Bench) -> Result<Option<u64>, Failure> {
+    match (args.seconds, args.operations) {
+        (None, Some(_)) => Ok(None),
+        (seconds, _) => nanoseconds("--seconds", seconds.unwrap_or(10.0)).map(Some),
+    }
+}
+
+fn nanoseconds(flag: &str, seconds: f64) -> Result<u64, Failure> {
+    let sound = (0.0..=1e7).contains(&seconds);
+    if sound { Ok((seconds * 1e9) as u64) } else { Err(Failure::usage(format!("{flag} must be a number of seconds"))) }
+}

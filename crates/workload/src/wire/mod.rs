@@ -1,0 +1,212 @@
+//! Requests to bytes, bytes to answers, for both interfaces of a node.
+//!
+//! Invariant: what is cut anywhere is read alike. An answer that is not understood breaks the connection off; it is never
+//! taken for another.
+
+mod http;
+mod redis;
+
+use std::fmt;
+
+/// Items of a row, where operations read ranges.
+pub const ROW: u64 = 100;
+/// Most items that a scan reads.
+pub const SCANNED: u64 = 50;
+
+/// An interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// Redis, version 2.
+    Redis,
+    /// `POST /` with JSON.
+    Http,
+}
+
+/// How keys are written: as a number with leading zeros; in rows, the key is the row and the sort key the place in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// The interface.
+    pub protocol: Protocol,
+    /// Bytes of a key.
+    pub key_bytes: usize,
+    /// Items live in rows.
+    pub rows: bool,
+}
+
+/// Goes before everything else on a connection to a Redis port.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Greeting {
+    /// To say a password.
+    pub password: Option<String>,
+    /// To choose a database.
+    pub database: Option<u32>,
+}
+
+/// What a server answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer<'a> {
+    /// It was done.
+    Done,
+    /// A value.
+    Value(&'a [u8]),
+    /// There is no such key.
+    Missing,
+    /// It was refused, in these words.
+    Refused(&'a str),
+}
+
+/// These are no bytes of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is not of the protocol")
+    }
+}
+
+impl Shape {
+    /// Appends what goes first on a connection; says how many answers will come.
+    pub fn greet(&self, greeting: &Greeting, out: &mut Vec<u8>) -> usize {
+        match self.protocol {
+            Protocol::Redis => redis::greet(greeting, out),
+            Protocol::Http => 0,
+        }
+    }
+
+    /// Appends a read.
+    pub fn read(&self, number: u64, out: &mut Vec<u8>) {
+        match self.protocol {
+            Protocol::Redis => redis::get(*self, number, out),
+            Protocol::Http => http::get(*self, number, out),
+        }
+    }
+
+    /// Appends a write. The value is text without quotes, backslashes and control characters.
+    pub fn write(&self, number: u64, value: &[u8], out: &mut Vec<u8>) {
+        match self.protocol {
+            Protocol::Redis => redis::set(*self, number, value, out),
+            Protocol::Http => http::put(*self, number, value, out),
+        }
+    }
+
+    /// Appends a read of some items of a row, from this one on.
+    pub fn scan(&self, number: u64, limit: u64, out: &mut Vec<u8>) {
+        assert!(self.protocol == Protocol::Http && self.rows, "only rows have an order");
+        http::scan(*self, number, limit, out);
+    }
+
+    /// Reads the first answer in `bytes`, and how long it is. `None` if it is not whole yet.
+    pub fn answer<'a>(&self, bytes: &'a [u8]) -> Result<Option<(usize, Answer<'a>)>, Broken> {
+        match self.protocol {
+            Protocol::Redis => redis::answer(bytes),
+            Protocol::Http => http::answer(bytes),
+        }
+    }
+
+    /// Appends the key.
+    fn key(&self, number: u64, out: &mut Vec<u8>) {
+        digits(if self.rows { number / ROW } else { number }, self.key_bytes, out);
+    }
+}
+
+/// Appends a number with leading zeros; a longer one keeps its last digits.
+fn digits(mut number: u64, width: usize, out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.resize(begin + width, b'0');
+    for place in out[begin..].iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+}
+
+/// Appends a number.
+fn decimal(number: usize, out: &mut Vec<u8>) {
+    digits(number as u64, number.checked_ilog10().unwrap_or(0) as usize + 1, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Greeting, Protocol, Shape, decimal};
+
+    const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false };
+    const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false };
+
+    fn text(write: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers() {
+        for number in [0, 7, 9, 10, 99, 100, 1_048_576] {
+            assert_eq!(text(|out| decimal(number, out)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn golden_requests() {
+        assert_eq!(text(|out| REDIS.read(42, out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
+        assert_eq!(text(|out| REDIS.write(42, b"abc", out)), "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n");
+        let greeting = Greeting { password: Some("word".into()), database: Some(12) };
+        let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, out), 2));
+        assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
+        let post =
+            |body: &str| format!("POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
+        assert_eq!(text(|out| HTTP.read(42, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
+        let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
+        assert_eq!(text(|out| HTTP.write(42, b"abc", out)), post(put));
+        let rows = Shape { rows: true, ..HTTP };
+        let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
+        assert_eq!(text(|out| rows.write(307, b"a", out)), post(put));
+        let scan = "{\"type\":\"SCAN\",\"key\":\"0003\",\"from\":\"07\",\"limit\":9}";
+        assert_eq!(text(|out| rows.scan(307, 9, out)), post(scan));
+    }
+
+    /// Every answer is read alike however it is cut, and leaves what follows it alone.
+    #[test]
+    fn answers_cut_anywhere() {
+        let http = |status: &str, body: &str| {
+            format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        for (shape, bytes, expected) in [
+            (REDIS, "+OK\r\n".to_owned(), Answer::Done),
+            (REDIS, ":7\r\n".to_owned(), Answer::Done),
+            (REDIS, "$3\r\nabc\r\n".to_owned(), Answer::Value(b"abc")),
+            (REDIS, "$0\r\n\r\n".to_owned(), Answer::Value(b"")),
+            (REDIS, "$-1\r\n".to_owned(), Answer::Missing),
+            (REDIS, "-ERR no\r\n".to_owned(), Answer::Refused("ERR no")),
+            (HTTP, http("200 OK", "{\"key\":\"7\",\"value\":\"abc\"}"), Answer::Value(b"abc")),
+            (HTTP, http("200 OK", "{\"key\":\"7\",\"acknowledged\":2}"), Answer::Done),
+            (HTTP, http("404 Not Found", "{\"detail\":\"No such key.\"}"), Answer::Missing),
+            (HTTP, http("503 Busy", "{\"status\":503,\"detail\":\"Too busy.\"}"), Answer::Refused("Too busy.")),
+            (HTTP, http("500 Oh", "no"), Answer::Refused("no")),
+        ] {
+            for cut in 0..bytes.len() {
+                assert_eq!(shape.answer(&bytes.as_bytes()[..cut]), Ok(None), "{bytes:?} cut at {cut}");
+            }
+            let two = bytes.repeat(2);
+            assert_eq!(shape.answer(two.as_bytes()), Ok(Some((bytes.len(), expected))), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        for (shape, bytes) in [
+            (REDIS, "?\r\n"),
+            (REDIS, "$x\r\n"),
+            (REDIS, "$3\r\nabcde"),
+            (HTTP, "SSH-2.0\r\n\r\n"),
+            (HTTP, "HTTP/1.1 200\r\n\r\n"),
+        ] {
+            assert!(shape.answer(bytes.as_bytes()).is_err(), "{bytes:?}");
+        }
+    }
+}
