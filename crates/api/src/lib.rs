@@ -21,6 +21,7 @@ mod cluster;
 mod console;
 mod context;
 mod cursor;
+mod elsewhere;
 mod events;
 mod explain;
 mod fields;

@@ -5,11 +5,13 @@
 
 use crate::bucket_names;
 use crate::cluster::condition_text;
+use crate::elsewhere;
 use crate::json;
 use crate::node_name;
 use crate::problem::{Kind, Problem};
+use crate::query::Query;
 use crate::router::Api;
-use axum::extract::State;
+use axum::extract::{self, State};
 use axum::response::Response;
 use proto::{MemberStatus, Status};
 use serde_json::{Map, Value, json};
@@ -44,8 +46,17 @@ impl Snapshot {
 }
 
 /// `GET /v1/stats`.
-pub(crate) async fn stats(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn stats(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let mut query = Query::read(request.uri().query())?;
+    let node = query.text("node")?;
+    query.finish(&["node"])?;
     let snapshot = Snapshot::take(&api).await?;
+    if let Some(name) = node {
+        let member = node_name::find(&snapshot.status, &name)?;
+        if member.member.id != snapshot.status.node {
+            return elsewhere::get(member, "/v1/stats").await;
+        }
+    }
     Ok(json::ok(&stats_json(&snapshot, api.database().measures(), api.database().counters())))
 }
 
@@ -137,6 +148,30 @@ mod tests {
         assert_eq!(json["peers"][0]["waitingMessages"], 3);
         assert_eq!(json["queues"]["peerBytes"], 300);
         assert!(json["counters"]["peerBytesIn"].is_u64() && json["uptime"].is_f64(), "{json}");
+    }
+
+    #[tokio::test]
+    async fn another_node_is_asked_by_name() {
+        let greta = Arc::new(Fake::new(|_| Response::Status(Box::new(fake::status(&["Greta"])))));
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", socket.local_addr().unwrap());
+        let (streams, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(crate::serve(receiver, crate::Service::new(greta, crate::Options::default())));
+        tokio::spawn(async move {
+            streams.send(socket.accept().await.unwrap()).await.unwrap();
+            drop(socket);
+        });
+        let ted = Arc::new(Fake::new(move |_| {
+            let mut status = fake::status(&["Ted", "Greta"]);
+            status.members[1].member.uri = uri.clone();
+            Response::Status(Box::new(status))
+        }));
+        let of = async |name: &str| ask(&ted, Method::GET, &format!("/v1/stats?node={name}"), "").await;
+        assert_eq!(of("Ted").await.json()["node"], "Ted");
+        assert_eq!(of("Greta").await.json()["node"], "Greta");
+        assert_eq!(of("Greta").await.problem(), "no-answer");
+        assert_eq!(of("Nobody").await.problem(), "unknown-node");
+        assert_eq!(ask(&ted, Method::GET, "/v1/stats?nide=Ted", "").await.problem(), "unknown-field");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::fake::{self, Fake};
 use crate::tests::ask;
 use axum::http::Method;
 use proto::{Admin, RepairStatus, Request, Response};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn node() -> Arc<Fake> {
@@ -67,5 +68,93 @@ async fn prometheus_finds_its_text() {
         "alianza_peer_sent_bytes_total 0.0",
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is missing in {text}");
+    }
+}
+
+/// Names that samples of a family have.
+fn sample_names(text: &str) -> BTreeSet<String> {
+    let names = families(text).into_iter().flat_map(|(name, kind, _)| match kind.as_str() {
+        "histogram" => ["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")).to_vec(),
+        "counter" => vec![format!("{name}_total")],
+        _ => vec![name],
+    });
+    names.collect()
+}
+
+/// Words of an expression that look like metrics, each with what stands in the braces behind it.
+fn metrics_in(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for prefix in ["alianza_", "process_"] {
+        for (at, _) in text.match_indices(prefix).filter(|(at, _)| !text[..*at].ends_with(is_word)) {
+            let behind = &text[at..];
+            let (name, rest) = behind.split_at(behind.find(|c| !is_word(c)).unwrap_or(behind.len()));
+            let selector =
+                rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(inside, _)| inside);
+            found.push((name, selector));
+        }
+    }
+    found
+}
+
+/// Labels that Prometheus adds, and every label that we export with its values, where there are few.
+fn check_selector(selector: &str) {
+    let kinds: Vec<&str> = server::Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let levels: Vec<&str> = server::Level::ALL.iter().map(|level| level.name()).collect();
+    let reasons: Vec<&str> = server::Reason::ALL.iter().map(|reason| reason.name()).collect();
+    let states = ["identical", "differing", "not compared"];
+    for matcher in selector.split(',').filter(|matcher| !matcher.is_empty()) {
+        let (label, value) = matcher.split_once('=').unwrap();
+        let values: Vec<&str> = value.trim_matches(['~', '"', '\\']).split('|').collect();
+        let known: &[&str] = match label.trim_end_matches('!') {
+            "job" | "instance" | "peer" => continue,
+            "operation" => &kinds,
+            "level" => &levels,
+            "reason" => &reasons,
+            "state" => &states,
+            "protocol" => &["http", "redis"],
+            other => panic!("no metric has the label {other}"),
+        };
+        for value in values {
+            assert!(known.contains(&value), "{label} is never {value:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn dashboard_and_alerts_use_names_that_are_exported() {
+    let exported = sample_names(&scrape().await);
+    let dashboard = include_str!("../../../../deploy/grafana/alianza.json");
+    let alerts = include_str!("../../../../deploy/prometheus/alerts.yml");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    let mut expressions: Vec<String> = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let targets = panel["targets"].as_array().map_or(&[][..], Vec::as_slice);
+        expressions.extend(targets.iter().map(|target| target["expr"].as_str().unwrap().to_owned()));
+    }
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        expressions.extend(variable["query"].as_str().map(str::to_owned));
+    }
+    expressions.extend(alerts.lines().map(str::to_owned));
+    let mut used = 0;
+    for (name, selector) in expressions.iter().flat_map(|text| metrics_in(text)) {
+        assert!(exported.contains(name), "{name} is not exported");
+        check_selector(selector);
+        used += 1;
+    }
+    assert!(used > 50, "only {used} names were found; the pattern is wrong");
+}
+
+#[tokio::test]
+async fn labels_that_are_grouped_by_exist() {
+    let known = ["instance", "job", "le", "operation", "level", "reason", "peer", "protocol", "state"];
+    let dashboard = include_str!("../../../../deploy/grafana/alianza.json");
+    let alerts = include_str!("../../../../deploy/prometheus/alerts.yml");
+    for text in [dashboard, alerts] {
+        for part in text.split("by (").skip(1) {
+            for label in part.split_once(')').unwrap().0.split(',') {
+                assert!(known.contains(&label.trim()), "nothing has the label {label}");
+            }
+        }
     }
 }
