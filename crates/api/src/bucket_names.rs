@@ -1,4 +1,4 @@
-//! Which number and rule a bucket of a given name has, remembered because neither ever changes.
+//! Which number, rule and mode a bucket of a given name has, remembered because none ever changes.
 //!
 //! Invariant: what is remembered was in a status of this cluster; a bucket that is not found is asked for again.
 
@@ -6,21 +6,27 @@ use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
-use proto::{Admin, Bucket, BucketId, Request, Response, Rule, Status};
+use proto::{Admin, Bucket, BucketId, Mode, Request, Response, Rule, Status};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Number and rule of the buckets seen so far.
+/// Number, rule and mode of the buckets seen so far.
 #[derive(Default)]
 pub(crate) struct BucketNames {
-    known: Mutex<BTreeMap<String, (BucketId, Rule)>>,
+    known: Mutex<BTreeMap<String, (BucketId, Rule, Mode)>>,
 }
 
 impl BucketNames {
     /// Number and rule of the bucket `name`.
     pub(crate) async fn find(&self, database: &dyn Database, name: &str) -> Result<(BucketId, Rule), Problem> {
+        let (bucket, rule, _) = self.whole(database, name).await?;
+        Ok((bucket, rule))
+    }
+
+    /// Number, rule and mode of the bucket `name`.
+    pub(crate) async fn whole(&self, database: &dyn Database, name: &str) -> Result<(BucketId, Rule, Mode), Problem> {
         if name == "default" {
-            return Ok((BucketId::DEFAULT, Rule::LastWriterWins));
+            return Ok((BucketId::DEFAULT, Rule::LastWriterWins, Mode::Eventual));
         }
         let known = self.lock().get(name).copied();
         if let Some(bucket) = known {
@@ -33,12 +39,12 @@ impl BucketNames {
     fn learn(&self, buckets: &[Bucket]) {
         let mut known = self.lock();
         for bucket in buckets {
-            known.insert(bucket.name.clone(), (bucket.id, bucket.rule));
+            known.insert(bucket.name.clone(), (bucket.id, bucket.rule, bucket.mode));
         }
     }
 
     /// A panic while the lock was held cannot leave a map half inserted.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (BucketId, Rule)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (BucketId, Rule, Mode)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

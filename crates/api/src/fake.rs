@@ -59,6 +59,11 @@ impl Fake {
         LocalItems::new(self.engine.lock().unwrap().reader())
     }
 
+    /// What it answers.
+    pub(crate) fn answer(&self, request: &Request) -> Response {
+        (self.script)(request)
+    }
+
     /// Refuses everything for one reason.
     pub(crate) fn refusing(refusal: Refusal) -> Fake {
         Fake::new(move |_| Response::Refused(refusal.clone()))

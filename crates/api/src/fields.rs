@@ -35,6 +35,16 @@ impl<'a> Fields<'a> {
         Ok(Fields { body, left })
     }
 
+    /// Fields that came by another way than JSON. No name may be there twice.
+    pub(crate) fn of(body: &'a Bytes, left: Vec<(Cow<'a, str>, Scalar<'a>)>) -> Result<Fields<'a>, Problem> {
+        for (at, (name, _)) in left.iter().enumerate() {
+            if left[..at].iter().any(|(other, _)| other == name) {
+                return Err(invalid(name, "is given twice; give it once"));
+            }
+        }
+        Ok(Fields { body, left })
+    }
+
     fn take(&mut self, name: &str) -> Option<Scalar<'a>> {
         let at = self.left.iter().position(|(field, _)| field == name)?;
         match self.left.swap_remove(at).1 {
@@ -66,6 +76,9 @@ impl<'a> Fields<'a> {
 
     /// Bytes, if they are there: as text under `name`, or in base64 under `name_base64`.
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Option<Bytes>, Problem> {
+        if self.left.iter().any(|(field, scalar)| field == name && matches!(scalar, Scalar::Bytes(_))) {
+            return Ok(self.take(name).and_then(Scalar::into_bytes));
+        }
         let encoded_name = format!("{name}_base64");
         match (self.text(name)?, self.text(&encoded_name)?) {
             (None, None) => Ok(None),

@@ -21,6 +21,7 @@ const PUT_FIELDS: &[&str] = &[
     "type",
     "key",
     "value",
+    "contentType",
     "sort",
     "bucket",
     "context",
@@ -148,7 +149,12 @@ impl Operation {
     pub(crate) fn read(body: &Bytes, options: &Options) -> Result<Operation, Problem> {
         let mut fields = Fields::read(body)?;
         let kind = fields.text("type")?.ok_or_else(|| unknown_type("it is missing"))?;
-        match &*kind {
+        Operation::of(&kind, fields, options)
+    }
+
+    /// An operation of this type with these fields.
+    pub(crate) fn of(kind: &str, fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
+        match kind {
             "GET" => Operation::get(fields, options),
             "PUT" => Operation::put(fields, options),
             "DELETE" => Operation::delete(fields, options),
@@ -169,13 +175,14 @@ impl Operation {
         if bytes.len() > options.value_bytes_max {
             return Err(too_large("value", bytes.len(), options.value_bytes_max));
         }
+        let value = Value { bytes, content_type: content_type(&mut fields)? };
         if let Some((expect, name)) = condition(&mut fields)? {
-            let change = Change { key, expect, edit: Edit::Put(Value::plain(bytes)), name };
+            let change = Change { key, expect, edit: Edit::Put(value), name };
             return Operation::change(fields, change, "PUT", PUT_FIELDS);
         }
         let write = Write {
             key,
-            value: Some(Value::plain(bytes)),
+            value: Some(value),
             context: fields.text("context")?.map(String::from),
             durability: durability(&mut fields)?,
             ttl: fields.span("ttl")?,
@@ -305,6 +312,17 @@ fn change_id(fields: &mut Fields<'_>, field: &str) -> Result<Option<ChangeId>, P
     id.map(|id| Some(ChangeId(id))).ok_or_else(|| invalid(field, "must be 16 hexadecimal digits, chosen at random"))
 }
 
+/// The media type of the value, kept with it.
+fn content_type(fields: &mut Fields<'_>) -> Result<Option<String>, Problem> {
+    const BYTES_MAX: usize = 255;
+    let Some(text) = fields.text("contentType")? else { return Ok(None) };
+    let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && text.len() <= BYTES_MAX && text.trim().split_once('/').is_some() {
+        return Ok(Some(text.trim().to_owned()));
+    }
+    Err(invalid("contentType", "must be a media type like \"text/plain\", at most 255 characters of ASCII"))
+}
+
 fn fits(name: &str, bytes: usize, options: &Options) -> Result<(), Problem> {
     if bytes > options.key_bytes_max { Err(too_large(name, bytes, options.key_bytes_max)) } else { Ok(()) }
 }
@@ -432,6 +450,16 @@ mod tests {
         assert_eq!(refused(r#"{"type":"SCAN","from":"a"}"#).0, Kind::InvalidField);
         assert_eq!(refused(r#"{"type":"SCAN","cursor":"nonsense!"}"#).0, Kind::InvalidCursor);
         assert_eq!(refused(r#"{"type":"SCAN","limit":0}"#).0, Kind::InvalidField);
+    }
+
+    #[test]
+    fn the_media_type_goes_with_the_value() {
+        let put = |kind: &str| read(&format!(r#"{{"type":"PUT","key":"k","value":"v","contentType":"{kind}"}}"#));
+        let Action::Put(write) = put(" text/plain; charset=utf-8").unwrap().action else { panic!() };
+        assert_eq!(write.value.unwrap().content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        for kind in ["text", "text/\\n", "texto/ñ", &format!("a/{}", "b".repeat(254))] {
+            assert_eq!(put(kind).unwrap_err().kind(), Kind::InvalidField, "{kind}");
+        }
     }
 
     #[test]

@@ -78,6 +78,8 @@ kinds! {
     ChangeRefused = "change-refused", 409, "The change is not possible";
     /// The plan is not the one that would be carried out now.
     PlanChanged = "plan-changed", 409, "The plan has changed";
+    /// A condition that an eventual bucket cannot keep.
+    ConditionUnsupported = "condition-unsupported", 409, "The bucket cannot keep such a condition";
     /// The condition of a change does not hold.
     ConditionFailed = "condition-failed", 412, "The condition does not hold";
     /// Body, key or value are larger than allowed.
@@ -135,6 +137,11 @@ impl Problem {
         self
     }
 
+    /// A member that was added.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.more.get(name)
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -145,7 +152,8 @@ impl Problem {
         &self.detail
     }
 
-    fn to_json(&self) -> Value {
+    /// As it stands in a body.
+    pub(crate) fn to_json(&self) -> Value {
         let mut members = Map::new();
         members.insert("type".to_owned(), format!("/problems/{}", self.kind.slug()).into());
         members.insert("title".to_owned(), self.kind.title().into());

@@ -36,6 +36,11 @@ impl Query {
         String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| invalid(name, "must be UTF-8 text"))
     }
 
+    /// All parameters.
+    pub(crate) fn into_all(self) -> Vec<(String, Bytes)> {
+        self.0
+    }
+
     /// Complains about what is left over.
     pub(crate) fn finish(self, known: &[&str]) -> Result<(), Problem> {
         let Some((name, _)) = self.0.first() else { return Ok(()) };
@@ -45,19 +50,28 @@ impl Query {
     }
 }
 
+/// Undoes percent-encoding in a segment of a path.
+pub(crate) fn decode_segment(text: &str) -> Result<Bytes, Problem> {
+    decode_with(text, b'+').map(Bytes::from)
+}
+
 /// Undoes percent-encoding, and the plus sign for a blank.
 fn decode(text: &str) -> Result<Vec<u8>, Problem> {
+    decode_with(text, b' ')
+}
+
+fn decode_with(text: &str, plus: u8) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, behind @ ..] = rest {
         rest = behind;
         match byte {
-            b'+' => out.push(b' '),
+            b'+' => out.push(plus),
             b'%' => {
                 let digits = behind.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
                 let byte = digits.and_then(|pair| u8::from_str_radix(pair, 16).ok());
                 out.push(byte.ok_or_else(|| {
-                    Problem::new(Kind::InvalidField, "A % in the query must have two hex digits behind it; write %25.")
+                    Problem::new(Kind::InvalidField, "A % in a URL must have two hex digits behind it; write %25.")
                 })?);
                 rest = &behind[2..];
             }

@@ -4,7 +4,7 @@
 //! where the rule is to keep siblings.
 
 use crate::json::{Object, write_object};
-use proto::{Current, ItemKey, Outcome, Rule, Sibling};
+use proto::{Current, ItemKey, Outcome, Rule, Sibling, Value};
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
 pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
@@ -22,7 +22,7 @@ pub(crate) fn current(key: &ItemKey, current: &Current) -> Vec<u8> {
     let mut object = Object::sized(key.len() + bytes + 64);
     write_key(&mut object, key);
     if let Some(value) = &current.value {
-        object.bytes("value", &value.bytes);
+        write_bytes(&mut object, value);
     }
     object.number("version", current.version);
     object.end()
@@ -58,13 +58,18 @@ pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], rule: Rule, cursor: Option
     let bytes = items.iter().map(|(key, siblings)| key.len() + weight(siblings) + 48).sum::<usize>();
     let mut object = Object::sized(bytes + 64);
     object.list("items", items, |out, (key, siblings)| {
-        let siblings_kept = rule.of_key(key) == Rule::Siblings;
-        write_object(out, |object| write_item(object, key, siblings, siblings_kept));
+        item(out, key, siblings, rule);
     });
     if let Some(cursor) = cursor {
         object.text("cursor", cursor);
     }
     object.end()
+}
+
+/// One item of a listing, as an object of its own.
+pub(crate) fn item(out: &mut Vec<u8>, key: &ItemKey, siblings: &[Sibling], rule: Rule) {
+    let siblings_kept = rule.of_key(key) == Rule::Siblings;
+    write_object(out, |object| write_item(object, key, siblings, siblings_kept));
 }
 
 fn write_item(object: &mut Object, key: &ItemKey, siblings: &[Sibling], siblings_kept: bool) {
@@ -85,9 +90,18 @@ fn write_key(object: &mut Object, key: &ItemKey) {
 }
 
 fn write_value(object: &mut Object, sibling: &Sibling) {
-    // A sibling is never a tombstone; if one came all the same, an empty value does less harm than no answer.
-    let bytes = sibling.version.value.as_ref().map(|value| value.bytes.as_ref()).unwrap_or_default();
-    object.bytes("value", bytes);
+    match &sibling.version.value {
+        Some(value) => write_bytes(object, value),
+        // A sibling is never a tombstone; if one came all the same, an empty value does less harm than no answer.
+        None => object.bytes("value", &[]),
+    }
+}
+
+fn write_bytes(object: &mut Object, value: &Value) {
+    object.bytes("value", &value.bytes);
+    if let Some(kind) = &value.content_type {
+        object.text("contentType", kind);
+    }
 }
 
 fn weight(siblings: &[Sibling]) -> usize {

@@ -8,8 +8,8 @@ use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::{
-    Options, buckets, cluster, console, events, explain, health, history, items, leave, metrics, repair, ring_view,
-    sql, stats, transfer, welcome,
+    Options, batch, buckets, cluster, console, events, explain, health, history, item, items, leave, listing, metrics,
+    repair, ring_view, sql, stats, transfer, welcome,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -56,7 +56,12 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/cluster/abort", post(cluster::abort))
         .route("/v1/ring", get(ring_view::view))
         .route("/v1/buckets", get(buckets::list))
-        .route("/v1/buckets/{name}", put(buckets::set))
+        .route("/v1/buckets/{bucket}", put(buckets::set))
+        .route("/v1/buckets/{bucket}/items/{key}", get(item::get).put(item::put).delete(item::delete))
+        .route("/v1/buckets/{bucket}/items/{key}/{sort}", get(item::get).put(item::put).delete(item::delete))
+        .route("/v1/buckets/{bucket}/items", get(listing::list))
+        .route("/v1/batch", post(batch::batch))
+        .route("/v1/buckets/{bucket}/item", get(item::get).put(item::put).delete(item::delete))
         .route("/v1/explain", get(explain::by_query).post(explain::by_body))
         .route("/v1/history", get(history::list))
         .route("/v1/stats", get(stats::stats))

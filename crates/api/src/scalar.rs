@@ -3,6 +3,7 @@
 //! Invariant: no name comes twice. Refuses to know what the members mean, and keeps nothing of values inside of values.
 
 use crate::fields::excerpt;
+use bytes::Bytes;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +14,8 @@ const FIELDS_MAX: usize = 64;
 /// The value of one field. What is inside of lists and objects is not kept, because no field takes any.
 #[derive(Debug)]
 pub(crate) enum Scalar<'a> {
+    /// Bytes that came by another way than JSON.
+    Bytes(Bytes),
     /// A string, borrowed from the body where it has no escapes.
     Text(Cow<'a, str>),
     /// A whole number that is not negative.
@@ -30,9 +33,18 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
+    /// The bytes, if it is such.
+    pub(crate) fn into_bytes(self) -> Option<Bytes> {
+        match self {
+            Scalar::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// What it is, for a sentence.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
+            Scalar::Bytes(_) => "bytes",
             Scalar::Text(_) => "a string",
             Scalar::Whole(_) | Scalar::Number(_) => "a number",
             Scalar::Bool => "true or false",

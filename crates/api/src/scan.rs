@@ -8,14 +8,11 @@
 use crate::bucket_names;
 use crate::cursor::Cursor;
 use crate::database::Database;
-use crate::json;
 use crate::operation::{Bounds, Operation, Run};
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::render;
 use crate::router::Api;
-use axum::http::StatusCode;
-use axum::response::Response;
 use proto::{ItemKey, Page, Request, Rule, Scan, Scope, Sibling};
 use ring::PartitionId;
 use std::sync::Arc;
@@ -30,13 +27,18 @@ const AHEAD_FIRST: usize = 4;
 const AHEAD_MAX: usize = 64;
 
 /// Answers a scan.
-pub(crate) async fn scan(api: &Api, operation: &Operation, rule: Rule, run: &Run) -> Result<Response, Problem> {
-    let (items, cursor) = match &run.bounds {
-        Some(bounds) => one_key(api, operation, run, bounds).await?,
-        None => whole_bucket(api, operation, run).await?,
-    };
+pub(crate) async fn scan(api: &Api, operation: &Operation, rule: Rule, run: &Run) -> Result<Vec<u8>, Problem> {
+    let (items, cursor) = page(api, operation, run).await?;
     let cursor = cursor.map(|cursor| cursor.write());
-    Ok(json::answer(StatusCode::OK, render::page(&items, rule, cursor.as_deref())))
+    Ok(render::page(&items, rule, cursor.as_deref()))
+}
+
+/// Reads one page, and says where the next one begins.
+pub(crate) async fn page(api: &Api, operation: &Operation, run: &Run) -> Result<(Items, Option<Cursor>), Problem> {
+    match &run.bounds {
+        Some(bounds) => one_key(api, operation, run, bounds).await,
+        None => whole_bucket(api, operation, run).await,
+    }
 }
 
 /// Items and their live values.

@@ -21,6 +21,9 @@ fn directory() -> Value {
         "console": "/console",
         "paths": {
             "POST /": "read and write items: {\"type\":\"GET\",\"key\":\"9\"}; also PUT, DELETE and SCAN",
+            "GET, PUT, DELETE /v1/buckets/{bucket}/items/{key}": "an item as bytes with its media type; also …/{key}/{sort}, and …/item?key=",
+            "GET /v1/buckets/{bucket}/items": "the items of a bucket as a stream of JSON lines",
+            "POST /v1/batch": "operations as lines of JSON",
             "GET /events": "the membership history, oldest first",
             "POST /shutdown": "this node leaves the cluster and ends",
             "GET /v1/cluster": "members, buckets, what is moving",

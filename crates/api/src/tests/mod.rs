@@ -1,7 +1,9 @@
 //! Requests through the whole router to a scripted node: every path, every error text that reaches a client.
 
 mod admin;
+mod batch;
 mod errors;
+mod item;
 mod reference;
 mod scans;
 

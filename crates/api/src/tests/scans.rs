@@ -99,3 +99,46 @@ async fn cursors_of_other_scans_are_refused() {
     let body = json!({ "type": "SCAN", "cursor": beyond }).to_string();
     assert_eq!(post(&fake, body).await.problem(), "invalid-cursor");
 }
+
+/// The lines of a listing.
+async fn listed(fake: &Arc<Fake>, query: &str) -> Vec<Json> {
+    let reply = super::ask(fake, axum::http::Method::GET, &format!("/v1/buckets/default/items{query}"), "").await;
+    assert_eq!(reply.headers["content-type"], "application/x-ndjson");
+    let text = String::from_utf8(reply.body).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_listing_is_a_stream_of_lines_that_can_be_taken_up_again() {
+    let names = |from: u32| (from..from + 130).map(|n| ItemKey::plain(format!("k{n:03}"))).collect::<Vec<_>>();
+    let fake = cluster(BTreeMap::from([(0, names(0)), (9, names(500))]), 1_000);
+    let keys =
+        |lines: &[Json]| lines.iter().filter_map(|line| line["key"].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let whole = listed(&fake, "").await;
+    assert_eq!(keys(&whole).len(), 260);
+    assert_eq!(whole.last(), Some(&json!({ "end": true })));
+    let cursors: Vec<&str> = whole.iter().filter_map(|line| line["cursor"].as_str()).collect();
+    assert_eq!(cursors.len(), 2);
+    let rest = listed(&fake, &format!("?cursor={}", cursors[0])).await;
+    assert_eq!(keys(&rest), keys(&whole)[100..]);
+    let some = listed(&fake, "?limit=7").await;
+    assert_eq!(keys(&some), keys(&whole)[..7]);
+    assert!(some.last().unwrap()["cursor"].is_string());
+    let wrong = super::ask(&fake, axum::http::Method::GET, "/v1/buckets/default/items?limit=0", "").await;
+    assert_eq!(wrong.problem(), "invalid-field");
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_says_why() {
+    let names = (0..130).map(|n| ItemKey::plain(format!("k{n:03}"))).collect();
+    let whole = cluster(BTreeMap::from([(0, names)]), 1_000);
+    let broken = Arc::new(Fake::new(move |request| match request {
+        Request::Scan(scan) if scan.scope != (Scope::Partition { partition: ring::PartitionId(0), after: None }) => {
+            Response::Refused(proto::Refusal::QuorumUnmet { needed: 2, got: 1, write: false })
+        }
+        other => whole.answer(other),
+    }));
+    let lines = listed(&broken, "").await;
+    assert_eq!(lines.len(), 102);
+    assert_eq!(lines[101]["problem"]["type"], "/problems/quorum-unmet");
+}

@@ -1,0 +1,132 @@
+//! Items as the bytes that were written, with their media type; several values as `multipart/mixed` or as JSON.
+//!
+//! Invariant: what was stored by one person never runs as a page in the browser of another: every answer with stored bytes is
+//! sandboxed.
+
+use super::tag::Tag;
+use crate::items::{Done, Read};
+use crate::json;
+use crate::problem::{Kind, Problem};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use proto::{ItemKey, Sibling, Value, Version};
+use stdx::hash::Mixer;
+
+/// The item as JSON, whatever its values are.
+pub(crate) const ITEM_JSON: &str = "application/vnd.alianza.item+json";
+const MULTIPART: &str = "multipart/mixed";
+/// When an item goes, in milliseconds since the Unix epoch.
+const EXPIRES: HeaderName = HeaderName::from_static("alianza-expires");
+
+/// The answer to a GET that found something.
+pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag) -> Response {
+    let mut response = if accepts(headers, ITEM_JSON) {
+        typed(StatusCode::OK, ITEM_JSON, found.json(key).into())
+    } else {
+        match found {
+            Read::Current(current) => one(current.value.as_ref(), None),
+            Read::Found { siblings, .. } => match siblings.as_slice() {
+                [Sibling { version: Version { value, expires, .. }, .. }] => {
+                    one(value.as_ref(), expires.map(|at| at.0))
+                }
+                several if accepts(headers, MULTIPART) => parts(several),
+                _ => typed(StatusCode::MULTIPLE_CHOICES, "application/json", found.json(key).into()),
+            },
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    put_tag(headers, Some(tag));
+    response
+}
+
+/// The answer to a GET of what the client has already.
+pub(super) fn unchanged(tag: &Tag) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    put_tag(response.headers_mut(), Some(tag));
+    response
+}
+
+/// The answer to a GET that went wrong. That of an item that is not there has a tag where a write can use it.
+pub(super) fn absent(problem: Problem) -> Response {
+    let token = problem.member("context").and_then(|token| token.as_str()).map(str::to_owned);
+    let tag = token.filter(|_| problem.kind() == Kind::NotFound).map(|token| Tag::context(&token));
+    let mut response = problem.into_response();
+    put_tag(response.headers_mut(), tag.as_ref());
+    response
+}
+
+/// The answer to a write.
+pub(super) fn done(key: &ItemKey, done: &Done) -> Response {
+    let mut response = json::answer(StatusCode::OK, done.json(key));
+    put_tag(response.headers_mut(), Tag::of_done(done).as_ref());
+    response
+}
+
+fn put_tag(headers: &mut HeaderMap, tag: Option<&Tag>) {
+    if let Some(value) = tag.and_then(Tag::header) {
+        headers.insert(header::ETAG, value);
+    }
+}
+
+fn one(value: Option<&Value>, expires: Option<u64>) -> Response {
+    let bytes = value.map(|value| value.bytes.clone()).unwrap_or_default();
+    let kind = value.and_then(|value| value.content_type.as_deref()).unwrap_or("application/octet-stream");
+    let mut response = typed(StatusCode::OK, kind, bytes);
+    if let Some(at) = expires {
+        response.headers_mut().insert(EXPIRES, at.into());
+    }
+    response
+}
+
+fn typed(status: StatusCode, kind: &str, bytes: Bytes) -> Response {
+    let mut response = (status, Body::from(bytes)).into_response();
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    response
+}
+
+/// Several values as the parts of one body (RFC 2046).
+fn parts(siblings: &[Sibling]) -> Response {
+    let values: Vec<&Value> = siblings.iter().filter_map(|sibling| sibling.version.value.as_ref()).collect();
+    let boundary = boundary(&values);
+    let mut body = Vec::with_capacity(values.iter().map(|value| value.bytes.len() + 128).sum());
+    for value in values {
+        let kind = value.content_type.as_deref().unwrap_or("application/octet-stream");
+        body.extend(format!("--{boundary}\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
+        body.extend(&value.bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{boundary}--\r\n").as_bytes());
+    typed(StatusCode::MULTIPLE_CHOICES, &format!("{MULTIPART}; boundary={boundary}"), body.into())
+}
+
+/// A line that stands in none of the values.
+fn boundary(values: &[&Value]) -> String {
+    let mut hash = Mixer::new(1);
+    values.iter().for_each(|value| hash.bytes(&value.bytes));
+    loop {
+        let line = format!("part-{:016x}", hash.finish());
+        let stands_in = |value: &&Value| value.bytes.windows(line.len()).any(|window| window == line.as_bytes());
+        if !values.iter().any(stands_in) {
+            return line;
+        }
+        hash.number(1);
+    }
+}
+
+/// Whether the client names this media type, and does not rule it out.
+fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_it = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(kind));
+        is_it && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
