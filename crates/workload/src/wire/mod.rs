@@ -1,8 +1,9 @@
-//! Requests to bytes, bytes to answers, for both interfaces of a node.
+//! Requests to bytes, bytes to answers, for both interfaces of a node, and for a peer to compare with.
 //!
 //! Invariant: what is cut anywhere is read alike. An answer that is not understood breaks the connection off; it is never
 //! taken for another.
 
+mod etcd;
 mod http;
 mod redis;
 
@@ -20,6 +21,21 @@ pub enum Protocol {
     Redis,
     /// `POST /` with JSON.
     Http,
+    /// Version 3 of etcd's.
+    Etcd {
+        /// Reads need not be of the newest value.
+        serializable: bool,
+    },
+}
+
+impl Protocol {
+    /// Most requests under way on a connection, and the largest value.
+    pub fn limits(self) -> (usize, usize) {
+        match self {
+            Protocol::Redis | Protocol::Http => (usize::MAX, 64 << 20),
+            Protocol::Etcd { .. } => (1, etcd::VALUE_MAX),
+        }
+    }
 }
 
 /// How keys are written: as a number with leading zeros; in rows, the key is the row and the sort key the place in it.
@@ -55,6 +71,15 @@ pub enum Answer<'a> {
     Refused(&'a str),
 }
 
+/// What a server said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard<'a> {
+    /// The answer to the oldest request that had none.
+    Answer(Answer<'a>),
+    /// Something about the connection.
+    Aside,
+}
+
 /// These are no bytes of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Broken;
@@ -71,22 +96,28 @@ impl Shape {
         match self.protocol {
             Protocol::Redis => redis::greet(greeting, out),
             Protocol::Http => 0,
+            Protocol::Etcd { .. } => {
+                etcd::greet(out);
+                0
+            }
         }
     }
 
-    /// Appends a read.
-    pub fn read(&self, number: u64, out: &mut Vec<u8>) {
+    /// Appends a read. `turn` counts the requests of the connection, from 0.
+    pub fn read(&self, number: u64, turn: u32, out: &mut Vec<u8>) {
         match self.protocol {
             Protocol::Redis => redis::get(*self, number, out),
             Protocol::Http => http::get(*self, number, out),
+            Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn, out),
         }
     }
 
     /// Appends a write. The value is text without quotes, backslashes and control characters.
-    pub fn write(&self, number: u64, value: &[u8], out: &mut Vec<u8>) {
+    pub fn write(&self, number: u64, value: &[u8], turn: u32, out: &mut Vec<u8>) {
         match self.protocol {
             Protocol::Redis => redis::set(*self, number, value, out),
             Protocol::Http => http::put(*self, number, value, out),
+            Protocol::Etcd { .. } => etcd::put(*self, number, value, turn, out),
         }
     }
 
@@ -96,12 +127,15 @@ impl Shape {
         http::scan(*self, number, limit, out);
     }
 
-    /// Reads the first answer in `bytes`, and how long it is. `None` if it is not whole yet.
-    pub fn answer<'a>(&self, bytes: &'a [u8]) -> Result<Option<(usize, Answer<'a>)>, Broken> {
-        match self.protocol {
-            Protocol::Redis => redis::answer(bytes),
-            Protocol::Http => http::answer(bytes),
-        }
+    /// Reads the first thing in `bytes`, and how long it is. `None` if it is not whole yet. What has to be sent back is
+    /// appended to `reply`.
+    pub fn hear<'a>(&self, bytes: &'a [u8], reply: &mut Vec<u8>) -> Result<Option<(usize, Heard<'a>)>, Broken> {
+        let answer = match self.protocol {
+            Protocol::Redis => redis::answer(bytes)?,
+            Protocol::Http => http::answer(bytes)?,
+            Protocol::Etcd { .. } => return etcd::heard(bytes, reply),
+        };
+        Ok(answer.map(|(length, answer)| (length, Heard::Answer(answer))))
     }
 
     /// Appends the key.
@@ -130,7 +164,7 @@ fn decimal(number: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Greeting, Protocol, Shape, decimal};
+    use super::{Answer, Greeting, Heard, Protocol, Shape, decimal};
 
     const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false };
     const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false };
@@ -150,19 +184,19 @@ mod tests {
 
     #[test]
     fn golden_requests() {
-        assert_eq!(text(|out| REDIS.read(42, out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
-        assert_eq!(text(|out| REDIS.write(42, b"abc", out)), "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n");
+        assert_eq!(text(|out| REDIS.read(42, 0, out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
+        assert_eq!(text(|out| REDIS.write(42, b"abc", 0, out)), "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n");
         let greeting = Greeting { password: Some("word".into()), database: Some(12) };
         let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, out), 2));
         assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
         let post =
             |body: &str| format!("POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
-        assert_eq!(text(|out| HTTP.read(42, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
+        assert_eq!(text(|out| HTTP.read(42, 0, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
-        assert_eq!(text(|out| HTTP.write(42, b"abc", out)), post(put));
+        assert_eq!(text(|out| HTTP.write(42, b"abc", 0, out)), post(put));
         let rows = Shape { rows: true, ..HTTP };
         let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
-        assert_eq!(text(|out| rows.write(307, b"a", out)), post(put));
+        assert_eq!(text(|out| rows.write(307, b"a", 0, out)), post(put));
         let scan = "{\"type\":\"SCAN\",\"key\":\"0003\",\"from\":\"07\",\"limit\":9}";
         assert_eq!(text(|out| rows.scan(307, 9, out)), post(scan));
     }
@@ -190,10 +224,11 @@ mod tests {
             (HTTP, http("500 Oh", "no"), Answer::Refused("no")),
         ] {
             for cut in 0..bytes.len() {
-                assert_eq!(shape.answer(&bytes.as_bytes()[..cut]), Ok(None), "{bytes:?} cut at {cut}");
+                assert_eq!(shape.hear(&bytes.as_bytes()[..cut], &mut Vec::new()), Ok(None), "{bytes:?} cut at {cut}");
             }
             let two = bytes.repeat(2);
-            assert_eq!(shape.answer(two.as_bytes()), Ok(Some((bytes.len(), expected))), "{bytes:?}");
+            let heard = shape.hear(two.as_bytes(), &mut Vec::new());
+            assert_eq!(heard, Ok(Some((bytes.len(), Heard::Answer(expected)))), "{bytes:?}");
         }
     }
 
@@ -206,7 +241,7 @@ mod tests {
             (HTTP, "SSH-2.0\r\n\r\n"),
             (HTTP, "HTTP/1.1 200\r\n\r\n"),
         ] {
-            assert!(shape.answer(bytes.as_bytes()).is_err(), "{bytes:?}");
+            assert!(shape.hear(bytes.as_bytes(), &mut Vec::new()).is_err(), "{bytes:?}");
         }
     }
 }

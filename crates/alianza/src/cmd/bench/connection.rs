@@ -51,6 +51,8 @@ pub(super) struct Connection {
     pub(super) next: u64,
     /// When to connect again.
     pub(super) retry: u64,
+    /// Requests made since it was opened.
+    turns: u32,
 }
 
 impl Connection {
@@ -66,6 +68,7 @@ impl Connection {
             waiting: VecDeque::new(),
             next: 0,
             retry: 0,
+            turns: 0,
         }
     }
 
@@ -77,6 +80,7 @@ impl Connection {
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
         self.stream = Some(stream);
+        self.turns = 0;
         Ok(())
     }
 
@@ -86,6 +90,12 @@ impl Connection {
         self.out.clear();
         self.input.clear();
         self.gone = 0;
+    }
+
+    /// Which request of the connection comes next, from 0.
+    pub(super) fn turn(&mut self) -> u32 {
+        self.turns = self.turns.wrapping_add(1);
+        self.turns.wrapping_sub(1)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -12,7 +12,7 @@ use mio::{Events, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 use stdx::Prng;
-use workload::wire::{Answer, SCANNED};
+use workload::wire::{Answer, Heard, SCANNED};
 use workload::{Act, Ledger, Pace, Source, Task};
 
 /// Bytes read at once.
@@ -237,7 +237,8 @@ impl Run<'_, '_> {
         match act {
             Act::Read | Act::Modify => {
                 acknowledged = self.driver.ledger.as_ref().map_or(0, |ledger| ledger.acknowledged(number));
-                shape.read(number, &mut connection.out);
+                let turn = connection.turn();
+                shape.read(number, turn, &mut connection.out);
             }
             Act::Scan => {
                 step = Step::Scan;
@@ -281,19 +282,23 @@ impl Run<'_, '_> {
         }
         let whole = if input.is_empty() { bytes } else { &input };
         let mut used = 0;
+        let mut reply = Vec::new();
         while used < whole.len() {
-            let Some((length, answer)) = shape.answer(&whole[used..]).map_err(|broken| broken.to_string())? else {
-                break;
-            };
+            let heard = shape.hear(&whole[used..], &mut reply).map_err(|broken| broken.to_string())?;
+            let Some((length, heard)) = heard else { break };
             used += length;
-            self.answered(at, answer, now)?;
+            if let Heard::Answer(answer) = heard {
+                self.answered(at, answer, now)?;
+            }
         }
         if input.is_empty() {
             input.extend_from_slice(&bytes[used..]);
         } else {
             input.drain(..used);
         }
-        self.driver.connections[at].input = input;
+        let connection = &mut self.driver.connections[at];
+        connection.out.extend_from_slice(&reply);
+        connection.input = input;
         Ok(())
     }
 
@@ -307,7 +312,7 @@ impl Run<'_, '_> {
                 self.failed(waiting, words);
                 return Ok(());
             }
-            (Step::Read, Answer::Value(_) | Answer::Missing) => {
+            (Step::Read, Answer::Value(_) | Answer::Missing | Answer::Done) => {
                 let value = if let Answer::Value(value) = answer { Some(value) } else { None };
                 self.tally.missing += u64::from(value.is_none());
                 if let Some(ledger) = &self.driver.ledger {
@@ -329,7 +334,7 @@ impl Run<'_, '_> {
                 }
             }
             (Step::Scan, _) => {}
-            (Step::Read | Step::Write(_), _) => {
+            (Step::Write(_), Answer::Missing) => {
                 self.failed(waiting, "an answer to another kind of request");
                 return Ok(());
             }
@@ -403,15 +408,16 @@ impl Driver<'_> {
     /// Appends a write of a key.
     fn write(&mut self, at: usize, number: u64) -> Step {
         let (size, from) = (self.plan.sizes.next(&mut self.prng), self.prng.below(FILLER_MORE as u64) as usize);
+        let turn = self.connections[at].turn();
         let out = &mut self.connections[at].out;
         let Some(ledger) = &mut self.ledger else {
-            self.plan.shape.write(number, &self.filler[from..from + size], out);
+            self.plan.shape.write(number, &self.filler[from..from + size], turn, out);
             return Step::Write(0);
         };
         let stamp = ledger.begin(number);
         let mut value = Vec::with_capacity(size);
         stamp.write(&self.filler[from..from + size - workload::stamp::BYTES], &mut value);
-        self.plan.shape.write(number, &value, out);
+        self.plan.shape.write(number, &value, turn, out);
         Step::Write(stamp.sequence)
     }
 }

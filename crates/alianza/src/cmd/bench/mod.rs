@@ -17,9 +17,6 @@ use plan::Plan;
 use tally::Tally;
 use workload::{Chooser, Source};
 
-/// Requests under way on a connection while keys are loaded, at least.
-const LOAD_DEPTH: usize = 16;
-
 /// Loads, measures, looks again, and prints.
 pub(crate) fn run(args: &Bench) -> Result<(), Failure> {
     let plan = Plan::of(args)?;
@@ -33,7 +30,7 @@ pub(crate) fn run(args: &Bench) -> Result<(), Failure> {
     (phase.end, phase.operations, phase.pace) = (plan.end, plan.operations, plan.pace);
     let mut tally = driver.run(phase)?;
     if plan.verify {
-        look(&mut driver, &mut tally)?;
+        look(plan.fast_depth(), &mut driver, &mut tally)?;
     }
     if args.json {
         output::print_json(&report::json(&plan, &tally))?;
@@ -45,7 +42,7 @@ pub(crate) fn run(args: &Bench) -> Result<(), Failure> {
 
 fn load(plan: &Plan, driver: &mut Driver) -> Result<(), Failure> {
     output::remark(&format!("loading {} keys", report::thousands(plan.keys)));
-    let loaded = driver.run(Phase::new(Source::Fill { next: 0, end: plan.keys }, plan.depth.max(LOAD_DEPTH)))?;
+    let loaded = driver.run(Phase::new(Source::Fill { next: 0, end: plan.keys }, plan.fast_depth()))?;
     for (error, count) in &loaded.errors {
         output::remark(&format!("while loading: {} × {error}", report::thousands(*count)));
     }
@@ -60,10 +57,10 @@ fn load(plan: &Plan, driver: &mut Driver) -> Result<(), Failure> {
 }
 
 /// Reads every key that was written.
-fn look(driver: &mut Driver, tally: &mut Tally) -> Result<(), Failure> {
+fn look(depth: usize, driver: &mut Driver, tally: &mut Tally) -> Result<(), Failure> {
     let written = driver.written();
     output::remark(&format!("looking at {} written keys again", report::thousands(written.len() as u64)));
-    let looked = driver.run(Phase::new(Source::Look(written), LOAD_DEPTH))?;
+    let looked = driver.run(Phase::new(Source::Look(written), depth))?;
     tally.looked_again(looked);
     Ok(())
 }

@@ -8,8 +8,8 @@ use workload::stamp;
 use workload::wire::{Greeting, Protocol, Shape};
 use workload::{Act, Choice, Mix, Pace, Sizes};
 
-/// Largest value: what a server takes in one request by default.
-const VALUE_MAX: usize = 64 << 20;
+/// Requests under way on a connection while keys are loaded or looked at again.
+const FAST_DEPTH: usize = 16;
 
 /// What to do, where, and how.
 pub(super) struct Plan {
@@ -44,8 +44,9 @@ impl Plan {
             Failure::usage("--mix must be get, set, a letter from a to f, or shares like read=90,update=10")
         })?;
         let choice = args.choose.as_deref().map_or(Ok(choice), choose)?;
-        let sizes = Sizes::parse(&args.value).filter(|sizes| sizes.high <= VALUE_MAX).ok_or_else(|| {
-            Failure::usage(format!("--value must be a number of bytes up to {VALUE_MAX}, or two like 16..4096"))
+        let value_max = protocol.limits().1;
+        let sizes = Sizes::parse(&args.value).filter(|sizes| sizes.high <= value_max).ok_or_else(|| {
+            Failure::usage(format!("--value must be a number of bytes up to {value_max}, or two like 16..4096"))
         })?;
         let rows = mix.has(Act::Scan);
         let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows };
@@ -72,13 +73,21 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Requests under way on a connection where nothing is measured.
+    pub(super) fn fast_depth(&self) -> usize {
+        self.depth.max(FAST_DEPTH).min(self.shape.protocol.limits().0)
+    }
+
     fn fits(&self) -> Result<(), Failure> {
         let largest = if self.shape.rows { self.keys / workload::wire::ROW } else { self.keys };
         if self.shape.key_bytes < largest.checked_ilog10().unwrap_or(0) as usize + 1 {
             return Err(Failure::usage("--key-bytes is too small for the number of --keys"));
         }
-        if self.shape.rows && self.shape.protocol == Protocol::Redis {
-            return Err(Failure::usage("the Redis protocol has no reads of ranges of keys; use --protocol http"));
+        if self.shape.rows && self.shape.protocol != Protocol::Http {
+            return Err(Failure::usage("ranges of keys are read through HTTP only; use --protocol http"));
+        }
+        if self.depth > self.shape.protocol.limits().0 {
+            return Err(Failure::usage("--pipeline does not go with this --protocol; use more --connections"));
         }
         if self.verify && self.sizes.low < stamp::BYTES {
             return Err(Failure::usage(format!("--verify needs values of at least {} bytes", stamp::BYTES)));
@@ -94,7 +103,9 @@ fn protocol(word: &str) -> Result<Protocol, Failure> {
     match word {
         "redis" => Ok(Protocol::Redis),
         "http" => Ok(Protocol::Http),
-        _ => Err(Failure::usage("--protocol must be redis or http")),
+        "etcd" => Ok(Protocol::Etcd { serializable: false }),
+        "etcd-serializable" => Ok(Protocol::Etcd { serializable: true }),
+        _ => Err(Failure::usage("--protocol must be redis, http, etcd or etcd-serializable")),
     }
 }
 
@@ -108,7 +119,11 @@ fn choose(word: &str) -> Result<Choice, Failure> {
 }
 
 fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failure> {
-    let usual = if protocol == Protocol::Redis { "127.0.0.1:6379" } else { "127.0.0.1:8080" };
+    let usual = match protocol {
+        Protocol::Redis => "127.0.0.1:6379",
+        Protocol::Http => "127.0.0.1:8080",
+        Protocol::Etcd { .. } => "127.0.0.1:2379",
+    };
     let usual = [usual.to_owned()];
     let given = if args.addresses.is_empty() { &usual[..] } else { &args.addresses };
     let resolve = |text: &String| {
