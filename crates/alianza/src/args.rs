@@ -539,7 +539,7 @@ pub(crate) struct Bench {
     /// 127.0.0.1:8080]
     #[arg(value_name = "HOST:PORT")]
     pub(crate) addresses: Vec<String>,
-    /// Which interface: redis or http; or, to compare with that, etcd or etcd-serializable
+    /// Which interface: redis or http; or, to compare with that, http-livez, etcd or etcd-serializable
     #[arg(long, value_name = "NAME", default_value = "redis")]
     pub(crate) protocol: String,
     /// Operations: get, set, a to f as in YCSB (half read half write; 5 % written; only read; the latest; ranges; read,
@@ -592,6 +592,9 @@ pub(crate) struct Bench {
     /// Database of a Redis server
     #[arg(long, value_name = "NUMBER")]
     pub(crate) database: Option<u32>,
+    /// With a Redis server that has replicas: a write counts when so many of them have it, too
+    #[arg(long, value_name = "REPLICAS", default_value_t = 0)]
+    pub(crate) wait: u8,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -98,13 +98,11 @@ pub(super) fn heard<'a>(bytes: &'a [u8], reply: &mut Vec<u8>) -> Result<Option<(
         at += HEAD + payload.len();
         match kind {
             RST_STREAM | GOAWAY => return Err(Broken),
-            SETTINGS | PING if flags & ACK == 0 => {
-                // What comes in the middle of an answer is not answered: nothing waits for it.
-                if first {
-                    let echo = if kind == PING { payload } else { &[] };
-                    frame(kind, ACK, 0, reply, |out| out.extend_from_slice(echo));
-                    return Ok(Some((at, Heard::Aside)));
-                }
+            // What comes in the middle of an answer is not answered: nothing waits for it.
+            SETTINGS | PING if flags & ACK == 0 && first => {
+                let echo = if kind == PING { payload } else { &[] };
+                frame(kind, ACK, 0, reply, |out| out.extend_from_slice(echo));
+                return Ok(Some((at, Heard::Aside)));
             }
             HEADERS if flags & END_STREAM != 0 => {
                 let answer = message.map_or(Ok(Answer::Refused("a gRPC error")), answer)?;

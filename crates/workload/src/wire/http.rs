@@ -36,6 +36,10 @@ pub(super) fn scan(shape: Shape, number: u64, limit: u64, out: &mut Vec<u8>) {
     });
 }
 
+pub(super) fn livez(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"GET /livez HTTP/1.1\r\nhost: bench\r\n\r\n");
+}
+
 /// The key, and in rows the place in the row under that name.
 fn item(shape: Shape, number: u64, name: &[u8], out: &mut Vec<u8>) {
     shape.key(number, out);

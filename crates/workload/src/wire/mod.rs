@@ -21,6 +21,8 @@ pub enum Protocol {
     Redis,
     /// `POST /` with JSON.
     Http,
+    /// `GET /livez`, whatever is asked: what HTTP alone costs.
+    Livez,
     /// Version 3 of etcd's.
     Etcd {
         /// Reads need not be of the newest value.
@@ -32,7 +34,7 @@ impl Protocol {
     /// Most requests under way on a connection, and the largest value.
     pub fn limits(self) -> (usize, usize) {
         match self {
-            Protocol::Redis | Protocol::Http => (usize::MAX, 64 << 20),
+            Protocol::Redis | Protocol::Http | Protocol::Livez => (usize::MAX, 64 << 20),
             Protocol::Etcd { .. } => (1, etcd::VALUE_MAX),
         }
     }
@@ -47,6 +49,8 @@ pub struct Shape {
     pub key_bytes: usize,
     /// Items live in rows.
     pub rows: bool,
+    /// Redis: a write counts when so many replicas have it, too (`WAIT`).
+    pub wait: u8,
 }
 
 /// Goes before everything else on a connection to a Redis port.
@@ -58,11 +62,16 @@ pub struct Greeting {
     pub database: Option<u32>,
 }
 
+/// How many answers to skip before the one that counts.
+pub type Before = usize;
+
 /// What a server answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer<'a> {
     /// It was done.
     Done,
+    /// A number.
+    Number(i64),
     /// A value.
     Value(&'a [u8]),
     /// There is no such key.
@@ -95,7 +104,7 @@ impl Shape {
     pub fn greet(&self, greeting: &Greeting, out: &mut Vec<u8>) -> usize {
         match self.protocol {
             Protocol::Redis => redis::greet(greeting, out),
-            Protocol::Http => 0,
+            Protocol::Http | Protocol::Livez => 0,
             Protocol::Etcd { .. } => {
                 etcd::greet(out);
                 0
@@ -108,17 +117,25 @@ impl Shape {
         match self.protocol {
             Protocol::Redis => redis::get(*self, number, out),
             Protocol::Http => http::get(*self, number, out),
+            Protocol::Livez => http::livez(out),
             Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn, out),
         }
     }
 
-    /// Appends a write. The value is text without quotes, backslashes and control characters.
-    pub fn write(&self, number: u64, value: &[u8], turn: u32, out: &mut Vec<u8>) {
+    /// Appends a write. The value is text without quotes, backslashes and control characters. Says how many answers come
+    /// before the one that counts.
+    pub fn write(&self, number: u64, value: &[u8], turn: u32, out: &mut Vec<u8>) -> Before {
         match self.protocol {
             Protocol::Redis => redis::set(*self, number, value, out),
             Protocol::Http => http::put(*self, number, value, out),
+            Protocol::Livez => http::livez(out),
             Protocol::Etcd { .. } => etcd::put(*self, number, value, turn, out),
         }
+        if self.wait == 0 {
+            return 0;
+        }
+        redis::wait(self.wait, out);
+        1
     }
 
     /// Appends a read of some items of a row, from this one on.
@@ -132,7 +149,7 @@ impl Shape {
     pub fn hear<'a>(&self, bytes: &'a [u8], reply: &mut Vec<u8>) -> Result<Option<(usize, Heard<'a>)>, Broken> {
         let answer = match self.protocol {
             Protocol::Redis => redis::answer(bytes)?,
-            Protocol::Http => http::answer(bytes)?,
+            Protocol::Http | Protocol::Livez => http::answer(bytes)?,
             Protocol::Etcd { .. } => return etcd::heard(bytes, reply),
         };
         Ok(answer.map(|(length, answer)| (length, Heard::Answer(answer))))
@@ -166,8 +183,8 @@ fn decimal(number: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::{Answer, Greeting, Heard, Protocol, Shape, decimal};
 
-    const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false };
-    const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false };
+    const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false, wait: 0 };
+    const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false, wait: 0 };
 
     fn text(write: impl Fn(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -185,7 +202,13 @@ mod tests {
     #[test]
     fn golden_requests() {
         assert_eq!(text(|out| REDIS.read(42, 0, out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
-        assert_eq!(text(|out| REDIS.write(42, b"abc", 0, out)), "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n");
+        assert_eq!(
+            text(|out| assert_eq!(REDIS.write(42, b"abc", 0, out), 0)),
+            "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n"
+        );
+        let waits = Shape { wait: 2, ..REDIS };
+        let waited = text(|out| assert_eq!(waits.write(42, b"abc", 0, out), 1));
+        assert!(waited.ends_with("$3\r\nabc\r\n*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$4\r\n1000\r\n"), "{waited}");
         let greeting = Greeting { password: Some("word".into()), database: Some(12) };
         let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, out), 2));
         assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
@@ -193,10 +216,10 @@ mod tests {
             |body: &str| format!("POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
         assert_eq!(text(|out| HTTP.read(42, 0, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
-        assert_eq!(text(|out| HTTP.write(42, b"abc", 0, out)), post(put));
+        assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", 0, out), 0)), post(put));
         let rows = Shape { rows: true, ..HTTP };
         let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
-        assert_eq!(text(|out| rows.write(307, b"a", 0, out)), post(put));
+        assert_eq!(text(|out| assert_eq!(rows.write(307, b"a", 0, out), 0)), post(put));
         let scan = "{\"type\":\"SCAN\",\"key\":\"0003\",\"from\":\"07\",\"limit\":9}";
         assert_eq!(text(|out| rows.scan(307, 9, out)), post(scan));
     }
@@ -212,7 +235,7 @@ mod tests {
         };
         for (shape, bytes, expected) in [
             (REDIS, "+OK\r\n".to_owned(), Answer::Done),
-            (REDIS, ":7\r\n".to_owned(), Answer::Done),
+            (REDIS, ":7\r\n".to_owned(), Answer::Number(7)),
             (REDIS, "$3\r\nabc\r\n".to_owned(), Answer::Value(b"abc")),
             (REDIS, "$0\r\n\r\n".to_owned(), Answer::Value(b"")),
             (REDIS, "$-1\r\n".to_owned(), Answer::Missing),

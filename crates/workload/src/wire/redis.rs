@@ -34,6 +34,13 @@ pub(super) fn set(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
     bulk(value, out);
 }
 
+/// Waits for replicas, at most a second.
+pub(super) fn wait(replicas: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"*3\r\n$4\r\nWAIT\r\n");
+    bulk(replicas.to_string().as_bytes(), out);
+    bulk(b"1000", out);
+}
+
 fn key(shape: Shape, number: u64, out: &mut Vec<u8>) {
     out.push(b'$');
     decimal(shape.key_bytes, out);
@@ -59,7 +66,11 @@ pub(super) fn answer(bytes: &[u8]) -> Result<Option<(usize, Answer<'_>)>, Broken
         return Ok(None);
     }
     match mark {
-        b'+' | b':' => Ok(Some((behind, Answer::Done))),
+        b'+' => Ok(Some((behind, Answer::Done))),
+        b':' => {
+            let number = str::from_utf8(line).ok().and_then(|line| line.parse().ok()).ok_or(Broken)?;
+            Ok(Some((behind, Answer::Number(number))))
+        }
         b'-' => Ok(Some((behind, Answer::Refused(str::from_utf8(line).unwrap_or("an error that is no text"))))),
         b'$' if line == b"-1" => Ok(Some((behind, Answer::Missing))),
         b'$' => {

@@ -11,7 +11,8 @@ use workload::Act;
 /// What an answer is to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    /// Password or database.
+    /// Password or database, or a write that counts only when another answer has come. If it is refused, the connection is
+    /// of no use.
     Greeting,
     /// A read.
     Read,
@@ -90,6 +91,12 @@ impl Connection {
         self.out.clear();
         self.input.clear();
         self.gone = 0;
+    }
+
+    /// Something was sent whose answer only must not be a refusal.
+    pub(super) fn expect_greeting(&mut self) {
+        let (step, act) = (Step::Greeting, Act::Read);
+        self.waiting.push_back(Waiting { step, act, number: 0, acknowledged: 0, intended: 0, sent: 0 });
     }
 
     /// Which request of the connection comes next, from 0.

@@ -9,6 +9,7 @@ use super::tally::Tally;
 use super::timer::{Timer, processor_seconds};
 use crate::exit::Failure;
 use mio::{Events, Poll, Token};
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 use stdx::Prng;
@@ -105,8 +106,7 @@ impl<'p> Driver<'p> {
 
 fn greet(plan: &Plan, connection: &mut Connection) {
     for _ in 0..plan.shape.greet(&plan.greeting, &mut connection.out) {
-        let (step, act) = (Step::Greeting, Act::Read);
-        connection.waiting.push_back(Waiting { step, act, number: 0, acknowledged: 0, intended: 0, sent: 0 });
+        connection.expect_greeting();
     }
 }
 
@@ -312,7 +312,11 @@ impl Run<'_, '_> {
                 self.failed(waiting, words);
                 return Ok(());
             }
-            (Step::Read, Answer::Value(_) | Answer::Missing | Answer::Done) => {
+            (Step::Write(_), Answer::Number(copies)) if copies < i64::from(self.driver.plan.shape.wait) => {
+                self.failed(waiting, "too few replicas have it");
+                return Ok(());
+            }
+            (Step::Read, Answer::Value(_) | Answer::Missing | Answer::Done | Answer::Number(_)) => {
                 let value = if let Answer::Value(value) = answer { Some(value) } else { None };
                 self.tally.missing += u64::from(value.is_none());
                 if let Some(ledger) = &self.driver.ledger {
@@ -325,7 +329,7 @@ impl Run<'_, '_> {
                     return Ok(());
                 }
             }
-            (Step::Write(sequence), Answer::Done | Answer::Value(_)) => {
+            (Step::Write(sequence), Answer::Done | Answer::Value(_) | Answer::Number(_)) => {
                 if let Some(ledger) = &mut self.driver.ledger {
                     ledger.acknowledge(number, sequence);
                 }
@@ -408,16 +412,20 @@ impl Driver<'_> {
     /// Appends a write of a key.
     fn write(&mut self, at: usize, number: u64) -> Step {
         let (size, from) = (self.plan.sizes.next(&mut self.prng), self.prng.below(FILLER_MORE as u64) as usize);
-        let turn = self.connections[at].turn();
-        let out = &mut self.connections[at].out;
-        let Some(ledger) = &mut self.ledger else {
-            self.plan.shape.write(number, &self.filler[from..from + size], turn, out);
-            return Step::Write(0);
+        let connection = &mut self.connections[at];
+        let turn = connection.turn();
+        let (value, step) = match &mut self.ledger {
+            None => (Cow::Borrowed(&self.filler[from..from + size]), Step::Write(0)),
+            Some(ledger) => {
+                let stamp = ledger.begin(number);
+                let mut value = Vec::with_capacity(size);
+                stamp.write(&self.filler[from..from + size - workload::stamp::BYTES], &mut value);
+                (Cow::Owned(value), Step::Write(stamp.sequence))
+            }
         };
-        let stamp = ledger.begin(number);
-        let mut value = Vec::with_capacity(size);
-        stamp.write(&self.filler[from..from + size - workload::stamp::BYTES], &mut value);
-        self.plan.shape.write(number, &value, turn, out);
-        Step::Write(stamp.sequence)
+        for _ in 0..self.plan.shape.write(number, &value, turn, &mut connection.out) {
+            connection.expect_greeting();
+        }
+        step
     }
 }

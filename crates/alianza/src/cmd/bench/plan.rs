@@ -49,7 +49,7 @@ impl Plan {
             Failure::usage(format!("--value must be a number of bytes up to {value_max}, or two like 16..4096"))
         })?;
         let rows = mix.has(Act::Scan);
-        let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows };
+        let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows, wait: args.wait };
         let plan = Plan {
             addresses: addresses(args, protocol)?,
             shape,
@@ -89,6 +89,9 @@ impl Plan {
         if self.depth > self.shape.protocol.limits().0 {
             return Err(Failure::usage("--pipeline does not go with this --protocol; use more --connections"));
         }
+        if self.shape.wait > 0 && self.shape.protocol != Protocol::Redis {
+            return Err(Failure::usage("--wait goes with --protocol redis only"));
+        }
         if self.verify && self.sizes.low < stamp::BYTES {
             return Err(Failure::usage(format!("--verify needs values of at least {} bytes", stamp::BYTES)));
         }
@@ -103,9 +106,10 @@ fn protocol(word: &str) -> Result<Protocol, Failure> {
     match word {
         "redis" => Ok(Protocol::Redis),
         "http" => Ok(Protocol::Http),
+        "http-livez" => Ok(Protocol::Livez),
         "etcd" => Ok(Protocol::Etcd { serializable: false }),
         "etcd-serializable" => Ok(Protocol::Etcd { serializable: true }),
-        _ => Err(Failure::usage("--protocol must be redis, http, etcd or etcd-serializable")),
+        _ => Err(Failure::usage("--protocol must be redis, http, http-livez, etcd or etcd-serializable")),
     }
 }
 
@@ -121,7 +125,7 @@ fn choose(word: &str) -> Result<Choice, Failure> {
 fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failure> {
     let usual = match protocol {
         Protocol::Redis => "127.0.0.1:6379",
-        Protocol::Http => "127.0.0.1:8080",
+        Protocol::Http | Protocol::Livez => "127.0.0.1:8080",
         Protocol::Etcd { .. } => "127.0.0.1:2379",
     };
     let usual = [usual.to_owned()];

