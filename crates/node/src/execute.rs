@@ -5,6 +5,7 @@
 //! Refuses to know why an operation is asked for.
 
 mod collect;
+mod handing;
 mod repair;
 
 use crate::fence::{Fence, KeyHash, key_hash};
@@ -16,8 +17,8 @@ use proto::hash::version_hash;
 use proto::paxos::register::{Ask, Register};
 use proto::tree::{Place, Tree, TreePart};
 use proto::{
-    Amend, BucketId, Hint, ItemKey, Meta, Offered, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome,
-    Ticket, Unchanged, Update, Version,
+    Amend, BucketId, Hint, ItemKey, Meta, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
+    Unchanged, Update, Version,
 };
 use ring::{Grid, NodeId, PartitionId};
 use std::collections::BTreeSet;
@@ -105,6 +106,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Inspect { slot } => self.inspect(&slot),
             StoreOp::Register { slot, ask } => self.register(&slot, ask),
             StoreOp::Scan { range, items_max, bytes_max } => self.scan(&range, items_max as usize, bytes_max),
+            StoreOp::Outline(outline) => self.outline(&outline),
             StoreOp::Lacking { items } => self.lacking(items),
             StoreOp::Hashes { of } => Ok(self.hashes(&of)),
             StoreOp::BuildTrees { partitions, again, records_max } => {
@@ -311,27 +313,6 @@ impl<E: Engine> Executor<E> {
             nameable |= self.found_damage(&key, what, None);
         }
         failed.map_or(Ok((wait, StoreOutcome::Page { items, more, damaged: nameable })), Err)
-    }
-
-    fn lacking(&mut self, items: Vec<Offered>) -> Answer {
-        let mut wanted = Vec::new();
-        for (item, at) in items.into_iter().zip(0u32..) {
-            let slot = Slot::new(self.grid, item.bucket, item.key);
-            match self.get(&codec::slot_key(&slot), &slot) {
-                Ok(held) => {
-                    let hash = held.map_or(0, |record| version_hash(slot.bucket, &slot.key, &record));
-                    if hash != item.hash {
-                        wanted.push(at);
-                    }
-                }
-                // It is unknown, so it is wanted.
-                Err(StoreFailure::Corrupt(_)) => wanted.push(at),
-                Err(failure) => return Err(failure),
-            }
-        }
-        // What is not wanted must be as durable as what will be pushed, for the sender counts both as handed over.
-        let seq = if planted("an offer is answered before fsync") { Seq(0) } else { self.engine.applied() };
-        Ok((seq, StoreOutcome::Wanted(wanted)))
     }
 
     fn drop_partition(&mut self, partition: PartitionId, buckets: &[BucketId]) -> Answer {

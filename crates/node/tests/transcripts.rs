@@ -235,6 +235,8 @@ fn say(message: &Message) -> String {
         Message::ReadReply { answer: node::proto::ReadAnswer::Held(record), .. } => {
             format!("{kind} {}", if record.is_some() { "a version" } else { "nothing" })
         }
+        Message::Outline { outline: all, .. } => format!("{kind} partition {}, {} items", all.partition.0, all.items),
+        Message::Outlined { likeness: Some(likeness), .. } => format!("{kind} {likeness:?}"),
         Message::Offer { partition, items, .. } => format!("{kind} partition {}, {} items", partition.0, items.len()),
         Message::Want { items: Some(items), .. } => format!("{kind} {} of them", items.len()),
         Message::Push { items, .. } => format!("{kind} {} items", items.len()),

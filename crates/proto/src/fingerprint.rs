@@ -42,6 +42,7 @@ impl Machine {
                 other => other.is_none(),
             },
             Message::Replicated { op, .. } | Message::ReadReply { op, .. } => self.ops.get(*op).is_none(),
+            Message::Outlined { likeness, .. } => likeness.is_some(),
             Message::Want { items, .. } => items.is_some(),
             Message::Pushed { ok, .. } => *ok,
             _ => false,

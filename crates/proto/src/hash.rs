@@ -64,6 +64,13 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
     mixer.finish().max(1)
 }
 
+/// One hash over a list of hashes, in their order.
+pub fn list_hash(hashes: impl Iterator<Item = u64>) -> u64 {
+    let mut mixer = Mixer::new(0);
+    hashes.for_each(|hash| mixer.number(hash));
+    mixer.finish()
+}
+
 fn ballot(mixer: &mut Mixer, ballot: Ballot) {
     mixer.number(ballot.counter);
     actor(mixer, Actor { node: ballot.node.0, incarnation: ballot.incarnation });

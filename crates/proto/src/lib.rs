@@ -60,7 +60,8 @@ pub use input::{Effect, Input, Note};
 pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
 pub use message::{
-    Ack, Differences, Lane, Message, Offered, Progress, ReadAnswer, RegisterAnswer, ScanAnswer, Spent, Spot,
+    Ack, Differences, Lane, Likeness, Message, Offered, Outline, Progress, ReadAnswer, RegisterAnswer, ScanAnswer,
+    Spent, Spot,
 };
 pub use paxos::register::ChangeId;
 pub use pulse::Pulse;

@@ -126,6 +126,34 @@ pub struct Offered {
     pub hash: u64,
 }
 
+/// A stretch of a partition as the sender holds it: from where to where, and one hash over all of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outline {
+    /// The partition.
+    pub partition: PartitionId,
+    /// Only items of these buckets are meant.
+    pub buckets: Vec<BucketId>,
+    /// The first item, by storage order.
+    pub first: (BucketId, ItemKey),
+    /// The last one, included.
+    pub last: (BucketId, ItemKey),
+    /// How many there are.
+    pub items: u32,
+    /// [`crate::hash::list_hash`] over the hashes of the items.
+    pub hash: u64,
+}
+
+/// What a replica holds of a stretch, beside what another one described.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Likeness {
+    /// The same, durably.
+    Same,
+    /// Nothing at all.
+    Nothing,
+    /// Something else.
+    Other,
+}
+
 /// An item of which something is spent: versions that nobody can see any more, or actors of which it holds none.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Spent {
@@ -306,6 +334,22 @@ pub enum Message {
         op: OpId,
         /// The response for the client.
         response: Box<Response>,
+    },
+    /// Do you hold this? Before items are offered by name.
+    Outline {
+        /// Which stream; carried back in the answer.
+        session: SessionId,
+        /// The sender's epoch.
+        epoch: Epoch,
+        /// What the sender holds.
+        outline: Outline,
+    },
+    /// Answer to `Outline`; `None`: it cannot be answered now.
+    Outlined {
+        /// As asked.
+        session: SessionId,
+        /// What the receiver holds there.
+        likeness: Option<Likeness>,
     },
     /// These items of a partition are mine to give; which do you lack?
     Offer {

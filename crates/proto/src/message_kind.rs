@@ -22,6 +22,8 @@ impl Message {
             Message::Forward { .. } => "forward",
             Message::Introduce { .. } => "introduce",
             Message::Forwarded { .. } => "forwarded",
+            Message::Outline { .. } => "outline",
+            Message::Outlined { .. } => "outlined",
             Message::Offer { .. } => "offer",
             Message::Want { .. } => "want",
             Message::Push { .. } => "push",

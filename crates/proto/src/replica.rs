@@ -8,7 +8,7 @@ use crate::coordinator::PAGE_BYTES;
 use crate::core::Core;
 use crate::ids::{BucketId, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
-use crate::message::{Ack, Message, Offered, ReadAnswer, RegisterAnswer, ScanAnswer};
+use crate::message::{Ack, Message, Offered, Outline, ReadAnswer, RegisterAnswer, ScanAnswer};
 use crate::paxos::Ballot;
 use crate::paxos::register::Ask;
 use crate::record::{Record, Rule, Version};
@@ -147,6 +147,18 @@ pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, ran
     core.store(Purpose::AnswerScan { to: from, op }, op_on_store);
 }
 
+pub(crate) fn on_outline(core: &mut Core, from: NodeId, session: SessionId, epoch: Epoch, outline: Outline) {
+    let grid = core.history.genesis().grid;
+    let is_in = |key: &ItemKey| grid.partition_of(&Token::of(&key.partition_key)) == outline.partition;
+    let is_sound = is_in(&outline.first.1) && is_in(&outline.last.1);
+    let served = outline.buckets.iter().all(|bucket| is_served(core, epoch, outline.partition, *bucket));
+    // Under a newer epoch than ours it is refused, too, as an offer is.
+    if !is_sound || !served || epoch > core.epoch() {
+        return core.send(from, Message::Outlined { session, likeness: None });
+    }
+    core.store(Purpose::AnswerOutline { to: from, session }, StoreOp::Outline(outline));
+}
+
 pub(crate) fn on_offer(core: &mut Core, from: NodeId, session: SessionId, epoch: Epoch, items: Vec<Offered>) {
     // A repair offers items of several partitions at once.
     let grid = core.history.genesis().grid;
@@ -225,6 +237,13 @@ pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome
                 _ => ScanAnswer::Failed,
             };
             core.send(to, Message::ScanReply { op, answer });
+        }
+        Purpose::AnswerOutline { to, session } => {
+            let likeness = match outcome {
+                StoreOutcome::Outlined(likeness) => Some(likeness),
+                _ => None,
+            };
+            core.send(to, Message::Outlined { session, likeness });
         }
         Purpose::AnswerOffer { to, session } => {
             let items = match outcome {

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
-use crate::message::{Offered, Progress, Spent};
+use crate::message::{Likeness, Offered, Outline, Progress, Spent};
 use crate::paxos::register::{Answer, Ask};
 use crate::paxos::{AcceptorState, Ballot};
 use crate::pulse::Pulse;
@@ -44,6 +44,8 @@ pub(crate) enum Purpose {
     AnswerScan { to: NodeId, op: OpId },
     /// Answer a peer's `Explain`.
     AnswerExplain { to: NodeId, op: OpId, slot: Slot },
+    /// Answer a peer's `Outline`.
+    AnswerOutline { to: NodeId, session: SessionId },
     /// Answer a peer's `Offer`.
     AnswerOffer { to: NodeId, session: SessionId },
     /// Answer a peer's `Push`.
@@ -210,6 +212,8 @@ pub enum StoreOp {
         /// Stop after about this many bytes.
         bytes_max: usize,
     },
+    /// Is this what is here? Answers `Outlined`.
+    Outline(Outline),
     /// Which of the offered items are missing here or differ? Answers `Wanted`.
     Lacking {
         /// The offer.
@@ -313,6 +317,7 @@ impl StoreOp {
             StoreOp::Read { .. }
             | StoreOp::Inspect { .. }
             | StoreOp::Scan { .. }
+            | StoreOp::Outline(_)
             | StoreOp::Lacking { .. }
             | StoreOp::Hashes { .. }
             | StoreOp::BuildTrees { .. }
@@ -350,6 +355,8 @@ pub enum StoreOutcome {
         /// Damaged records that the other replicas can be asked for were left out.
         damaged: bool,
     },
+    /// What is here of the stretch that was described.
+    Outlined(Likeness),
     /// Positions of the offered items that are missing or differ.
     Wanted(Vec<u32>),
     /// For each part that was asked for, one hash for a root, or one for each branch or leaf; none if the tree is not

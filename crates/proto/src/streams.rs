@@ -1,18 +1,22 @@
 //! Outgoing streams: one partition to one node, page by page, to hand partitions over when the ring changes.
 //!
-//! A page is offered by names and hashes first; only what the receiver lacks is pushed, so that three replicas which all
-//! hand over the same partition send each item about once.
+//! A page is described first: by one hash over all of it, and if the receiver holds something else there, by names and
+//! hashes. Only what the receiver lacks is pushed, so that three replicas which all hand over the same partition
+//! send each item about once, and those who come later say little.
 //!
 //! No more is pushed in a second than the budget allows, which gives way to clients.
 //!
 //! Invariant: a hand-over counts as done only when the receiver has acknowledged every page as durable. A page that is
 //! not answered in time is begun again under a new session; answers of an old session are ignored.
 
+mod transfers;
+
 use crate::budget::{Budget, ITEM_COST};
 use crate::core::Core;
+use crate::hash::{list_hash, version_hash};
 use crate::ids::{BucketId, Epoch, SessionId};
 use crate::item::{ItemKey, Range};
-use crate::message::{Message, Offered};
+use crate::message::{Likeness, Message, Offered, Outline};
 use crate::record::Record;
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use crate::waits;
@@ -21,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use stdx::bugs::planted;
 use stdx::{Mono, Span};
+use transfers::{Transfers, in_order, late_transfers, transfers};
 
 /// Most records in one page.
 const PAGE_ITEMS: u32 = 64;
@@ -33,6 +38,17 @@ type Item = (BucketId, ItemKey, Record);
 /// The last item of a partition that was dealt with.
 type Position = Option<(BucketId, ItemKey)>;
 
+/// What a stream said last about its page; only an answer to that counts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Said {
+    /// One hash over all of it.
+    Outline,
+    /// Names and hashes.
+    Offer,
+    /// What the receiver lacked of it: only that it is durable there counts now.
+    Push,
+}
+
 #[derive(Clone, Hash, Debug)]
 struct Stream {
     partition: PartitionId,
@@ -43,8 +59,8 @@ struct Stream {
     /// The round in which it was read.
     round: u64,
     more: bool,
-    /// What the receiver lacked of the page was sent: only that it is durable there counts now.
-    pushed: bool,
+    /// What was said last.
+    said: Said,
     give_up_at: Mono,
 }
 
@@ -65,9 +81,6 @@ pub(crate) struct Streams {
     /// When the hand-over began, and how much it was.
     begun: (Mono, usize),
 }
-
-/// Hand-overs to make: true if the receiver did not hold the partition before.
-type Transfers = BTreeMap<(PartitionId, NodeId), bool>;
 
 impl Hash for Streams {
     /// Without the budget, and without times.
@@ -129,11 +142,7 @@ impl Streams {
         self.active.clear();
         self.waiting.clear();
         self.retry.clear();
-        let mut order: Vec<(PartitionId, NodeId)> = self.open.keys().copied().collect();
-        // Each old replica begins elsewhere, so that they seldom send the same page at the same time.
-        let offset = (core.node.0 % order.len().max(1) as u128) as usize;
-        order.rotate_left(offset);
-        self.waiting.extend(order);
+        self.waiting.extend(in_order(core, self.open.keys().copied()));
         self.fill(core);
     }
 
@@ -166,7 +175,7 @@ impl Streams {
         {
             let after = self.open.get(&(partition, to)).cloned().flatten();
             let (page, give_up_at) = (Vec::new(), Mono::default());
-            let stream = Stream { partition, to, after, page, round: 0, more: false, pushed: false, give_up_at };
+            let stream = Stream { partition, to, after, page, round: 0, more: false, said: Said::Outline, give_up_at };
             self.next_page(core, stream);
         }
     }
@@ -201,24 +210,52 @@ impl Streams {
             return self.page_done(core, stream);
         }
         self.budget.spend(stream.page.len() * ITEM_COST);
-        let hash = |record: &Record, bucket: BucketId, key: &ItemKey| crate::hash::version_hash(bucket, key, record);
-        let items = stream
-            .page
-            .iter()
-            .map(|(bucket, key, record)| Offered {
-                bucket: *bucket,
-                key: key.clone(),
-                hash: hash(record, *bucket, key),
-            })
-            .collect();
-        core.send(to, Message::Offer { session, epoch: core.epoch(), partition, items });
+        let epoch = core.epoch();
+        // Of a single item the name and the hash say as much.
+        let message = match outline(partition, &stream.page) {
+            Some(outline) if stream.page.len() > 1 => {
+                stream.said = Said::Outline;
+                Message::Outline { session, epoch, outline }
+            }
+            _ => {
+                stream.said = Said::Offer;
+                Message::Offer { session, epoch, partition, items: offer(&stream.page) }
+            }
+        };
+        core.send(to, message);
         self.active.insert(session, stream);
+    }
+
+    /// The receiver says what it holds where the page belongs.
+    pub(crate) fn on_outlined(
+        &mut self,
+        core: &mut Core,
+        from: NodeId,
+        session: SessionId,
+        likeness: Option<Likeness>,
+    ) {
+        let Some(mut stream) = self.take(session, from, Said::Outline) else { return };
+        match likeness {
+            None => self.again(core, stream),
+            Some(Likeness::Same) => self.page_done(core, stream),
+            Some(Likeness::Nothing) => {
+                let page = std::mem::take(&mut stream.page);
+                self.push(core, session, stream, page);
+            }
+            Some(Likeness::Other) => {
+                stream.said = Said::Offer;
+                stream.give_up_at = core.now.mono + PAGE_TIME;
+                let (epoch, partition) = (core.epoch(), stream.partition);
+                core.send(from, Message::Offer { session, epoch, partition, items: offer(&stream.page) });
+                self.active.insert(session, stream);
+            }
+        }
     }
 
     /// The receiver says what it lacks. It may say so twice: the second time nothing is left to choose from, which does not
     /// mean that it lacks nothing.
     pub(crate) fn on_want(&mut self, core: &mut Core, from: NodeId, session: SessionId, items: Option<Vec<u32>>) {
-        let Some(mut stream) = self.take(session, from, false) else { return };
+        let Some(mut stream) = self.take(session, from, Said::Offer) else { return };
         let Some(wanted) = items else { return self.again(core, stream) };
         let wanted: BTreeSet<u32> = wanted.into_iter().collect();
         let page = std::mem::take(&mut stream.page);
@@ -227,29 +264,33 @@ impl Streams {
         if items.is_empty() {
             return self.page_done(core, stream);
         }
+        self.push(core, session, stream, items);
+    }
+
+    fn push(&mut self, core: &mut Core, session: SessionId, mut stream: Stream, items: Vec<Item>) {
         self.budget.spend(items.iter().map(|(_, key, record)| ITEM_COST + key.len() + record.weight()).sum());
-        core.send(from, Message::Push { session, epoch: core.epoch(), items, round: stream.round });
+        core.send(stream.to, Message::Push { session, epoch: core.epoch(), items, round: stream.round });
         if planted("a page counts before it is acknowledged") {
             return self.page_done(core, stream);
         }
-        stream.pushed = true;
+        stream.said = Said::Push;
         stream.give_up_at = core.now.mono + PAGE_TIME;
         self.active.insert(session, stream);
     }
 
     /// The receiver has what it lacked, or failed.
     pub(crate) fn on_pushed(&mut self, core: &mut Core, from: NodeId, session: SessionId, ok: bool) {
-        let Some(stream) = self.take(session, from, true) else { return };
+        let Some(stream) = self.take(session, from, Said::Push) else { return };
         if ok { self.page_done(core, stream) } else { self.again(core, stream) }
     }
 
     /// The stream that an answer is about, if it waits for that kind of answer.
-    fn take(&mut self, session: SessionId, from: NodeId, pushed: bool) -> Option<Stream> {
+    fn take(&mut self, session: SessionId, from: NodeId, said: Said) -> Option<Stream> {
         let session = match self.active.iter().find(|(_, stream)| stream.to == from) {
             Some((any, _)) if planted("answers of an old session count") => *any,
             _ => session,
         };
-        let waits = |stream: &Stream| stream.pushed == pushed || planted("an answer about a page counts twice");
+        let waits = |stream: &Stream| stream.said == said || planted("an answer about a page counts twice");
         let stream = self.active.get(&session)?;
         if stream.to != from || !waits(stream) {
             return None;
@@ -321,6 +362,30 @@ impl Streams {
     }
 }
 
+/// The page by names and hashes.
+fn offer(page: &[Item]) -> Vec<Offered> {
+    let offered = |(bucket, key, record): &Item| Offered {
+        bucket: *bucket,
+        key: key.clone(),
+        hash: version_hash(*bucket, key, record),
+    };
+    page.iter().map(offered).collect()
+}
+
+/// The page by one hash, as far as the page begins and ends; `None` of an empty one.
+fn outline(partition: PartitionId, page: &[Item]) -> Option<Outline> {
+    let ((first, key, _), (bucket, last, _)) = (page.first()?, page.last()?);
+    let buckets: BTreeSet<BucketId> = page.iter().map(|(bucket, ..)| *bucket).collect();
+    Some(Outline {
+        partition,
+        buckets: buckets.into_iter().collect(),
+        first: (*first, key.clone()),
+        last: (*bucket, last.clone()),
+        items: page.len() as u32,
+        hash: list_hash(page.iter().map(|(bucket, key, record)| version_hash(*bucket, key, record))),
+    })
+}
+
 /// What streams may do in a second, in bytes, as long as clients wait as long as now.
 fn rate(core: &Core) -> u64 {
     let whole = core.config.move_bytes_per_second;
@@ -333,47 +398,4 @@ fn can_be_healed(core: &Core, partition: PartitionId) -> bool {
     let buckets = core.history.current().buckets.keys();
     let mut sets = buckets.flat_map(|bucket| core.write_sets(partition, *bucket));
     sets.any(|set| set.len() > 1 && set.contains(&core.node))
-}
-
-/// Partitions that this node holds by the oldest view in use (for a bucket that is younger: by the oldest that has it),
-/// with those who are to get them: the nodes that a later view adds, and, if that view leaves this node out, all of its replicas. For a write that they missed may be here and
-/// on others that go, as many as its level asked for, and on nobody who stays.
-fn transfers(core: &Core) -> Transfers {
-    let mut open = Transfers::new();
-    for bucket in core.history.current().buckets.keys() {
-        let mut views = core.history.views().skip_while(|view| !view.buckets.contains_key(bucket));
-        let Some(oldest) = views.next() else { continue };
-        let later: Vec<_> = views.collect();
-        for partition in oldest.ring.grid().partitions() {
-            let before = oldest.replicas(partition, *bucket);
-            if !before.contains(&core.node) {
-                continue;
-            }
-            for view in &later {
-                let after = view.replicas(partition, *bucket);
-                let stays = after.contains(&core.node) || planted("leavers give to gainers alone");
-                // What a dead node shared with one other may be on that one alone, and in a smaller set nobody new gets it.
-                let thinned = after.len() < before.len()
-                    && !planted("nobody fills a set that lost its dead")
-                    && before.iter().any(|node| core.is_banned(*node));
-                let gets = |node: &&NodeId| !stays || thinned || !before.contains(node);
-                for node in after.iter().filter(gets).filter(|node| !core.is_banned(**node) && **node != core.node) {
-                    *open.entry((partition, *node)).or_insert(false) |= !before.contains(node);
-                }
-            }
-        }
-    }
-    open
-}
-
-/// Partitions of which this node is no replica, of some bucket, in any view in use, with all replicas of that.
-fn late_transfers(core: &Core) -> Transfers {
-    let view = core.history.current();
-    let mut open = Transfers::new();
-    for partition in view.ring.grid().partitions() {
-        for bucket in view.buckets.keys().filter(|bucket| !core.is_replica(core.node, partition, **bucket)) {
-            open.extend(view.replicas(partition, *bucket).iter().map(|node| ((partition, *node), false)));
-        }
-    }
-    open
 }

@@ -23,6 +23,8 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Forward { op, .. } => ("Forward", op.0),
         Message::Forwarded { op, .. } => ("Forwarded", op.0),
         Message::Introduce { op, .. } => ("Introduce", op.0),
+        Message::Outline { session, .. } => ("Outline", session.0),
+        Message::Outlined { session, .. } => ("Outlined", session.0),
         Message::Offer { session, .. } => ("Offer", session.0),
         Message::Want { session, .. } => ("Want", session.0),
         Message::Push { session, .. } => ("Push", session.0),
@@ -58,6 +60,7 @@ pub(crate) fn bytes(message: &Message) -> u64 {
         Message::ScanReply { answer: ScanAnswer::Held { items, .. }, .. } => {
             items.iter().map(|(_, key, record)| key.len() + record.weight()).sum()
         }
+        Message::Outline { outline, .. } => outline.first.1.len() + outline.last.1.len() + 16,
         Message::Offer { items, .. } => items.iter().map(|item| item.key.len() + 16).sum(),
         Message::Compare { spots, .. } => spots.iter().map(|(_, hashes)| 12 + hashes.len() * 8).sum(),
         Message::Events { events } => events.len() * 200,
@@ -88,6 +91,12 @@ pub(crate) fn message(message: &Message) -> String {
         Message::ScanReply { answer, .. } => format!("{answer:?}"),
         Message::Forward { request: asked, within, .. } => format!("{} within {within:?}", request(asked)),
         Message::Forwarded { response: said, .. } => response(said),
+        Message::Outline { epoch, outline, .. } => {
+            let place = |place: &(node::proto::BucketId, node::proto::ItemKey)| item(place.0.0, &place.1);
+            let (first, last) = (place(&outline.first), place(&outline.last));
+            format!("e{epoch} {:?} {} items, {first} to {last}", outline.partition, outline.items)
+        }
+        Message::Outlined { likeness, .. } => format!("{likeness:?}"),
         Message::Offer { epoch, partition, items, .. } => {
             let keys: Vec<String> = items.iter().map(|o| item(o.bucket.0, &o.key)).collect();
             format!("e{epoch} {partition:?} {}", keys.join(" "))

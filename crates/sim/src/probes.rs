@@ -4,7 +4,7 @@
 //! Invariant: a probe never changes a run.
 
 use liveness::Condition;
-use node::proto::{Ack, Message, Note, ReadAnswer, Refusal, Request, Response, ScanAnswer};
+use node::proto::{Ack, Likeness, Message, Note, ReadAnswer, Refusal, Request, Response, ScanAnswer};
 use stdx::marks::hit;
 
 /// Every probe that a sweep over some thousand seeds has to hit.
@@ -70,6 +70,9 @@ pub const PROBES: &[&str] = &[
     "stream.refused",
     "stream.nothing_was_lacking",
     "stream.something_was_lacking",
+    "stream.all_of_a_page_was_there",
+    "stream.nothing_of_a_page_was_there",
+    "stream.a_page_was_named_item_by_item",
     "stream.several_items_at_once",
     "stream.waited_for_its_budget",
     "hand_over_waits_for_healing",
@@ -123,7 +126,10 @@ pub(crate) fn see_message(message: &Message) {
             hit("coordinator.forwarded_request_was_refused");
         }
         Message::KeepHint { .. } => hit("hint.kept_by_a_bystander"),
-        Message::Want { items: None, .. } => hit("stream.refused"),
+        Message::Outlined { likeness: Some(Likeness::Same), .. } => hit("stream.all_of_a_page_was_there"),
+        Message::Outlined { likeness: Some(Likeness::Nothing), .. } => hit("stream.nothing_of_a_page_was_there"),
+        Message::Outlined { likeness: Some(Likeness::Other), .. } => hit("stream.a_page_was_named_item_by_item"),
+        Message::Outlined { likeness: None, .. } | Message::Want { items: None, .. } => hit("stream.refused"),
         Message::Want { items: Some(items), .. } if items.is_empty() => hit("stream.nothing_was_lacking"),
         Message::Want { .. } => hit("stream.something_was_lacking"),
         Message::Push { items, .. } if items.len() > 1 => hit("stream.several_items_at_once"),

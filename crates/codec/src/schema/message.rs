@@ -12,7 +12,7 @@ use super::list;
 use super::node::WireId;
 use super::paxos::{WireAccept, WireNack, WireOnBallot, WirePromise};
 use super::register::{WireRegisterAsk, WireRegisterReply};
-use super::stream::{WireOffer, WirePush, WirePushed, WireWant};
+use super::stream::{WireOffer, WireOutline, WireOutlined, WirePush, WirePushed, WireWant};
 use super::tree::{WireCompare, WireDiffer, WireFetch};
 use crate::error::DecodeError;
 use proto::{Message, OpId};
@@ -22,7 +22,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 28, 29, 30, 40, 41, 42, 43, 44, 60, 61"
+                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61"
     )]
     kind: Option<WireKind>,
 }
@@ -104,6 +104,10 @@ enum WireKind {
     RegisterReply(WireRegisterReply),
     #[prost(message, tag = "30")]
     Introduce(WireIntroduce),
+    #[prost(message, tag = "31")]
+    Outline(WireOutline),
+    #[prost(message, tag = "32")]
+    Outlined(WireOutlined),
 }
 
 impl From<&Message> for WireMessage {
@@ -134,6 +138,10 @@ impl From<&Message> for WireKind {
             }
             Message::Introduce { op, life } => WireKind::Introduce(WireIntroduce { op: op.0, life: *life }),
             Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
+            Message::Outline { session, epoch, outline } => {
+                WireKind::Outline(WireOutline::new(*session, *epoch, outline))
+            }
+            Message::Outlined { session, likeness } => WireKind::Outlined(WireOutlined::new(*session, *likeness)),
             Message::Offer { session, epoch, partition, items } => {
                 WireKind::Offer(WireOffer::new(*session, *epoch, *partition, items))
             }
@@ -199,6 +207,8 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Explain(body) => body.try_into(),
             WireKind::Explained(body) => (*body).try_into(),
             WireKind::KeepHint(body) => body.try_into(),
+            WireKind::Outline(body) => body.try_into(),
+            WireKind::Outlined(body) => body.try_into(),
             WireKind::Offer(body) => body.try_into(),
             WireKind::Want(body) => Ok(body.into()),
             WireKind::Push(body) => body.try_into(),

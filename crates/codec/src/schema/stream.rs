@@ -1,10 +1,98 @@
 //! Messages that move many items at once: offers and pushes.
 
-use super::item::{WireItem, WireKey, partition};
+use super::item::{WireItem, WireKey, WirePlace, partition};
 use super::{all, list, need};
 use crate::error::DecodeError;
-use proto::{BucketId, Epoch, ItemKey, Message, Offered, Record, SessionId};
+use proto::{BucketId, Epoch, ItemKey, Likeness, Message, Offered, Outline, Record, SessionId};
 use ring::PartitionId;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WireOutline {
+    #[prost(uint64, tag = "1")]
+    session: u64,
+    #[prost(uint64, tag = "2")]
+    epoch: u64,
+    #[prost(uint32, tag = "3")]
+    partition: u32,
+    #[prost(uint32, repeated, tag = "4")]
+    buckets: Vec<u32>,
+    #[prost(message, optional, tag = "5")]
+    first: Option<WirePlace>,
+    #[prost(message, optional, tag = "6")]
+    last: Option<WirePlace>,
+    #[prost(uint32, tag = "7")]
+    items: u32,
+    #[prost(fixed64, tag = "8")]
+    hash: u64,
+}
+
+impl WireOutline {
+    pub(crate) fn new(session: SessionId, epoch: Epoch, outline: &Outline) -> WireOutline {
+        let place = |(bucket, key): &(BucketId, ItemKey)| Some(WirePlace::new(*bucket, key));
+        WireOutline {
+            session: session.0,
+            epoch: epoch.0,
+            partition: u32::from(outline.partition.0),
+            buckets: outline.buckets.iter().map(|bucket| bucket.0).collect(),
+            first: place(&outline.first),
+            last: place(&outline.last),
+            items: outline.items,
+            hash: outline.hash,
+        }
+    }
+}
+
+impl TryFrom<WireOutline> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireOutline) -> Result<Message, DecodeError> {
+        let outline = Outline {
+            partition: partition(wire.partition)?,
+            buckets: wire.buckets.into_iter().map(BucketId).collect(),
+            first: need(wire.first, "the first item")?,
+            last: need(wire.last, "the last item")?,
+            items: wire.items,
+            hash: wire.hash,
+        };
+        Ok(Message::Outline { session: SessionId(wire.session), epoch: Epoch(wire.epoch), outline })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireOutlined {
+    #[prost(uint64, tag = "1")]
+    session: u64,
+    /// 0: it cannot be answered; 1: the same; 2: nothing; 3: something else.
+    #[prost(uint32, tag = "2")]
+    likeness: u32,
+}
+
+impl WireOutlined {
+    pub(crate) fn new(session: SessionId, likeness: Option<Likeness>) -> WireOutlined {
+        let likeness = match likeness {
+            None => 0,
+            Some(Likeness::Same) => 1,
+            Some(Likeness::Nothing) => 2,
+            Some(Likeness::Other) => 3,
+        };
+        WireOutlined { session: session.0, likeness }
+    }
+}
+
+impl TryFrom<WireOutlined> for Message {
+    type Error = DecodeError;
+
+    fn try_from(wire: WireOutlined) -> Result<Message, DecodeError> {
+        let likeness = match wire.likeness {
+            0 => None,
+            1 => Some(Likeness::Same),
+            2 => Some(Likeness::Nothing),
+            3 => Some(Likeness::Other),
+            _ => return Err(DecodeError::newer("an answer to an outline")),
+        };
+        Ok(Message::Outlined { session: SessionId(wire.session), likeness })
+    }
+}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireOffer {

@@ -11,7 +11,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::tree::Patch;
-use proto::{Ack, Differences, Fences, Message, Offered, OpId, Range, ReadAnswer, ScanAnswer, SessionId, Spent, Spot};
+use proto::{
+    Ack, Differences, Fences, Likeness, Message, Offered, OpId, Outline, Range, ReadAnswer, ScanAnswer, SessionId,
+    Spent, Spot,
+};
 use stdx::Wall;
 
 fn op() -> impl Strategy<Value = OpId> {
@@ -127,7 +130,18 @@ fn stream_message() -> BoxedStrategy<Message> {
         .prop_map(|(differ, unknown)| Differences { differ, unknown });
     let patch = (tree(), 0u8..32, any::<u32>()).prop_map(|(tree, branch, leaves)| Patch { tree, branch, leaves });
     let offered = (bucket_id(), item_key(), any::<u64>()).prop_map(|(bucket, key, hash)| Offered { bucket, key, hash });
+    let place = || (bucket_id(), item_key());
+    let outline = (partition(), vec(bucket_id(), 0..3), place(), place(), any::<u32>(), any::<u64>()).prop_map(
+        |(partition, buckets, first, last, items, hash)| Outline { partition, buckets, first, last, items, hash },
+    );
+    let likeness = prop_oneof![Just(Likeness::Same), Just(Likeness::Nothing), Just(Likeness::Other)];
     prop_oneof![
+        (session(), epoch(), outline).prop_map(|(session, epoch, outline)| Message::Outline {
+            session,
+            epoch,
+            outline
+        }),
+        (session(), option::of(likeness)).prop_map(|(session, likeness)| Message::Outlined { session, likeness }),
         (session(), epoch(), partition(), vec(offered, 0..3))
             .prop_map(|(session, epoch, partition, items)| { Message::Offer { session, epoch, partition, items } }),
         (session(), option::of(vec(any::<u32>(), 0..4))).prop_map(|(session, items)| Message::Want { session, items }),

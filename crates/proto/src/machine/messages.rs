@@ -99,6 +99,10 @@ impl Machine {
                     forwarding.on_answer(&mut self.ops, &mut self.core, op, from, *response);
                 }
             }
+            Message::Outline { session, epoch, outline } => {
+                replica::on_outline(core, from, session, epoch, outline);
+            }
+            Message::Outlined { session, likeness } => self.streams.on_outlined(core, from, session, likeness),
             Message::Offer { session, epoch, items, .. } => {
                 replica::on_offer(core, from, session, epoch, items);
             }

@@ -27,6 +27,7 @@ pub(crate) fn of(message: &Message) -> usize {
         Message::RegisterReply { answer: RegisterAnswer::Said(answer), .. } => of_answer(answer),
         Message::Forward { request, .. } => of_request(request),
         Message::Forwarded { response, .. } => of_response(response),
+        Message::Outline { outline, .. } => outline.first.1.len() + outline.last.1.len() + 4 * outline.buckets.len(),
         Message::Offer { items, .. } => items.iter().map(|item| BASE + item.key.len()).sum(),
         Message::Agree { items, .. } | Message::Collect { items, .. } => {
             items.iter().map(|item| BASE + item.key.len()).sum()
@@ -46,6 +47,7 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::RegisterReply { .. }
         | Message::Introduce { .. }
         | Message::ScanReply { .. }
+        | Message::Outlined { .. }
         | Message::Pushed { .. }
         | Message::Collected { .. }
         | Message::PullEvents { .. }
