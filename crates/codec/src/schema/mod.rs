@@ -21,6 +21,7 @@ pub(crate) mod handshake;
 pub(crate) mod item;
 pub(crate) mod message;
 pub(crate) mod node;
+mod packed;
 pub(crate) mod paxos;
 pub(crate) mod record;
 pub(crate) mod refusal;

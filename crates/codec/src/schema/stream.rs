@@ -1,6 +1,7 @@
 //! Messages that move many items at once: offers and pushes.
 
 use super::item::{WireItem, WireKey, WirePlace, partition};
+use super::packed::WirePacked;
 use super::{all, list, need};
 use crate::error::DecodeError;
 use proto::{BucketId, Epoch, ItemKey, Likeness, Message, Offered, Outline, Record, SessionId};
@@ -182,11 +183,18 @@ pub(crate) struct WirePush {
     items: Vec<WireItem>,
     #[prost(uint64, tag = "4")]
     round: u64,
+    /// In place of `items`.
+    #[prost(message, optional, tag = "5")]
+    packed: Option<WirePacked>,
 }
 
 impl WirePush {
     pub(crate) fn new(session: SessionId, epoch: Epoch, items: &[(BucketId, ItemKey, Record)], round: u64) -> WirePush {
-        WirePush { session: session.0, epoch: epoch.0, items: list(items), round }
+        let (items, packed) = match WirePacked::new(items) {
+            Ok(packed) => (Vec::new(), Some(packed)),
+            Err(items) => (items, None),
+        };
+        WirePush { session: session.0, epoch: epoch.0, items, round, packed }
     }
 }
 
@@ -195,7 +203,11 @@ impl TryFrom<WirePush> for Message {
 
     fn try_from(wire: WirePush) -> Result<Message, DecodeError> {
         let (session, epoch, round) = (SessionId(wire.session), Epoch(wire.epoch), wire.round);
-        Ok(Message::Push { session, epoch, items: all(wire.items)?, round })
+        let items = match wire.packed {
+            Some(packed) => packed.unpack()?,
+            None => all(wire.items)?,
+        };
+        Ok(Message::Push { session, epoch, items, round })
     }
 }
 
