@@ -1,4 +1,6 @@
 //! `GET /v1/history`: every event of the membership history, oldest first; `/events` shows only those the reference knows.
+//!
+//! Invariant: the ring of every epoch can be rebuilt from it alone, so events carry the tokens they gave.
 
 use crate::buckets::bucket_json;
 use crate::json;
@@ -9,6 +11,7 @@ use crate::utc;
 use axum::extract::State;
 use axum::response::Response;
 use proto::{Admin, Change, Event, Request};
+use ring::{Member, Token};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,9 +33,7 @@ fn event(event: &Event) -> Value {
 fn told(change: &Change) -> (&'static str, Value) {
     match change {
         Change::Create(genesis) => ("CREATE", json!({ "partitions": genesis.grid.count(), "n": genesis.n })),
-        Change::Add { member, .. } => {
-            ("ADD", json!({ "nodeId": member.id.to_string(), "name": member.name, "uri": member.uri }))
-        }
+        Change::Add { member, .. } => ("ADD", admitted(member)),
         Change::Remove { member } => ("REMOVE", json!({ "nodeId": member.id.to_string(), "name": member.name })),
         Change::Readdress { node, name, uri } => {
             ("READDRESS", json!({ "nodeId": node.to_string(), "name": name, "uri": uri }))
@@ -48,14 +49,33 @@ fn told(change: &Change) -> (&'static str, Value) {
             }),
         ),
         Change::Eject { member } => ("EJECT", json!({ "nodeId": member.id.to_string(), "name": member.name })),
-        Change::Replace { old, member, .. } => (
-            "REPLACE",
-            json!({ "old": old.to_string(), "nodeId": member.id.to_string(), "name": member.name, "uri": member.uri }),
-        ),
-        Change::Reweigh { node, weight, .. } => ("REWEIGH", json!({ "nodeId": node.to_string(), "weight": weight })),
+        Change::Replace { old, member, .. } => {
+            let mut about = admitted(member);
+            about["old"] = old.to_string().into();
+            ("REPLACE", about)
+        }
+        Change::Reweigh { node, weight, tokens } => {
+            ("REWEIGH", json!({ "nodeId": node.to_string(), "weight": weight, "tokens": in_hex(tokens) }))
+        }
         Change::Abort { of, undo } => {
             let (kind, about) = told(undo);
             ("ABORT", json!({ "of": of.0, "by": { "type": kind, "about": about } }))
         }
     }
+}
+
+/// A member as it came in, with what the ring is made of.
+fn admitted(member: &Member) -> Value {
+    json!({
+        "nodeId": member.id.to_string(),
+        "name": member.name,
+        "uri": member.uri,
+        "zone": member.zone,
+        "weight": member.weight,
+        "tokens": in_hex(&member.tokens),
+    })
+}
+
+fn in_hex(tokens: &[Token]) -> Vec<String> {
+    tokens.iter().map(ToString::to_string).collect()
 }

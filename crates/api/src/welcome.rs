@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// `GET /`.
 pub(crate) async fn welcome(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    if accept.contains("text/html") { console::page().await } else { json::ok(&directory()) }
+    if accept.contains("text/html") { console::page(headers).await } else { json::ok(&directory()) }
 }
 
 fn directory() -> Value {

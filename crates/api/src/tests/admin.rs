@@ -265,7 +265,7 @@ async fn browsers_get_the_console_and_programs_a_directory() {
     let directory = ask(&fake, Method::GET, "/", "").await.json();
     assert_eq!(directory["console"], "/console");
     assert_eq!(
-        ask(&fake, Method::GET, "/console/main.js", "").await.headers["content-type"],
+        ask(&fake, Method::GET, "/console/app.js", "").await.headers["content-type"],
         "text/javascript; charset=utf-8"
     );
     assert_eq!(ask(&fake, Method::GET, "/console/nope.js", "").await.problem(), "unknown-path");
