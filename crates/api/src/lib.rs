@@ -45,6 +45,7 @@ mod render;
 mod repair;
 mod ring_view;
 mod router;
+mod routes;
 mod scalar;
 mod scan;
 mod serve;

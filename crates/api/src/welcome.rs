@@ -38,6 +38,7 @@ fn directory() -> Value {
             "GET /v1/stats": "what this node has done and how it stands, in numbers; GET /metrics for Prometheus",
             "GET /v1/explain?key=9": "everything that is known of a key; POST it as JSON if it does not fit",
             "POST /console/sql": "SQL over the items of this node: {\"sql\":\"SELECT * FROM item\"}",
+            "GET /v1/openapi.json": "this interface for programs (OpenAPI 3.1)",
             "GET /problems": "every kind of error",
             "GET /healthz, /livez, /readyz": "health checks",
         },

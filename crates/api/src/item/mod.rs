@@ -9,6 +9,7 @@ mod raw;
 mod tag;
 
 pub(crate) use given::Given;
+pub(crate) use raw::ITEM_JSON;
 
 use crate::fields::Fields;
 use crate::items::{self, Scope};
