@@ -46,6 +46,7 @@ mod repair;
 mod ring_view;
 mod router;
 mod routes;
+mod rpc;
 mod scalar;
 mod scan;
 mod serve;

@@ -39,6 +39,7 @@ fn directory() -> Value {
             "GET /v1/explain?key=9": "everything that is known of a key; POST it as JSON if it does not fit",
             "POST /console/sql": "SQL over the items of this node: {\"sql\":\"SELECT * FROM item\"}",
             "GET /v1/openapi.json": "this interface for programs (OpenAPI 3.1)",
+            "POST /rpc": "JSON-RPC 2.0; rpc.discover describes it",
             "GET /problems": "every kind of error",
             "GET /healthz, /livez, /readyz": "health checks",
         },

@@ -55,6 +55,9 @@ fn operation(route: &Route) -> Value {
     if route.method == "put" && route.id == "setBucket" {
         responses.insert("201".to_owned(), described(answer));
     }
+    if route.id == "rpc" {
+        responses.insert("204".to_owned(), json!({ "description": "All calls were notifications" }));
+    }
     if route.id == "shutdown" {
         responses.insert("200".to_owned(), described(answer));
     }

@@ -200,6 +200,8 @@ pub(super) fn schemas() -> Value {
             "mode": { "enum": ["eventual", "linearizable"] }, "rule": { "enum": ["lww", "siblings"] },
             "ttl": { "anyOf": [of("Span"), { "type": "null" }] },
         })),
+        "Rpc": { "description": "One call of JSON-RPC 2.0, or a list of up to 1,000" },
+        "RpcAnswer": { "description": "One answer of JSON-RPC 2.0, or a list; 204 if all calls were notifications" },
         "ExplainKey": closed(&[], json!({
             "key": text(), "key_base64": text(), "sort": text(), "sort_base64": text(), "bucket": bucket_name(), "timeout": of("Span"),
         })),
