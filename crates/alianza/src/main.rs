@@ -20,6 +20,9 @@ use clap::Parser as _;
 use exit::Failure;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Planted bugs are for the simulator's tests; a server with them must not exist.
 const _: () = assert!(!stdx::bugs::POSSIBLE, "alianza is never built with the feature `mutants`");
 

@@ -103,7 +103,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Bytes that this node hands over in a second when the ring changes; less while clients wait",
     ),
     one("join-patience", "TIME", "60s", "How long to try the seeds before giving up"),
-    one("cache", "SIZE", "8MiB", "Memory for data read from disk"),
+    one("cache", "SIZE", "32MiB", "Memory for data read from disk"),
     one("memtable", "SIZE", "8MiB", "Memory for data not yet written out"),
     one("journal", "SIZE", "128MiB", "Size of the journal above which it is cleared away"),
     one(

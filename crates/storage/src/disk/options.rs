@@ -1,6 +1,6 @@
 //! How much memory and journal a disk engine may use.
 //!
-//! Invariant: the defaults fit a node that stays under 40 MiB resident while idle (docs/adr/0008).
+//! Invariant: the defaults fit a node that stays under 40 MiB resident while idle; the cache fills as data is read (docs/adr/0008).
 //! Refuses to know the machine; whoever has more memory says so.
 
 use super::journal::Sizes;
@@ -31,7 +31,12 @@ pub struct DiskOptions {
 
 impl Default for DiskOptions {
     fn default() -> DiskOptions {
-        DiskOptions { cache_bytes: 8 * MIB, memtable_bytes: 8 * MIB, journal_bytes: 128 * MIB, reserve_bytes: 64 * MIB }
+        DiskOptions {
+            cache_bytes: 32 * MIB,
+            memtable_bytes: 8 * MIB,
+            journal_bytes: 128 * MIB,
+            reserve_bytes: 64 * MIB,
+        }
     }
 }
 
