@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 17] = [
+const OURS: [&str; 18] = [
     "stdx", "backup", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim",
-    "alianza", "faults", "explore", "resp", "workload",
+    "alianza", "faults", "explore", "resp", "workload", "measure",
 ];
 
 /// What each crate may use of ours. Tests of a crate may use more.
@@ -30,6 +30,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("api", with(&["server", "backup", "resp"])),
         ("sim", with(&[])),
         ("workload", only(&["stdx"])),
+        ("measure", with(&["resp"])),
         ("alianza", with(&["server", "api", "backup", "workload"])),
         ("explore", only(&["proto", "ring", "stdx"])),
         ("faults", only(&["stdx", "codec", "sim"])),
@@ -50,7 +51,9 @@ fn crates_use_only_what_they_may() {
 
 #[test]
 fn nothing_below_the_server_knows_a_runtime() {
-    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "sim", "resp", "workload"] {
+    for name in [
+        "stdx", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "sim", "resp", "workload", "measure",
+    ] {
         for banned in ["tokio", "hyper", "axum", "rand", "getrandom"] {
             assert!(!dependencies(name).contains(banned), "crate {name} must not use {banned}");
         }
@@ -60,7 +63,7 @@ fn nothing_below_the_server_knows_a_runtime() {
 #[test]
 fn the_deterministic_crates_read_no_clock_and_no_random_order() {
     let banned = ["Instant::now", "SystemTime", "std::net", "std::thread", "HashMap", "HashSet", "thread_rng"];
-    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "node", "resp", "workload"] {
+    for name in ["stdx", "causal", "ring", "liveness", "proto", "codec", "node", "resp", "workload", "measure"] {
         for file in rust_files(&root().join("crates").join(name).join("src")) {
             let text = read(&file);
             for word in banned {
