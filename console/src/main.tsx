@@ -17,10 +17,11 @@ import { Members } from "./pages/members";
 import { Overview } from "./pages/overview";
 import { RingPage } from "./pages/ring";
 import { Sql } from "./pages/sql";
+import { Tour } from "./pages/tour/page";
 import type { Page } from "./router";
 import { PAGES, href, route } from "./router";
 
-const VIEWS: Record<Page, () => preact.JSX.Element> = { overview: Overview, ring: RingPage, members: Members, events: Events, data: Data, sql: Sql };
+const VIEWS: Record<Page, () => preact.JSX.Element> = { overview: Overview, ring: RingPage, members: Members, events: Events, data: Data, sql: Sql, tour: Tour };
 const THEMES: [Theme, "auto" | "sun" | "moon"][] = [["system", "auto"], ["light", "sun"], ["dark", "moon"]];
 
 function App() {

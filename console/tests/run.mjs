@@ -7,7 +7,7 @@ import { audit } from "./audit.mjs";
 import { fromFolder, launch } from "./browser.mjs";
 import { post, startCluster, until } from "./cluster.mjs";
 
-const PAGES = ["overview", "ring", "members", "events", "data", "sql"];
+const PAGES = ["overview", "ring", "members", "events", "data", "sql", "tour"];
 const wanted = process.argv.slice(2);
 const started = Date.now();
 
@@ -254,6 +254,56 @@ try {
     await page.getByRole("button", { name: "Do it" }).waitFor({ state: "detached" });
     quiet(page);
     quiet(events);
+  });
+
+  await scenario("tour: ten keys, a node that is pretended, and one that really joins", async () => {
+    const page = await open("tour");
+    const next = () => page.getByRole("button", { name: "Next" }).click();
+    await next();
+    await page.getByRole("button", { name: "Store tour_1 … tour_10" }).click();
+    await page.getByText("10 are stored, with at least 2 copies on disk before the answer.").waitFor();
+    await next();
+    const owner = await page.locator("#tour-step tbody tr", { hasText: "tour_7" }).locator(".node").innerText();
+    const known = await post(`${first.url}/v1/explain`, { key: "tour_7" });
+    assert.equal(owner.trim(), known.views[0].replicas[0]);
+    await next();
+    await page.getByRole("button", { name: "Only pretend" }).click();
+    await page.getByText("This is about how it would look.").waitFor();
+    assert.ok((await page.locator(".ring .motion").count()) > 0);
+    await page.getByRole("button", { name: "Stop pretending" }).click();
+    await page.getByText("waiting for it to join").waitFor();
+    cluster.join("Ofelia");
+    await page.getByText("Ofelia has joined.").waitFor({ timeout: 30_000 });
+    await page.getByText(/Copies? of .+ keys move/).waitFor();
+    const moves = await page.locator("tr.moves").allInnerTexts();
+    assert.ok(moves.length > 0 && moves.every((move) => move.includes("Ofelia")), moves.join("; "));
+    await until("the keys have moved", async () => {
+      const now = await (await fetch(`${first.url}/v1/cluster`)).json();
+      return now.stable === now.epoch;
+    }, 30_000);
+    const key = moves[0].split(/\s/)[0];
+    const after = await post(`${first.url}/v1/explain`, { key });
+    assert.ok(after.nodes.some((node) => node.name === "Ofelia" && node.holds === "record"), `Ofelia has ${key}`);
+    await next();
+    await page.getByRole("button", { name: "Read all ten, at a quorum" }).click();
+    await page.getByText("10 of 10 were read.").waitFor();
+    await next();
+    await page.getByRole("button", { name: "Delete the ten keys" }).click();
+    await page.getByText("They are gone.").waitFor();
+    quiet(page);
+  });
+
+  await scenario("members: a node leaves, with its progress on the page", async () => {
+    const page = await open("members");
+    await page.getByRole("button", { name: "Change Ofelia" }).click();
+    await page.getByText("alianza cluster plan --leave Ofelia").waitFor();
+    await page.getByRole("button", { name: "See the plan" }).click();
+    await page.getByRole("button", { name: "Do it" }).click();
+    await page.getByText(/Decided, as epoch \d+/).waitFor();
+    await until("she is gone", async () => (await page.locator("tr[data-member]").count()) === 3, 40_000);
+    await page.evaluate(() => (location.hash = "#/events"));
+    await page.getByText("Ofelia left.").waitFor();
+    quiet(page);
   });
 
   await scenario("language and colours are chosen and remembered", async () => {

@@ -211,6 +211,6 @@ export interface Rows {
   columns: string[];
   rows: unknown[][];
   truncated?: boolean;
-  nodes?: { name: string; rows?: number; error?: string }[];
-  partial?: boolean;
+  /** What is missing from rows of the whole cluster. */
+  partial?: { unread: number; of: number; because?: string; notListed: string[] };
 }

@@ -34,6 +34,7 @@ export function Members() {
 
 function Table({ now, onChoose }: { now: Cluster; onChoose: (name: string) => void }) {
   const shape = ringNow.value;
+  const zoned = now.members.some((member) => member.zone !== null);
   const copies = now.members.reduce((sum, member) => sum + member.copies, 0);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t("page_members")}>
@@ -46,7 +47,7 @@ function Table({ now, onChoose }: { now: Cluster; onChoose: (name: string) => vo
             <th scope="col" class="number" title={t("holdsTitle")}>{t("holds")}</th>
             <th scope="col" class="number">{t("tokens")}</th>
             <th scope="col" class="number">{t("weight")}</th>
-            <th scope="col">{t("zone")}</th>
+            {zoned && <th scope="col">{t("zone")}</th>}
             <th scope="col" class="number">{t("roundTrip")}</th>
             <th scope="col" class="number" title={t("phiTitle")}>φ</th>
             <th scope="col" class="number">{t("hints")}</th>
@@ -54,7 +55,7 @@ function Table({ now, onChoose }: { now: Cluster; onChoose: (name: string) => vo
           </tr>
         </thead>
         <tbody>
-          {now.members.map((member) => {
+          {inOrder(now.members).map((member) => {
             const place = shape?.ring.place(member.nodeId) ?? -1;
             const hints = now.hints.find((waiting) => waiting.nodeId === member.nodeId);
             return (
@@ -69,7 +70,7 @@ function Table({ now, onChoose }: { now: Cluster; onChoose: (name: string) => vo
                 <td class="number" data-label={t("holds")}>{percent(member.copies / Math.max(1, copies))}</td>
                 <td class="number" data-label={t("tokens")}>{number(member.tokens)}</td>
                 <td class="number" data-label={t("weight")}>{number(member.weight)}</td>
-                <td data-label={t("zone")}>{member.zone ?? "–"}</td>
+                {zoned && <td data-label={t("zone")}>{member.zone ?? "–"}</td>}
                 <td class="number" data-label={t("roundTrip")}>{member.roundTripMs === null || isAway(member.condition) ? "–" : `${number(member.roundTripMs, 2)} ms`}</td>
                 <td class="number" data-label="φ">{member.self ? "–" : number(member.phi, 1)}</td>
                 <td class="number" data-label={t("hints")}>{hints ? `${number(hints.waiting)}${hints.more ? "+" : ""}${hints.full ? ` (${t("full")})` : ""}` : "0"}</td>
@@ -81,6 +82,13 @@ function Table({ now, onChoose }: { now: Cluster; onChoose: (name: string) => vo
       </table>
     </div>
   );
+}
+
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
+/** Those that are away come first; the names in an order that people expect. */
+function inOrder(members: Member[]): Member[] {
+  return [...members].sort((a, b) => Number(isAway(b.condition)) - Number(isAway(a.condition)) || byName(a.name, b.name));
 }
 
 function address(member: Member) {

@@ -2,12 +2,13 @@
 // to be so.
 
 import { useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { dateTime, number, percent, t } from "../i18n";
 import { history, isAway, silentSince } from "../node/live";
 import { Badge, Card, Empty, Loading, NodeName } from "../parts/bits";
 import { RingPicture } from "../parts/ring_picture";
-import { partitionOf, ringAt } from "../ring/ring";
+import { marked } from "../ring/colours";
+import { partitionOf, ringAt, tellsTokens } from "../ring/ring";
 import { tokenOf } from "../ring/sha1";
 import { href, route } from "../router";
 import { sayEvent } from "./event_words";
@@ -24,9 +25,14 @@ export function RingPage() {
   const events = history.value;
   const epoch = back.value ?? now?.epoch ?? 0;
   const shown = useMemo(() => (now && epoch !== now.epoch ? asOf(now, epoch) : now), [now, epoch, events]);
-  if (!now || !shown) return silentSince.value === undefined ? <Loading /> : <Empty icon="bad" title={t("silentNow")} />;
-  const located = key.value === "" ? undefined : locate(key.value, now.ring.partitions);
+  const located = key.value === "" || !now ? undefined : locate(key.value, now.ring.partitions);
   const partition = pointed.value ?? picked.value ?? located?.partition;
+  const standing = !shown ? [] : lit.value !== undefined ? [lit.value] : partition === undefined ? [] : shown.ring.replicas(partition, shown.n).map((place) => shown.ring.members[place]!.nodeId);
+  useEffect(() => {
+    marked.value = standing;
+    return () => void (marked.value = []);
+  }, [standing.join()]);
+  if (!now || !shown) return silentSince.value === undefined ? <Loading /> : <Empty icon="bad" title={t("silentNow")} />;
   const past = epoch !== now.epoch;
   return (
     <>
@@ -92,6 +98,7 @@ function Middle({ shown, lit }: { shown: RingNow; lit: string | undefined }) {
   );
 }
 
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 const sum = (values: number[]) => values.reduce((all, value) => all + value, 0);
 
 function Located({ keyText, located }: { keyText: string; located: { token: string; partition: number } | undefined }) {
@@ -144,7 +151,9 @@ function edge(partition: number, partitions: number): string {
 
 function Members({ shown, lit, onLit }: { shown: RingNow; lit: string | undefined; onLit: (id: string | undefined) => void }) {
   const wanted = useSignal("");
-  const all = shown.ring.members.map((member, place) => ({ member, place }));
+  const away = (nodeId: string) => isAway(shown.conditions.get(nodeId) ?? "up");
+  // Those that are away come first; the names in an order that people expect.
+  const all = shown.ring.members.map((member, place) => ({ member, place })).sort((a, b) => Number(away(b.member.nodeId)) - Number(away(a.member.nodeId)) || byName(a.member.name, b.member.name));
   const found = all.filter(({ member }) => member.name.toLowerCase().includes(wanted.value.toLowerCase()));
   const copies = Math.max(1, sum(shown.copies));
   return (
@@ -183,9 +192,8 @@ function Members({ shown, lit, onLit }: { shown: RingNow; lit: string | undefine
 function Past({ epoch, newest, onEpoch }: { epoch: number; newest: number; onEpoch: (epoch: number) => void }) {
   const events = history.value;
   const first = events.find((event) => event.type === "ADD")?.epoch ?? 1;
-  const rebuilt = useMemo(() => ringAt(events, newest, 1_024) !== undefined, [events, newest]);
   const event = events.find((one) => one.epoch === epoch);
-  if (newest <= first || !rebuilt) return null;
+  if (newest <= first || !tellsTokens(events)) return null;
   return (
     <div class="past">
       <label for="past">{t("past")}</label>

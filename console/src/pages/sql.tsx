@@ -1,8 +1,8 @@
-// SQL over what this node stores, read-only.
+// SQL over what this node stores, or over the whole cluster; read-only.
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { duration, number, t } from "../i18n";
+import { duration, list, number, t } from "../i18n";
 import { asProblem, ask } from "../node/ask";
 import type { Problem } from "../node/ask";
 import { cluster, silentSince } from "../node/live";
@@ -39,6 +39,7 @@ export function Sql() {
   const took = useSignal(0);
   const running = useSignal(false);
   const auto = useSignal(true);
+  const everywhere = useSignal(false);
   const statements = useSignal(past());
   const last = useRef<string | undefined>(undefined);
 
@@ -48,7 +49,7 @@ export function Sql() {
     const text = sql.value;
     const started = performance.now();
     try {
-      answer.value = await ask<Rows>("/console/sql", { sql: text });
+      answer.value = await ask<Rows>("/console/sql", { sql: text, ...(everywhere.value && { scope: "cluster" }) });
       [problem.value, last.current, took.value] = [undefined, text, performance.now() - started];
       if (byHand) keep(text);
     } catch (error) {
@@ -64,7 +65,7 @@ export function Sql() {
   useEffect(() => {
     void run(false);
     const timer = setInterval(() => {
-      const calm = auto.value && document.visibilityState === "visible" && silentSince.value === undefined;
+      const calm = auto.value && !everywhere.value && document.visibilityState === "visible" && silentSince.value === undefined;
       if (calm && took.value < CHEAP_MS && sql.value === last.current) void run(false);
     }, AGAIN_MS);
     return () => clearInterval(timer);
@@ -77,7 +78,7 @@ export function Sql() {
   return (
     <>
       <h1 tabIndex={-1}>{t("page_sql")}</h1>
-      <p class="lead">{t("sqlLead", { name: cluster.value?.name ?? t("thisNode") })}</p>
+      <p class="lead">{everywhere.value ? t("sqlLeadAll") : t("sqlLead", { name: cluster.value?.name ?? t("thisNode") })}</p>
       <Card id="query" title={t("statement")} aside={
         <select class="small-select" aria-label={t("examples")} onChange={choose}>
           <option value="">{t("examples")}</option>
@@ -91,13 +92,16 @@ export function Sql() {
           </label>
           <div class="actions">
             <button type="submit" disabled={running.value}><Icon name="play" /> {t("run")} <kbd>Ctrl</kbd> <kbd>Enter</kbd></button>
-            <label class="check"><input type="checkbox" checked={auto.value} onChange={(event) => (auto.value = event.currentTarget.checked)} /> {t("refresh")}</label>
+            <div class="segments" role="group" aria-label={t("whereAsk")}>
+              {[false, true].map((all) => <button key={String(all)} type="button" aria-pressed={everywhere.value === all} onClick={() => { everywhere.value = all; void run(false); }}>{t(all ? "wholeCluster" : "thisNodeOnly")}</button>)}
+            </div>
+            <label class="check"><input type="checkbox" disabled={everywhere.value} checked={auto.value} onChange={(event) => (auto.value = event.currentTarget.checked)} /> {t("refresh")}</label>
           </div>
         </form>
         <Trouble problem={problem.value} />
       </Card>
       <Result answer={answer.value} took={took.value} />
-      <CommandLine line={`curl -d '${JSON.stringify({ sql: sql.value }).replaceAll("'", "'\\''")}' ${location.origin}/console/sql`} />
+      <CommandLine line={`curl -d '${JSON.stringify({ sql: sql.value, ...(everywhere.value && { scope: "cluster" }) }).replaceAll("'", "'\\''")}' ${location.origin}/console/sql`} />
     </>
   );
 }
@@ -116,6 +120,7 @@ function Result({ answer, took }: { answer: Rows | undefined; took: number }) {
   return (
     <Card id="rows" title={t("rowsTitle", { n: answer.rows.length })} aside={<><span class="soft">{duration(took / 1e3)}</span> <button type="button" class="quiet small-button" disabled={answer.rows.length === 0} onClick={save}>{t("saveCsv")}</button></>}>
       {(answer.truncated || shown.length < answer.rows.length) && <p class="warn-line"><Icon name="warn" /> {answer.truncated ? t("rowsTruncated", { n: answer.rows.length }) : t("rowsShown", { n: shown.length })}</p>}
+      {answer.partial && <Partial partial={answer.partial} />}
       {answer.rows.length === 0 ? <Empty icon="sql" title={t("noRows")}><CommandLine line={`curl -d '{"type":"PUT","key":"key_1","value":"one"}' ${location.origin}/`} /></Empty> : (
         <div class="scroll tall" tabIndex={0} role="region" aria-label={t("rowsTitle", { n: answer.rows.length })}>
           <table>
@@ -125,6 +130,18 @@ function Result({ answer, took }: { answer: Rows | undefined; took: number }) {
         </div>
       )}
     </Card>
+  );
+}
+
+function Partial({ partial }: { partial: NonNullable<Rows["partial"]> }) {
+  return (
+    <p class="warn-line" role="alert">
+      <Icon name="warn" />
+      <span>
+        {partial.unread > 0 && <b>{t("partial", { unread: partial.unread, of: partial.of })}</b>} {partial.because && <span lang="en">{partial.because}</span>}{" "}
+        {partial.notListed.length > 0 && t("partialBuckets", { names: list(partial.notListed) })}
+      </span>
+    </p>
   );
 }
 

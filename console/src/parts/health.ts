@@ -5,6 +5,9 @@ import { isAway } from "../node/live";
 import type { Cluster } from "../node/types";
 import type { Tone } from "./bits";
 
+/** Names that a sentence may have. */
+const NAMES = 4;
+
 export interface Health {
   tone: Tone;
   sentence: string;
@@ -18,7 +21,7 @@ export function health(cluster: Cluster | undefined, silentSince: number | undef
   if (silentSince !== undefined) return { tone: "bad", sentence: t("healthSilent", { name: cluster?.name ?? t("thisNode") }), advice: t("healthSilentAdvice"), details: [] };
   if (!cluster) return { tone: "wait", sentence: t("asking"), advice: "", details: [] };
   const away = cluster.members.filter((member) => isAway(member.condition));
-  const names = list(away.map((member) => member.name));
+  const names = few(away.map((member) => member.name));
   if (cluster.blocked.length > 0) return { tone: "bad", sentence: away.length > 0 ? t("healthBlockedAway", { names }) : t("healthBlocked"), advice: t("healthBlockedAdvice"), details: cluster.blocked };
   if (away.length > 0) return { tone: "bad", ...inDanger(cluster, away.length, names), details: cluster.steps };
   if (cluster.leaving) return { tone: "warn", sentence: t("healthLeaving", { name: cluster.name }), advice: t("healthLeavingAdvice"), details: cluster.steps };
@@ -35,4 +38,9 @@ function inDanger(cluster: Cluster, away: number, names: string): { sentence: st
   const worst = cluster.buckets.filter((bucket) => away > Math.min(bucket.n, cluster.members.length) - (Math.floor(Math.min(bucket.n, cluster.members.length) / 2) + 1));
   const advice = worst.length > 0 ? t("healthAwayQuorum", { buckets: list(worst.map((bucket) => bucket.name)) }) : t("healthAwayFine");
   return { sentence, advice };
+}
+
+/** The first of many names. */
+function few(names: string[]): string {
+  return names.length <= NAMES ? list(names) : `${names.slice(0, NAMES).join(", ")} ${t("andMore", { n: names.length - NAMES })}`;
 }

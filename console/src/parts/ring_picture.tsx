@@ -4,7 +4,7 @@
 import { useId, useMemo, useRef } from "preact/hooks";
 import { list, number, t } from "../i18n";
 import { isAway } from "../node/live";
-import { colour } from "../ring/colours";
+import { APART_MAX, colour } from "../ring/colours";
 import type { Ring, Run } from "../ring/ring";
 import { runsOf } from "../ring/ring";
 
@@ -93,7 +93,7 @@ export function RingPicture({ ring, n, conditions, lit, partition, onPartition, 
         return (
           <g key={member.nodeId} class={stands ? "member stands" : "member"} data-node={member.name}>
             <path d={owned[place]} fill={colour(member.nodeId)} fill-rule="evenodd" class={lined ? "lined" : ""} />
-            {away && <path d={owned[place]} fill={`url(#${hatch})`} fill-rule="evenodd" />}
+            {away && ring.members.length <= APART_MAX && <path d={owned[place]} fill={`url(#${hatch})`} fill-rule="evenodd" />}
           </g>
         );
       })}
@@ -182,8 +182,8 @@ const point = (r: number, turn: number): string => at(r, turn).map((value) => va
 const circle = (r: number): string => `M0 ${-r}A${r} ${r} 0 1 1 0 ${r}A${r} ${r} 0 1 1 0 ${-r}Z`;
 
 function inWords(ring: Ring, n: number): string {
-  const shares = ring.shares(1);
   const facts = t("ringWords", { n: ring.members.length, partitions: ring.partitions, copies: n });
   if (ring.members.length > 12) return facts;
+  const shares = ring.shares(1);
   return `${facts} ${ring.members.map((member, place) => `${member.name} ${number((100 * shares[place]!) / ring.partitions, 1)} %`).join(", ")}.`;
 }

@@ -76,9 +76,12 @@ export class Ring {
 
   shares(n: number): number[] {
     const counts = this.members.map(() => 0);
-    for (let partition = 0; partition < this.partitions; partition++) {
-      for (const member of this.replicas(partition, n)) counts[member]!++;
-    }
+    // All partitions up to a token have the same replicas.
+    this.#vnodes.forEach(({ end }, at) => {
+      const before = this.#vnodes.at(at - 1)!.end;
+      const length = (end - before + this.partitions) % this.partitions || this.partitions;
+      for (const member of this.replicas(end, n)) counts[member]! += length;
+    });
     return counts;
   }
 
@@ -117,6 +120,9 @@ export function ringAt(events: HistoryEvent[], epoch: number, partitions: number
   }
   return new Ring(partitions, [...members.values()]);
 }
+
+/** Whether the history carries the tokens, so that ringAt can go back in it. */
+export const tellsTokens = (events: HistoryEvent[]): boolean => events.every((event) => event.type !== "ADD" || event.about.tokens !== undefined);
 
 function apply(members: Map<string, RingMember>, type: string, about: About): boolean {
   const id = about.nodeId ?? "";
