@@ -224,6 +224,10 @@ try {
     await statement.fill("SELECT key, length(value) AS bytes FROM item WHERE key = 'sql_1'");
     await page.keyboard.press("Control+Enter");
     await until("the row is shown", async () => (await text(page, "#rows tbody")).replace(/\s+/g, " ") === "sql_1 3");
+    await statement.fill("SELECT count(*) AS items FROM item WHERE key = 'sql_1'");
+    await page.getByRole("button", { name: "whole cluster" }).click();
+    await until("it is counted once", async () => (await text(page, "#rows tbody")) === "1");
+    await page.getByText("Not in it, because they cannot be listed: locks.").waitFor();
     await statement.fill("SELEKT");
     await page.getByRole("button", { name: /^Run/ }).click();
     await page.getByText("SQLite says").waitFor();
@@ -337,6 +341,8 @@ try {
     await page.evaluate(() => (location.hash = "#/data?bucket=default&key=while_down"));
     await until("it is read", async () => (await text(page, ".value-text")) === "written");
     await page.locator(".answers-row .badge.bad").waitFor();
+    const counted = await post(`${first.url}/console/sql`, { sql: "SELECT count(*) FROM item WHERE key = 'while_down'", scope: "cluster" });
+    assert.deepEqual([counted.rows, counted.partial.unread], [[[1]], 0]);
     await page.evaluate(() => (location.hash = "#/overview"));
     await until("the hint is counted", async () => Number(await page.locator(".tile", { hasText: "Hints" }).locator(".tile-value").innerText()) > 0);
     quiet(page);

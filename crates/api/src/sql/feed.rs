@@ -1,10 +1,10 @@
-//! Turning the push of [`LocalItems::each`] into the pull that a cursor of SQLite needs: a thread walks the items and
+//! Turning the push of a walk over items into the pull that a cursor of SQLite needs: a thread walks the items and
 //! hands them over in small batches, waiting when nobody takes them.
 //!
 //! Invariant: at most [`BATCHES`] batches and one more are in memory, and the thread ends soon after its feed is dropped.
 
-use node::LocalItem;
-use node::LocalItems;
+use super::everywhere::Everywhere;
+use node::{LocalItem, LocalItems};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -20,7 +20,15 @@ const BYTES: usize = 1 << 20;
 
 type Batch = Result<Vec<LocalItem>, String>;
 
-/// The items of this node, one after the other.
+/// Where items come from.
+pub(super) enum Origin {
+    /// What this node stores.
+    Node(LocalItems),
+    /// What is stored anywhere.
+    Cluster(Everywhere),
+}
+
+/// The items, one after the other.
 pub(super) struct Feed {
     batches: Receiver<Batch>,
     batch: std::vec::IntoIter<LocalItem>,
@@ -46,9 +54,9 @@ impl fmt::Display for FeedError {
 
 impl Feed {
     /// The items as of `wall`.
-    pub(super) fn start(items: LocalItems, wall: Wall) -> Result<Feed, FeedError> {
+    pub(super) fn start(origin: Origin, wall: Wall) -> Result<Feed, FeedError> {
         let (sender, batches) = sync_channel(BATCHES);
-        let walk = move || walk(&items, wall, &sender);
+        let walk = move || walk(&origin, wall, &sender);
         let thread = std::thread::Builder::new().name("sql-feed".to_owned()).spawn(walk);
         thread.map_err(|error| FeedError::Failed(format!("cannot start a thread: {error}")))?;
         Ok(Feed { batches, batch: Vec::new().into_iter() })
@@ -70,9 +78,9 @@ impl Feed {
     }
 }
 
-fn walk(items: &LocalItems, wall: Wall, sender: &SyncSender<Batch>) {
+fn walk(origin: &Origin, wall: Wall, sender: &SyncSender<Batch>) {
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    let result = items.each(wall, &mut |item| {
+    let mut visit = |item: LocalItem| {
         bytes += item.key.len() + item.value.bytes.len();
         batch.push(item);
         if batch.len() < ITEMS && bytes < BYTES {
@@ -83,8 +91,15 @@ fn walk(items: &LocalItems, wall: Wall, sender: &SyncSender<Batch>) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
-    });
-    let last = result.map(|()| batch).map_err(|error| error.to_string());
+    };
+    let result = match origin {
+        Origin::Node(items) => items.each(wall, &mut visit).map_err(|error| error.to_string()),
+        Origin::Cluster(everywhere) => {
+            everywhere.each(&mut visit);
+            Ok(())
+        }
+    };
+    let last = result.map(|()| batch);
     // Whoever dropped the feed does not want the rest.
     let _ = sender.send(last);
 }

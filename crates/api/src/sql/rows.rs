@@ -1,19 +1,25 @@
-//! The rows of a statement as JSON: `{"columns":[…],"rows":[[…],…]}`.
+//! The rows of a statement as JSON: `{"columns":[…],"rows":[[…],…]}`, and what is missing from them.
 //!
 //! Invariant: bounded in rows and bytes; what was cut off is announced by `"truncated":true`. Bytes that are not text
 //! appear as `{"base64":…}`, numbers that JSON cannot write as texts.
 
+use super::everywhere::Shortfall;
 use crate::json::{Object, write_object};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Statement};
+use std::sync::{Mutex, PoisonError};
 
 /// Largest answer.
 const BYTES_MAX: usize = 64 << 20;
 
 /// Runs a statement and writes at most `rows_max` rows.
-pub(super) fn collect(statement: &mut Statement<'_>, rows_max: usize) -> rusqlite::Result<Vec<u8>> {
+pub(super) fn collect(
+    statement: &mut Statement<'_>,
+    rows_max: usize,
+    shortfall: &Mutex<Shortfall>,
+) -> rusqlite::Result<Vec<u8>> {
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut object = Object::sized(1_024);
     object.list("columns", &columns, |out, name| push_json(out, name.as_str()));
@@ -36,6 +42,7 @@ pub(super) fn collect(statement: &mut Statement<'_>, rows_max: usize) -> rusqlit
     if truncated {
         object.name("truncated").extend(b"true");
     }
+    shortfall.lock().unwrap_or_else(PoisonError::into_inner).write(&mut object);
     Ok(object.end())
 }
 

@@ -9,6 +9,7 @@ use crate::problem::{Kind, Problem};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, Error, ErrorCode};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Memory that all statements together may take in SQLite.
@@ -34,13 +35,13 @@ pub(super) fn run(sql: &str, source: Source, bounds: Bounds) -> Result<Vec<u8>, 
     if sql.trim_matches(|c: char| c.is_whitespace() || c == ';').is_empty() {
         return Err(Problem::new(Kind::Sql, "The statement is empty; try SELECT * FROM item."));
     }
-    let deadline = source.deadline;
+    let (deadline, shortfall) = (source.deadline, Arc::clone(&source.shortfall));
     let connection = connect(source).map_err(|error| problem(&error, bounds, deadline))?;
     let mut statement = connection.prepare(sql).map_err(|error| problem(&error, bounds, deadline))?;
     if !statement.readonly() {
         return Err(read_only());
     }
-    rows::collect(&mut statement, bounds.rows).map_err(|error| problem(&error, bounds, deadline))
+    rows::collect(&mut statement, bounds.rows, &shortfall).map_err(|error| problem(&error, bounds, deadline))
 }
 
 fn connect(source: Source) -> rusqlite::Result<Connection> {

@@ -5,8 +5,9 @@
 //! pointers to them and reads nothing behind that field. The table is eponymous: it exists without being created.
 #![allow(unsafe_code, reason = "rusqlite marks its traits of virtual tables unsafe; there is no safe way to have one")]
 
-use super::feed::{Feed, FeedError};
-use node::{LocalItem, LocalItems};
+use super::everywhere::Shortfall;
+use super::feed::{Feed, FeedError, Origin};
+use node::LocalItem;
 use proto::BucketId;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::vtab::{
@@ -17,7 +18,7 @@ use rusqlite::{Connection, Error};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_int};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use stdx::Wall;
 
@@ -28,7 +29,9 @@ const COST: f64 = 1e6;
 /// Where the rows come from.
 pub(super) struct Source {
     /// A fresh look at the items; none if the node is ending. Each scan needs its own.
-    pub(super) items: Box<dyn Fn() -> Option<LocalItems> + Send + Sync>,
+    pub(super) items: Box<dyn Fn() -> Option<Origin> + Send + Sync>,
+    /// What was missing when they were read.
+    pub(super) shortfall: Arc<Mutex<Shortfall>>,
     /// The time as of which items live.
     pub(super) wall: Wall,
     /// Names of buckets.

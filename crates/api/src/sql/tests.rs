@@ -1,12 +1,14 @@
 //! SQL over the items of a model engine: what can be asked, what is refused, and what is cut off.
 
+use super::feed::Origin;
 use super::statement::{self, Bounds};
 use super::table::Source;
 use crate::fake::{self, Fake};
 use crate::problem::{Kind, Problem};
 use crate::tests::ask;
 use axum::http::Method;
-use proto::{BucketId, ItemKey, Response};
+use causal::{Actor, Dot, Stamp};
+use proto::{Bucket, BucketId, ItemKey, Mode, Page, Refusal, Request, Response, Scan, Scope, Sibling, Version};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +29,8 @@ fn node() -> Arc<Fake> {
 fn query_with(fake: &Arc<Fake>, sql: &str, rows: usize, time: Duration) -> Result<Value, Problem> {
     let items = Arc::clone(fake);
     let source = Source {
-        items: Box::new(move || Some(items.local_items())),
+        items: Box::new(move || Some(Origin::Node(items.local_items()))),
+        shortfall: Arc::default(),
         wall: Wall(1_000_000),
         buckets: BTreeMap::from([(BucketId::DEFAULT, "default".to_owned()), (CART, "cart".to_owned())]),
         deadline: Instant::now() + time,
@@ -170,4 +173,60 @@ async fn a_script_can_ask() {
     let reply = ask(&fake, Method::POST, "/console/sql", r#"{"sql":"DROP TABLE item"}"#).await;
     assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "sql"));
     assert_eq!(ask(&fake, Method::POST, "/console/sql", "{}").await.problem(), "missing-field");
+}
+
+/// A cluster of 16 partitions that is scanned; some of them cannot be read.
+fn scanned(unreadable: &'static [u16]) -> Arc<Fake> {
+    Arc::new(Fake::new(move |request| match request {
+        Request::Admin(_) => {
+            let mut status = fake::status(&["Ted", "Ana"]);
+            status.buckets.push(Bucket { id: CART, name: "cart".into(), ..Bucket::default_bucket(3) });
+            let locks = Bucket { id: BucketId(5), name: "locks".into(), ..Bucket::default_bucket(3) };
+            status.buckets.push(Bucket { mode: Mode::Linearizable, ..locks });
+            Response::Status(Box::new(status))
+        }
+        Request::Scan(Scan { scope: Scope::Partition { partition, .. }, .. }) if unreadable.contains(&partition.0) => {
+            Response::Refused(Refusal::QuorumUnmet { needed: 2, got: 1, write: false })
+        }
+        Request::Scan(Scan { scope: Scope::Partition { partition, after }, bucket, .. }) => {
+            // Two pages of one item in each partition of the first bucket.
+            let page = u8::from(after.is_some());
+            let item = (ItemKey::plain(format!("p{}_{page}", partition.0)), vec![sibling(&[b'a' + page])]);
+            let next = (page == 0).then(|| item.0.clone());
+            let none = Page { items: Vec::new(), next: None };
+            Response::Page(if bucket == "default" { Page { items: vec![item], next } } else { none })
+        }
+        other => panic!("{other:?} was asked"),
+    }))
+}
+
+fn sibling(value: &[u8]) -> Sibling {
+    let version = Version { stamp: Stamp::new(1, 0), expires: None, value: Some(proto::Value::plain(value.to_vec())) };
+    Sibling { dot: Dot { actor: Actor { node: 1, incarnation: 1 }, counter: 1 }, version }
+}
+
+async fn everywhere(fake: &Arc<Fake>, sql: &str) -> Value {
+    let body = json!({ "sql": sql, "scope": "cluster" }).to_string();
+    ask(fake, Method::POST, "/console/sql", body).await.json()
+}
+
+#[tokio::test]
+async fn the_whole_cluster_is_read_each_partition_to_its_end() {
+    let answer = everywhere(&scanned(&[]), "SELECT count(*), count(DISTINCT key), min(bucket) FROM item").await;
+    assert_eq!(answer["rows"], json!([[32, 32, "default"]]));
+    assert_eq!(answer["partial"], json!({ "unread": 0, "of": 32, "notListed": ["locks"] }));
+}
+
+#[tokio::test]
+async fn rows_that_are_missing_are_named() {
+    let answer = everywhere(&scanned(&[3, 7]), "SELECT value, count(*) FROM item GROUP BY value ORDER BY 1").await;
+    assert_eq!(answer["rows"], json!([["a", 14], ["b", 14]]));
+    assert_eq!((&answer["partial"]["unread"], &answer["partial"]["of"]), (&json!(4), &json!(32)));
+    assert!(answer["partial"]["because"].as_str().unwrap().contains("replicas"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_scope_is_the_node_or_the_cluster() {
+    let reply = ask(&node(), Method::POST, "/console/sql", r#"{"sql":"SELECT 1","scope":"galaxy"}"#).await;
+    assert_eq!(reply.problem(), "invalid-field");
 }

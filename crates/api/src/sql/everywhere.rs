@@ -1,0 +1,182 @@
+//! The items of the whole cluster, partition by partition, read as clients read them: from as many replicas as the bucket
+//! asks for, each item once, siblings as a row each.
+//!
+//! Invariant: what could not be read, or not in time, is counted in the [`Shortfall`]; rows are never missing in silence.
+//! At most [`AHEAD_MAX`] pages are in memory. Refuses to know SQL.
+
+use crate::database::Database;
+use crate::json::{Object, write_object};
+use crate::refusal;
+use node::LocalItem;
+use proto::{Bucket, BucketId, ItemKey, Mode, Page, Request, Response, Scan, Scope};
+use ring::{PartitionId, Token};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use stdx::Span;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+/// Partitions asked for at once, at the beginning and at most. Few at first, because a full partition fills a page.
+const AHEAD_FIRST: usize = 4;
+const AHEAD_MAX: usize = 32;
+/// Items of one page.
+const PAGE: u32 = 500;
+
+/// What is missing from rows that were read everywhere.
+#[derive(Default, Debug)]
+pub(super) struct Shortfall {
+    unread: BTreeSet<(BucketId, PartitionId)>,
+    of: u32,
+    because: Option<String>,
+    not_listed: Vec<String>,
+}
+
+impl Shortfall {
+    /// Writes the member `partial`, if something is missing.
+    pub(super) fn write(&self, object: &mut Object) {
+        if self.unread.is_empty() && self.not_listed.is_empty() {
+            return;
+        }
+        write_object(object.name("partial"), |partial| {
+            partial.number("unread", self.unread.len() as u64);
+            partial.number("of", u64::from(self.of));
+            if let Some(because) = &self.because {
+                partial.text("because", because);
+            }
+            partial.list("notListed", &self.not_listed, |out, name| {
+                // A text always has a JSON form.
+                let written = serde_json::to_writer(out, name);
+                debug_assert!(written.is_ok());
+            });
+        });
+    }
+
+    fn add(&mut self, tree: (BucketId, PartitionId), because: &str) {
+        self.unread.insert(tree);
+        self.because.get_or_insert_with(|| because.to_owned());
+    }
+}
+
+/// A look at the items of every node.
+pub(super) struct Everywhere {
+    database: Arc<dyn Database>,
+    runtime: Handle,
+    buckets: Vec<Bucket>,
+    partitions: u32,
+    until: Instant,
+    shortfall: Arc<Mutex<Shortfall>>,
+}
+
+impl Everywhere {
+    /// Over the eventual ones of these buckets, reading no longer than `until`. To be used on threads that may wait for
+    /// the runtime.
+    pub(super) fn new(
+        (database, runtime): (Arc<dyn Database>, Handle),
+        buckets: &[Bucket],
+        partitions: u32,
+        until: Instant,
+        shortfall: Arc<Mutex<Shortfall>>,
+    ) -> Everywhere {
+        let (buckets, others): (Vec<Bucket>, Vec<Bucket>) =
+            buckets.iter().cloned().partition(|bucket| bucket.mode == Mode::Eventual);
+        let mut missing = shortfall.lock().unwrap_or_else(PoisonError::into_inner);
+        missing.of = partitions * buckets.len() as u32;
+        missing.not_listed = others.into_iter().map(|bucket| bucket.name).collect();
+        drop(missing);
+        Everywhere { database, runtime, buckets, partitions, until, shortfall }
+    }
+
+    /// Shows every live value to `visit`, until it breaks.
+    pub(super) fn each(&self, visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>) {
+        for bucket in &self.buckets {
+            if self.each_of(bucket, visit).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn each_of(&self, bucket: &Bucket, visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>) -> ControlFlow<()> {
+        let (mut from, mut ahead) = (0, AHEAD_FIRST);
+        while from < self.partitions {
+            let to = self.partitions.min(from + ahead as u32);
+            for (partition, page) in self.runtime.block_on(self.first_pages(bucket, from..to)) {
+                self.rest(bucket, partition, page, visit)?;
+            }
+            (from, ahead) = (to, (2 * ahead).min(AHEAD_MAX));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The first page of each of some partitions, in their order.
+    async fn first_pages(&self, bucket: &Bucket, of: std::ops::Range<u32>) -> Vec<(PartitionId, Result<Page, String>)> {
+        let mut asking = JoinSet::new();
+        for partition in of {
+            let partition = PartitionId(partition as u16);
+            let page = page(Arc::clone(&self.database), bucket.name.clone(), partition, None, self.until);
+            asking.spawn(async move { (partition, page.await) });
+        }
+        let mut pages = asking.join_all().await;
+        pages.sort_by_key(|(partition, _)| *partition);
+        pages
+    }
+
+    /// Shows a page, and those of its partition that follow.
+    fn rest(
+        &self,
+        bucket: &Bucket,
+        partition: PartitionId,
+        mut found: Result<Page, String>,
+        visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        loop {
+            let read = match found {
+                Ok(read) => read,
+                Err(because) => {
+                    let mut missing = self.shortfall.lock().unwrap_or_else(PoisonError::into_inner);
+                    missing.add((bucket.id, partition), &because);
+                    return ControlFlow::Continue(());
+                }
+            };
+            show(bucket.id, read.items, visit)?;
+            let Some(after) = read.next else { return ControlFlow::Continue(()) };
+            let next = page(Arc::clone(&self.database), bucket.name.clone(), partition, Some(after), self.until);
+            found = self.runtime.block_on(next);
+        }
+    }
+}
+
+fn show(
+    bucket: BucketId,
+    items: Vec<(ItemKey, Vec<proto::Sibling>)>,
+    visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    for (key, siblings) in items {
+        for value in siblings.into_iter().filter_map(|sibling| sibling.version.value) {
+            visit(LocalItem { token: Token::of(&key.partition_key), bucket, key: key.clone(), value })?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+async fn page(
+    database: Arc<dyn Database>,
+    bucket: String,
+    partition: PartitionId,
+    after: Option<ItemKey>,
+    until: Instant,
+) -> Result<Page, String> {
+    let late = || "There was no time to read everything; narrow the statement, or ask a single node.".to_owned();
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(late());
+    }
+    let scan = Scan { bucket, scope: Scope::Partition { partition, after }, limit: PAGE, level: None };
+    let within = Some(Span::micros(left.as_micros() as u64));
+    match tokio::time::timeout(left, database.call(Request::Scan(scan), within)).await {
+        Ok(Response::Page(page)) => Ok(page),
+        Ok(other) => Err(refusal::unexpected(other).detail().to_owned()),
+        Err(_) => Err(late()),
+    }
+}
