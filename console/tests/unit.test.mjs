@@ -90,7 +90,9 @@ test("percentiles lie within their bucket", () => {
 
 test("rates are differences, of clients' operations only", () => {
   const stats = (count, errors, buckets) => ({ node: "a", uptime: 1, operations: [{ operation: "get", level: "one", count, errors, buckets }, { operation: "admin", level: "bucket", count: 99 * count, errors: 0, buckets: [] }] });
-  const sample = difference(stats(10, 0, [[0.001, 10]]), stats(30, 2, [[0.001, 20]]), 2, 0);
+  const pair = [stats(10, 0, [[0.001, 10]]), stats(30, 2, [[0.001, 20]])];
+  assert.deepEqual(difference([pair, pair], 2, 0).rates, { get: 20 });
+  const sample = difference([pair], 2, 0);
   assert.deepEqual(sample.rates, { get: 10 });
   assert.deepEqual(sample.errors, { get: 1 });
   assert.equal(sample.latency.p50, 0.001);

@@ -21,8 +21,8 @@ export class Problem extends Error {
 /** The node could not be reached at all. */
 export const SILENT = "silent";
 
-export async function ask<T>(path: string, body?: unknown, method?: string): Promise<T> {
-  const request: RequestInit = { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
+export async function ask<T>(path: string, body?: unknown, method?: string, patience = PATIENCE_MS): Promise<T> {
+  const request: RequestInit = { cache: "no-store", signal: AbortSignal.timeout(patience) };
   if (body !== undefined) Object.assign(request, { method: method ?? "POST", body: JSON.stringify(body) });
   else if (method) request.method = method;
   let response: Response;

@@ -2,6 +2,7 @@
 // only when the epoch has changed.
 
 import { computed, signal } from "@preact/signals";
+import { remember, remembered } from "../parts/memory";
 import { asProblem, ask } from "./ask";
 import { Series } from "./series";
 import type { Cluster, HistoryEvent, Repair, RingView, Stats } from "./types";
@@ -9,6 +10,8 @@ import type { Cluster, HistoryEvent, Repair, RingView, Stats } from "./types";
 const EVERY_MS = 2_000;
 /** A node that has no statistics is asked again now and then: it may be newer after a restart. */
 const STATS_AGAIN_MS = 30_000;
+/** Up to so many nodes are all asked for their numbers. */
+const ASKED_MAX = 12;
 
 export const cluster = signal<Cluster | undefined>(undefined);
 export const ringView = signal<RingView | undefined>(undefined);
@@ -19,6 +22,10 @@ export const silentSince = signal<number | undefined>(undefined);
 export const series = new Series();
 /** Whether the node gives statistics: not known, yes, no. */
 export const hasStats = signal<boolean | undefined>(undefined);
+/** Whether the numbers of all nodes are wanted, or of this one. */
+export const everywhere = signal(remembered("numbers") !== "node");
+/** Asking all of a large cluster every other second would not be gentle. */
+export const mayAskAll = computed(() => (cluster.value?.members.length ?? 0) <= ASKED_MAX);
 /** Whether a change of the ring is under way. */
 export const changing = computed(() => cluster.value !== undefined && cluster.value.stable !== cluster.value.epoch);
 /** The most bytes that were still to send during the change under way, for its progress. */
@@ -48,12 +55,30 @@ async function askStats(): Promise<void> {
   if (hasStats.peek() === false && performance.now() - statsAskedAt < STATS_AGAIN_MS) return;
   statsAskedAt = performance.now();
   try {
-    series.add(await ask<Stats>("/v1/stats"), Date.now());
+    const own = await ask<Stats>("/v1/stats");
+    const others = everywhere.peek() && mayAskAll.peek() ? await askOthers() : [];
+    series.add([own, ...others], Date.now());
     hasStats.value = true;
   } catch (error) {
     if (asProblem(error).status === 404) hasStats.value = false;
     else throw error;
   }
+}
+
+/** What the other nodes say, through this one; those that cannot be reached are left out. */
+async function askOthers(): Promise<Stats[]> {
+  const others = cluster.peek()?.members.filter((member) => !member.self && !isAway(member.condition)) ?? [];
+  const said = await Promise.allSettled(others.map((member) => ask<Stats>(`/v1/stats?node=${encodeURIComponent(member.name)}`, undefined, undefined, EVERY_MS)));
+  return said.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+}
+
+/** Whose numbers are shown: those of all nodes, or of this one. */
+export function showEverywhere(all: boolean): void {
+  if (all === everywhere.peek()) return;
+  everywhere.value = all;
+  remember("numbers", all ? "all" : "node");
+  series.clear();
+  void look();
 }
 
 async function askRepair(): Promise<void> {

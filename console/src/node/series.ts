@@ -1,5 +1,5 @@
-// Statistics over time: the differences between what the node counted at two looks, for the last few minutes.
-// Counters that went down mean a node that was started again; the sample between is left out.
+// Statistics over time: the differences between what nodes counted at two looks, for the last few minutes.
+// A node that was started again in between, or is new, is left out of that difference.
 
 import { signal } from "@preact/signals";
 import type { Stats } from "./types";
@@ -25,22 +25,34 @@ export type Histogram = [number, number][];
 
 export class Series {
   readonly samples = signal<Sample[]>([]);
-  readonly latest = signal<Stats | undefined>(undefined);
-  #before: { stats: Stats; at: number } | undefined;
+  /** The newest statistics, by node. */
+  readonly latest = signal<Map<string, Stats>>(new Map());
+  #before: { stats: Map<string, Stats>; at: number } | undefined;
 
-  add(stats: Stats, at: number): void {
+  /** Takes in what the nodes say at one moment. */
+  add(all: Stats[], at: number): void {
     const before = this.#before;
+    const stats = new Map(all.map((one) => [one.node, one]));
     this.#before = { stats, at };
     this.latest.value = stats;
     if (!before || at <= before.at) return;
-    const restarted = stats.uptime < before.stats.uptime;
-    this.#push(restarted ? gapAt(at) : difference(before.stats, stats, (at - before.at) / 1e3, at));
+    const pairs = all.flatMap((now): [Stats, Stats][] => {
+      const was = before.stats.get(now.node);
+      return was && was.uptime <= now.uptime ? [[was, now]] : [];
+    });
+    this.#push(pairs.length === 0 ? gapAt(at) : difference(pairs, (at - before.at) / 1e3, at));
   }
 
   /** The node was not reached. */
   gap(): void {
     this.#before = undefined;
     if (this.samples.peek().length > 0) this.#push(gapAt(Date.now()));
+  }
+
+  /** Other nodes are looked at from now on. */
+  clear(): void {
+    this.#before = undefined;
+    this.samples.value = [];
   }
 
   #push(sample: Sample): void {
@@ -50,24 +62,26 @@ export class Series {
 
 const gapAt = (at: number): Sample => ({ at, gap: true, rates: {}, errors: {}, latency: {} });
 
-export function difference(before: Stats, now: Stats, seconds: number, at: number): Sample {
+/** What happened between two looks at some nodes, all together. */
+export function difference(pairs: [before: Stats, now: Stats][], seconds: number, at: number): Sample {
   const rates: Record<string, number> = {};
   const errors: Record<string, number> = {};
   const histogram = new Map<number, number>();
-  const key = (o: Stats["operations"][number]) => `${o.operation}/${o.level}`;
-  const old = new Map(before.operations.map((operation) => [key(operation), operation]));
-  for (const operation of now.operations) {
-    if (OWN.has(operation.operation)) continue;
-    const was = old.get(key(operation));
-    const name = operation.operation;
-    rates[name] = (rates[name] ?? 0) + Math.max(0, operation.count - (was?.count ?? 0)) / seconds;
-    errors[name] = (errors[name] ?? 0) + Math.max(0, operation.errors - (was?.errors ?? 0)) / seconds;
-    const oldBuckets = new Map((was?.buckets ?? []).map(([bound, count]) => [upper(bound), count]));
-    // What was slower than the highest bound is in the count only.
-    oldBuckets.set(Infinity, was?.count ?? 0);
-    for (const [bound, count] of [...operation.buckets, [null, operation.count] as const]) {
-      const up = upper(bound);
-      histogram.set(up, (histogram.get(up) ?? 0) + Math.max(0, count - (oldBuckets.get(up) ?? 0)));
+  for (const [before, now] of pairs) {
+    const old = new Map(before.operations.map((operation) => [`${operation.operation}/${operation.level}`, operation]));
+    for (const operation of now.operations) {
+      if (OWN.has(operation.operation)) continue;
+      const was = old.get(`${operation.operation}/${operation.level}`);
+      const name = operation.operation;
+      rates[name] = (rates[name] ?? 0) + Math.max(0, operation.count - (was?.count ?? 0)) / seconds;
+      errors[name] = (errors[name] ?? 0) + Math.max(0, operation.errors - (was?.errors ?? 0)) / seconds;
+      const oldBuckets = new Map((was?.buckets ?? []).map(([bound, count]) => [upper(bound), count]));
+      // What was slower than the highest bound is in the count only.
+      oldBuckets.set(Infinity, was?.count ?? 0);
+      for (const [bound, count] of [...operation.buckets, [null, operation.count] as const]) {
+        const up = upper(bound);
+        histogram.set(up, (histogram.get(up) ?? 0) + Math.max(0, count - (oldBuckets.get(up) ?? 0)));
+      }
     }
   }
   const sorted: Histogram = [...histogram].sort((a, b) => a[0] - b[0]);

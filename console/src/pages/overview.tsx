@@ -6,7 +6,7 @@ import { bytes, clock, compact, dateTime, duration, list, number, percent, span,
 import type { Key } from "../i18n";
 import { asProblem, ask } from "../node/ask";
 import type { Problem } from "../node/ask";
-import { cluster, hasStats, isAway, repair, repairWanted, series, silentSince } from "../node/live";
+import { cluster, everywhere, hasStats, isAway, mayAskAll, repair, repairWanted, series, showEverywhere, silentSince } from "../node/live";
 import type { Sample } from "../node/series";
 import type { Cluster, Repair } from "../node/types";
 import { Bar, Card, Loading, NodeName, Tile, Trouble } from "../parts/bits";
@@ -55,6 +55,7 @@ function Body({ now }: { now: Cluster }) {
       <Progress />
       <div class="columns two">
         <div class="stack">
+          <Whose now={now} />
           <Charts />
         </div>
         <div class="stack">
@@ -70,27 +71,43 @@ function Body({ now }: { now: Cluster }) {
 function Tiles({ now }: { now: Cluster }) {
   const up = now.members.filter((member) => !isAway(member.condition)).length;
   const sample = series.samples.value.at(-1);
-  const stats = series.latest.value;
+  const stats = series.latest.value.get(now.name);
+  const all = [...series.latest.value.values()];
+  const together = all.length > 1;
   const hints = now.hints.reduce((sum, hint) => sum + hint.waiting, 0);
   const hintsFor = list(now.hints.filter((hint) => hint.waiting > 0 || hint.more).map((hint) => hint.name));
   const rate = sample && !sample.gap ? total(sample.rates) : undefined;
   const errors = sample && !sample.gap ? total(sample.errors) : undefined;
   const p99 = sample?.latency.p99;
-  const stored = stats?.storage?.bytes;
-  const free = stats?.storage?.free;
+  const stored = all.length === 0 ? undefined : all.reduce((sum, one) => sum + (one.storage?.bytes ?? 0), 0);
+  const rooms = all.flatMap((one) => one.storage?.free ?? []);
+  const free = rooms.length === 0 ? undefined : Math.min(...rooms);
   return (
     <dl class="tiles">
       <Tile label={t("nodes")} value={`${number(up)} / ${number(now.members.length)}`} note={t("reached")} tone={up < now.members.length ? "bad" : "good"} />
-      <Tile label={t("opsShort")} value={rate === undefined ? "–" : compact(rate)} note={t("throughNode", { name: now.name })} />
+      <Tile label={t("opsShort")} value={rate === undefined ? "–" : compact(rate)} note={together ? t("throughAll", { n: all.length }) : t("throughNode", { name: now.name })} />
       <Tile label={t("latencyP99")} value={p99 === undefined ? "–" : duration(p99)} note={t("lastSeconds")} />
       <Tile label={t("errorsShort")} value={errors === undefined ? "–" : compact(errors)} note={stats ? t("uptime", { span: span(stats.uptime) }) : undefined} tone={errors ? "bad" : "plain"} />
       <Tile label={t("hints")} value={number(hints)} note={hintsFor ? t("hintsFor", { names: hintsFor }) : t("hintsNone")} tone={hints > 0 ? "warn" : "plain"} />
-      <Tile label={t("stored")} value={stored === undefined ? "–" : bytes(stored)} note={free === undefined ? undefined : t("free", { size: bytes(free) })} tone={free !== undefined && free < 2 ** 28 ? "bad" : "plain"} />
+      <Tile label={together ? t("storedAll") : t("stored")} value={stored === undefined ? "–" : bytes(stored)} note={free === undefined ? undefined : t(together ? "freeLeast" : "free", { size: bytes(free) })} tone={free !== undefined && free < 2 ** 28 ? "bad" : "plain"} />
     </dl>
   );
 }
 
 const total = (of: Record<string, number>) => Object.values(of).reduce((sum, value) => sum + value, 0);
+
+/** Whose numbers the charts show. */
+function Whose({ now }: { now: Cluster }) {
+  if (hasStats.value !== true || now.members.length < 2 || !mayAskAll.value) return null;
+  return (
+    <div class="whose">
+      <div class="segments" role="group" aria-label={t("whoseNumbers")}>
+        {[true, false].map((all) => <button key={String(all)} type="button" aria-pressed={everywhere.value === all} onClick={() => showEverywhere(all)}>{all ? t("allNodes") : now.name}</button>)}
+      </div>
+      <span class="soft">{t("whoseNote")}</span>
+    </div>
+  );
+}
 
 function Charts() {
   const samples = series.samples.value;
@@ -173,7 +190,7 @@ function RepairCard() {
       <p class="soft note-line">
         {busy ? t("repairBusy") : asked.value ? t("repairAsked") : now.identicalSince ? t("repairSince", { time: dateTime(now.identicalSince) }) : t("repairScope", { name: now.name })}
       </p>
-      {now.notCollectedBecause.length > 0 && <ul class="soft" lang="en">{now.notCollectedBecause.map((why) => <li key={why}>{why}</li>)}</ul>}
+      {now.notCollectedBecause.length > 0 && <p class="soft">{t("notCollected")} <span lang="en">{now.notCollectedBecause.join("; ")}.</span></p>}
       <Trouble problem={problem.value} />
     </Card>
   );

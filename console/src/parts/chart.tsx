@@ -70,7 +70,7 @@ export function Chart({ title, lines, times, show, floor, empty }: { title: stri
               <text class="axis" x={LEFT - 8} y={y(value) + 3.5} text-anchor="end">{show(value)}</text>
             </g>
           ))}
-          {[5, 4, 3, 2, 1, 0].map((minutes) => (
+          {(width.value < 440 ? [4, 2, 0] : [5, 4, 3, 2, 1, 0]).map((minutes) => (
             <text key={minutes} class="axis" x={x(end - minutes * 60_000)} y={HEIGHT - 6} text-anchor={minutes === 0 ? "end" : minutes === 5 ? "start" : "middle"}>
               {minutes === 0 ? t("now") : `−${minutes} min`}
             </text>

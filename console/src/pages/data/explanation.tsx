@@ -8,8 +8,9 @@ import { Icon } from "../../parts/icons";
 export function Explanation({ of, line }: { of: Explained; line: string | undefined }) {
   const replicas = of.nodes.filter((node) => node.replica || node.holds === "record");
   const differs = of.repair.item === "differs";
+  const silent = of.nodes.some((node) => node.replica && node.answered !== "yes");
   return (
-    <Card id="explanation" title={t("explainTitle")} aside={<Badge tone={differs ? "warn" : "good"}>{differs ? t("replicasDiffer") : t("replicasSame")}</Badge>}>
+    <Card id="explanation" title={t("explainTitle")} aside={<Badge tone={differs || silent ? "warn" : "good"}>{differs ? t("replicasDiffer") : silent ? t("replicasSilent") : t("replicasSame")}</Badge>}>
       <p class="soft">{t("explainWhere", { p: of.partition, names: list(of.views.find((view) => view.reads)?.replicas ?? []), by: of.by })}</p>
       <div class="scroll" tabIndex={0} role="region" aria-label={t("explainTitle")}>
         <table class="matrix">
