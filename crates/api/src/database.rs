@@ -6,7 +6,7 @@
 use node::LocalItems;
 use proto::{Request, Response};
 use ring::NodeId;
-use server::{Counters, Gauges, Measures};
+use server::{Counters, Gauges, Measures, News};
 use std::future::Future;
 use std::pin::Pin;
 use stdx::Span;
@@ -36,6 +36,9 @@ pub trait Database: Send + Sync + 'static {
 
     /// What the process has done so far.
     fn counters(&self) -> &Counters;
+
+    /// Word of membership events that arrive from now on.
+    fn news(&self) -> News;
 
     /// Ends the process, keeping the data.
     fn shutdown(&self);
@@ -68,6 +71,10 @@ impl Database for server::Handle {
 
     fn counters(&self) -> &Counters {
         server::Handle::counters(self)
+    }
+
+    fn news(&self) -> News {
+        server::Handle::news(self)
     }
 
     fn shutdown(&self) {

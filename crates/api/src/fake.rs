@@ -8,7 +8,7 @@ use proto::{
     Version,
 };
 use ring::{Grid, Member, NodeId, Token};
-use server::{Counters, Gauges, Measures, PeerQueue};
+use server::{Counters, Gauges, Measures, News, PeerQueue, Teller};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stdx::Span;
@@ -22,6 +22,8 @@ pub(crate) struct Fake {
     engine: Mutex<ModelEngine>,
     pub(crate) asked: Mutex<Vec<(Request, Option<Span>)>>,
     pub(crate) stopped: AtomicBool,
+    teller: Teller,
+    news: News,
     measures: Measures,
     counters: Counters,
 }
@@ -29,7 +31,10 @@ pub(crate) struct Fake {
 impl Fake {
     pub(crate) fn new(script: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Fake {
         let engine = Mutex::new(ModelDisk::new().open().unwrap());
+        let (teller, news) = server::news();
         Fake {
+            teller,
+            news,
             script: Box::new(script),
             engine,
             asked: Mutex::default(),
@@ -62,6 +67,11 @@ impl Fake {
     /// What it answers.
     pub(crate) fn answer(&self, request: &Request) -> Response {
         (self.script)(request)
+    }
+
+    /// Tells those who listen that the history has grown.
+    pub(crate) fn tell(&self) {
+        self.teller.tell();
     }
 
     /// Refuses everything for one reason.
@@ -101,6 +111,10 @@ impl Database for Fake {
 
     fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn news(&self) -> News {
+        self.news.clone()
     }
 
     fn shutdown(&self) {

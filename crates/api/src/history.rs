@@ -25,6 +25,11 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     }
 }
 
+/// The kind of an event, and all of it.
+pub(crate) fn told_whole(whole: &Event) -> (&'static str, Value) {
+    (told(&whole.change).0, event(whole))
+}
+
 fn event(event: &Event) -> Value {
     let (kind, about) = told(&event.change);
     json!({ "epoch": event.epoch.0, "timestamp": event.at.0, "time": utc::show(event.at.0), "type": kind, "about": about })

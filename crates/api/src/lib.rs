@@ -23,6 +23,7 @@ mod console;
 mod context;
 mod cursor;
 mod elsewhere;
+mod event_stream;
 mod events;
 mod explain;
 mod fields;

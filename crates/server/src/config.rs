@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub join_patience: Duration,
     /// Connections of clients served at once; kept by whoever serves them.
     pub http_connections_max: usize,
+    /// Requests that take longer are logged; zero: none.
+    pub slow: Span,
 }
 
 impl Default for ServerConfig {
@@ -80,6 +82,7 @@ impl Default for ServerConfig {
             replace_plan: None,
             join_patience: Duration::from_secs(60),
             http_connections_max: 1_024,
+            slow: Span::secs(1),
         }
     }
 }

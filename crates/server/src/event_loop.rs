@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use node::{LocalItems, Node, NodeEffect, NodeInput};
-use proto::{Refusal, Response};
+use proto::{Note, Refusal, Response};
 use std::sync::Arc;
 use stdx::{Now, Span};
 use storage::Engine;
@@ -22,6 +22,7 @@ use crate::counters::Counters;
 use crate::disk_thread::DiskThread;
 use crate::event::Event;
 use crate::measures::Gauges;
+use crate::news::Teller;
 use crate::notes;
 use crate::patience;
 use crate::peer::directory::Directory;
@@ -46,6 +47,7 @@ pub(crate) struct EventLoop<E: Engine> {
     pub(crate) peers: Directory,
     pub(crate) disk: DiskThread,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) teller: Teller,
     pub(crate) phase: PhaseCell,
     pub(crate) replies: Replies,
     /// Empty between two batches; kept for its memory.
@@ -180,7 +182,12 @@ impl<E: Engine> EventLoop<E> {
                     self.peers.banish(self.node.outcasts());
                 }
                 NodeEffect::Pulse { of, pulse } => self.peers.raise_pulse(of, pulse),
-                NodeEffect::Note(note) => notes::record(&note, &self.counters),
+                NodeEffect::Note(note) => {
+                    notes::record(&note, &self.counters);
+                    if matches!(note, Note::EventArrived(_)) {
+                        self.teller.tell();
+                    }
+                }
                 NodeEffect::Left => {
                     info!("this node has left the cluster and handed everything over");
                     self.phase.stop(Ended::Left);

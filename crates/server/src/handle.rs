@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::event::{Event, EventSender};
 use crate::measures::process::free_bytes;
 use crate::measures::{Gauges, Measures};
+use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) measures: Measures,
+    pub(crate) news: News,
     pub(crate) data_dir: PathBuf,
     pub(crate) phase: PhaseCell,
 }
@@ -129,6 +131,11 @@ impl Handle {
         &self.shared.measures
     }
 
+    /// Word of events that arrive from now on.
+    pub fn news(&self) -> News {
+        self.shared.news.clone()
+    }
+
     /// Asks the process to end; the node stays a member of its cluster.
     pub fn shutdown(&self) {
         self.shared.phase.stop(Ended::Stopped);
@@ -203,6 +210,7 @@ pub(crate) mod tests {
             limits: ServerConfig::default().limits(),
             counters: Default::default(),
             measures: Default::default(),
+            news: crate::news().1,
             data_dir: Default::default(),
             phase: PhaseCell::new(),
         };

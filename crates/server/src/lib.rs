@@ -21,6 +21,7 @@ mod handle;
 mod join;
 mod measures;
 mod names;
+mod news;
 mod notes;
 mod origin;
 mod patience;
@@ -41,6 +42,7 @@ pub use measures::{
     BOUNDS, Connections, Entered, Gauge, Gauges, Histogram, Kind, Level, Measured, Measures, PeerQueue, Process,
     Reason, Times,
 };
+pub use news::{News, Teller, news};
 pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};

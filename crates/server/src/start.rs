@@ -26,6 +26,7 @@ use crate::event;
 use crate::event_loop::EventLoop;
 use crate::handle::{Handle, Shared};
 use crate::measures::Measures;
+use crate::news::{self, News, Teller};
 use crate::origin;
 use crate::peer::directory::{Directory, Roster};
 use crate::peer::listener::{HttpStream, Listener};
@@ -70,12 +71,13 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
     let (events, queue) = event::queue();
-    let shared = shared(&node, &config, advertised.to_string());
+    let (teller, news) = news::news();
+    let shared = shared(&node, &config, advertised.to_string(), news);
     let handle = Handle::new(events, shared);
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
-    let event_loop = event_loop(node, effects, &surroundings, queue, peers, handle.phase().clone())?;
+    let event_loop = event_loop(node, effects, &surroundings, queue, peers, (handle.phase().clone(), teller))?;
     let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
     let listener = Listener { handle: handle.clone(), roster, surroundings, refusals: Arc::default() };
     tokio::spawn(event_loop.run());
@@ -102,7 +104,7 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErro
     Ok((socket, address))
 }
 
-fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String) -> Shared {
+fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String, news: News) -> Shared {
     Shared {
         node: node.id(),
         name: node.member().map_or_else(|| node.id().to_string(), |member| member.name),
@@ -111,7 +113,8 @@ fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String) -> Shar
         context_key: node.context_key(),
         limits: config.limits(),
         counters: Arc::default(),
-        measures: Measures::default(),
+        measures: Measures::logging(config.slow.into()),
+        news,
         data_dir: config.data_dir.clone(),
         phase: PhaseCell::new(),
     }
@@ -130,7 +133,7 @@ fn event_loop<E: Engine>(
     surroundings: &Surroundings,
     events: mpsc::Receiver<event::Event>,
     peers: Directory,
-    phase: PhaseCell,
+    (phase, teller): (PhaseCell, Teller),
 ) -> Result<EventLoop<E>, StartError> {
     let counters = Arc::clone(&surroundings.counters);
     let syncer = node.engine().syncer();
@@ -138,5 +141,5 @@ fn event_loop<E: Engine>(
     let disk = disk.map_err(StartError::Thread)?;
     let clock = surroundings.clock;
     let replies = Replies::default();
-    Ok(EventLoop { node, clock, events, peers, disk, counters, phase, replies, batch: Vec::new(), effects })
+    Ok(EventLoop { node, clock, events, peers, disk, counters, teller, phase, replies, batch: Vec::new(), effects })
 }

@@ -74,6 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     switch("insecure", "Listen beyond loopback although nobody is authenticated yet"),
     one("log", "FILTER", "info", "What to log: error, warn, info, debug, trace, or like info,server=debug"),
     one("log-format", "FORMAT", "text", "How to log: text or json"),
+    one("slow", "TIME", "1s", "Requests of clients that take longer are logged; 0 logs none"),
     one("value-max", "SIZE", "64MiB", "Largest value of one write"),
     one("key-max", "SIZE", "16MiB", "Longest key"),
     one("request-time", "TIME", "5s", "How long a request may take if the client does not say"),

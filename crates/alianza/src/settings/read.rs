@@ -87,6 +87,7 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
             .map(|_| from.read("replace-plan", "64 hex digits", digest))
             .transpose()?,
         join_patience: from.span("join-patience")?.into(),
+        slow: from.span("slow")?,
         http_connections_max: from.number("connections-max", 1..=1_000_000)?,
     })
 }

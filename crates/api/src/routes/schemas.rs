@@ -72,6 +72,7 @@ pub(super) static PARAMETERS: &[Parameter] = {
         parameter(Query, "ifValue", "Only if the item has this value. Linearizable buckets only", text),
         parameter(Query, "id", ID, change_id),
         parameter(Query, "again", AGAIN, change_id),
+        parameter(Query, "after?", "The id of the last event that was seen", whole),
         parameter(Query, "partition", "One partition, tree by tree", whole),
         parameter(Query, "node", "Name or id of another member, who is asked through this one", text),
         parameter(Query, "restore", "The event of the history that began the restoring", whole),
@@ -84,6 +85,7 @@ pub(super) static PARAMETERS: &[Parameter] = {
         parameter(Header, "alianza-again", AGAIN, change_id),
         parameter(Header, "If-Match", "ETag of an earlier answer; what it does depends on the bucket", tags),
         parameter(Header, "If-None-Match", "ETags, or * in a request that writes", tags),
+        parameter(Header, "Last-Event-ID", "The same, as browsers send it when they come back", whole),
         parameter(
             Header,
             "Accept",

@@ -3,8 +3,8 @@
 use super::Content::{Bytes, Item, Json, Lines, Nothing, Text};
 use super::Route;
 use crate::{
-    batch, buckets, cluster, console, events, explain, health, history, item, items, leave, listing, metrics, repair,
-    ring_view, rpc, sql, stats, transfer, welcome,
+    batch, buckets, cluster, console, event_stream, events, explain, health, history, item, items, leave, listing,
+    metrics, repair, ring_view, rpc, sql, stats, transfer, welcome,
 };
 
 /// A route; the method is named once for the router and the document.
@@ -52,6 +52,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(post "/v1/repair" "repairRun" "Compare all replicas now" repair::run, &[], Nothing, (200, Json("Object"))),
     route!(get "/v1/explain" "explain" "Everything that is known of one key" explain::by_query, &["key?", "sort?", "bucket?"], Nothing, (200, Json("Object"))),
     route!(post "/v1/explain" "explainKey" "The same, for keys that do not fit a URL" explain::by_body, &[], Json("ExplainKey"), (200, Json("Object"))),
+    route!(get "/v1/events" "events" "The membership history as server-sent events, and what arrives as it arrives" event_stream::events, &["after?", "Last-Event-ID"], Nothing, (200, Text("text/event-stream"))),
     route!(get "/v1/history" "history" "Every event of the membership history" history::list, &[], Nothing, (200, Json("Object"))),
     route!(get "/v1/stats" "stats" "What a node has done and how it stands, in numbers" stats::stats, &["node"], Nothing, (200, Json("Stats"))),
     route!(get "/metrics" "metrics" "The same and more for Prometheus" metrics::metrics, &[], Nothing, (200, Text("application/openmetrics-text; version=1.0.0; charset=utf-8"))),

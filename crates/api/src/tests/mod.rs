@@ -3,6 +3,7 @@
 mod admin;
 mod batch;
 mod errors;
+mod events;
 mod item;
 mod reference;
 mod scans;

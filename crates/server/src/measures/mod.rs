@@ -9,6 +9,7 @@ mod histogram;
 mod kind;
 pub(crate) mod process;
 mod reason;
+mod slow;
 
 pub use gauges::{Gauges, PeerQueue};
 pub use histogram::{BOUNDS, Histogram, Times};
@@ -19,6 +20,7 @@ pub use reason::Reason;
 use crate::counters::Counter;
 use kind::LEVELS;
 use proto::{Request, Response};
+use slow::Subject;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -29,6 +31,8 @@ const REASONS: usize = Reason::ALL.len();
 /// Everything that is measured of one process.
 #[derive(Debug)]
 pub struct Measures {
+    /// Requests that take longer are logged.
+    slow: Option<Duration>,
     started: Instant,
     started_at: SystemTime,
     times: Box<[[Histogram; LEVELS]; KINDS]>,
@@ -92,6 +96,8 @@ pub(crate) struct Watch {
     kind: Kind,
     level: Level,
     begun: Instant,
+    /// What it is about, if that may be told.
+    subject: Option<Subject>,
 }
 
 impl Watch {
@@ -104,6 +110,7 @@ impl Watch {
 impl Default for Measures {
     fn default() -> Measures {
         Measures {
+            slow: None,
             started: Instant::now(),
             started_at: SystemTime::now(),
             times: Box::default(),
@@ -115,15 +122,26 @@ impl Default for Measures {
 }
 
 impl Measures {
+    /// Logs requests that take longer than `slow`; none if that is no time at all.
+    pub(crate) fn logging(slow: Duration) -> Measures {
+        Measures { slow: Some(slow).filter(|slow| !slow.is_zero()), ..Measures::default() }
+    }
+
     pub(crate) fn begin(&self, request: &Request) -> Watch {
         let (kind, level) = kind::of(request);
-        Watch { kind, level, begun: Instant::now() }
+        let subject = self.slow.and_then(|_| Subject::of(request));
+        Watch { kind, level, begun: Instant::now(), subject }
     }
 
     pub(crate) fn end(&self, watch: &Watch, response: &Response) {
-        let level = kind::settled(watch.level, response);
+        let (level, took) = (kind::settled(watch.level, response), watch.begun.elapsed());
+        if let (Some(slow), Some(subject)) = (self.slow, &watch.subject)
+            && took >= slow
+        {
+            slow::record(subject, (watch.kind, level), took, response);
+        }
         let (kind, level) = (watch.kind as usize, level as usize);
-        self.times[kind][level].observe(watch.begun.elapsed());
+        self.times[kind][level].observe(took);
         if let Response::Refused(refusal) = response {
             let reason = Reason::of(refusal);
             self.refusals[kind][reason as usize].add(1);

@@ -215,6 +215,10 @@ impl Database for Arc<Slow> {
         &self.counters
     }
 
+    fn news(&self) -> server::News {
+        server::news().1
+    }
+
     fn shutdown(&self) {}
 }
 

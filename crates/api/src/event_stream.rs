@@ -1,0 +1,78 @@
+//! `GET /v1/events`: the membership history as server-sent events, from any point on, and what arrives later as it arrives.
+//!
+//! Invariant: events come in the order of their epochs, each once and none left out, however often the client comes back with
+//! the last id it saw, and to whichever node.
+
+use crate::fields::invalid;
+use crate::history;
+use crate::lines::{self, Lines};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::refusal;
+use crate::router::Api;
+use axum::extract::{self, State};
+use axum::response::Response;
+use proto::{Admin, Event, Request};
+use server::News;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two signs of life while nothing happens; proxies close what is silent for long.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What the client is told about coming back.
+const RETRY: &str = "retry: 2000\n\n";
+
+/// Answers with a stream that ends with the node.
+pub(crate) async fn events(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let mut query = Query::read(request.uri().query())?;
+    let after = query.text("after")?;
+    query.finish(&["after"])?;
+    let header =
+        request.headers().get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    // What a browser adds when it comes back is newer than what the page once wrote into the URL.
+    let after = match header.or(after) {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| invalid("after", "must be the id of an event"))?,
+    };
+    // Listening begins before reading, so that nothing falls between.
+    let news = api.database().news();
+    let history = read(&api).await?;
+    let (lines, answer) = lines::answer("text/event-stream");
+    tokio::spawn(write(api, lines, news, history, after));
+    Ok(answer)
+}
+
+async fn read(api: &Api) -> Result<Vec<Event>, Problem> {
+    match api.database().call(Request::Admin(Admin::History), None).await {
+        proto::Response::History(history) => Ok(history),
+        other => Err(refusal::unexpected(other)),
+    }
+}
+
+async fn write(api: Arc<Api>, mut lines: Lines, mut news: News, mut history: Vec<Event>, mut after: u64) {
+    if !lines.send(RETRY.into()).await {
+        return;
+    }
+    loop {
+        let mut text = Vec::new();
+        for event in history.iter().filter(|event| event.epoch.0 > after) {
+            let (kind, data) = history::told_whole(event);
+            text.extend(format!("id: {}\nevent: {kind}\ndata: {data}\n\n", event.epoch.0).as_bytes());
+        }
+        after = history.last().map_or(after, |event| after.max(event.epoch.0));
+        if !lines.send(text).await {
+            return;
+        }
+        loop {
+            match tokio::time::timeout(HEARTBEAT, news.more()).await {
+                Ok(true) => break,
+                Ok(false) => return,
+                Err(_) if lines.send(b":\n\n".to_vec()).await => {}
+                Err(_) => return,
+            }
+        }
+        // If the node cannot tell now, the client comes back, here or elsewhere.
+        let Ok(newer) = read(&api).await else { return };
+        history = newer;
+    }
+}
