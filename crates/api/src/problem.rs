@@ -74,6 +74,8 @@ kinds! {
     SlowBody = "slow-body", 408, "The body did not arrive in time";
     /// The item has as many siblings as it may have.
     TooManySiblings = "too-many-siblings", 409, "The item has too many siblings";
+    /// The item has several values, and one was asked for.
+    SeveralValues = "several-values", 409, "The item has several values";
     /// The membership change is impossible as things are.
     ChangeRefused = "change-refused", 409, "The change is not possible";
     /// The plan is not the one that would be carried out now.

@@ -1,4 +1,4 @@
-//! Items as the bytes that were written, with their media type; several values as `multipart/mixed` or as JSON.
+//! Items as the bytes that were written, with their media type; several values as `multipart/mixed`, as JSON, or as a conflict.
 //!
 //! Invariant: what was stored by one person never runs as a page in the browser of another: every answer with stored bytes is
 //! sandboxed.
@@ -32,7 +32,7 @@ pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag
                     one(value.as_ref(), expires.map(|at| at.0))
                 }
                 several if accepts(headers, MULTIPART) => parts(several),
-                _ => typed(StatusCode::MULTIPLE_CHOICES, "application/json", found.json(key).into()),
+                several => too_many(several.len(), &found.json(key)).into_response(),
             },
         }
     };
@@ -41,6 +41,17 @@ pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     put_tag(headers, Some(tag));
     response
+}
+
+/// There are several values, and the client takes one. It sees them all the same.
+fn too_many(count: usize, item: &[u8]) -> Problem {
+    let detail = format!(
+        "The item has {count} values side by side; settle them with a PUT whose If-Match is the ETag of this answer, or ask for \
+         multipart/mixed or {ITEM_JSON}."
+    );
+    let item: serde_json::Value = serde_json::from_slice(item).unwrap_or_default();
+    let problem = Problem::new(Kind::SeveralValues, detail);
+    ["values", "context"].into_iter().fold(problem, |problem, name| problem.with(name, item[name].clone()))
 }
 
 /// The answer to a GET of what the client has already.
@@ -104,7 +115,7 @@ fn parts(siblings: &[Sibling]) -> Response {
         body.extend(b"\r\n");
     }
     body.extend(format!("--{boundary}--\r\n").as_bytes());
-    typed(StatusCode::MULTIPLE_CHOICES, &format!("{MULTIPART}; boundary={boundary}"), body.into())
+    typed(StatusCode::OK, &format!("{MULTIPART}; boundary={boundary}"), body.into())
 }
 
 /// A line that stands in none of the values.

@@ -49,7 +49,6 @@ fn operation(route: &Route) -> Value {
     let mut responses = Map::new();
     responses.insert(status.to_string(), described(answer));
     if answer == Content::Item {
-        responses.insert("300".to_owned(), several());
         responses.insert("304".to_owned(), json!({ "description": "The client has it already" }));
     }
     if route.method == "put" && route.id == "setBucket" {
@@ -99,14 +98,6 @@ fn described(answer: Content) -> Value {
     described
 }
 
-fn several() -> Value {
-    let item = json!({ "schema": { "$ref": "#/components/schemas/Outcome" } });
-    json!({
-        "description": "The item has several values",
-        "content": { "application/json": item, "multipart/mixed": {} },
-    })
-}
-
 fn content(content: Content) -> Option<Value> {
     let schema = |name: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } });
     match content {
@@ -116,7 +107,7 @@ fn content(content: Content) -> Option<Value> {
         Content::Lines(name) => Some(json!({ "application/x-ndjson": {
             "schema": { "type": "string", "description": format!("Lines of JSON, each of the schema {name}") } } })),
         Content::Bytes => Some(json!({ "application/octet-stream": {} })),
-        Content::Item => Some(json!({ "*/*": {}, ITEM_JSON: schema("Outcome") })),
+        Content::Item => Some(json!({ "*/*": {}, ITEM_JSON: schema("Outcome"), "multipart/mixed": {} })),
         Content::Text(kind) => Some(json!({ kind: { "schema": { "type": "string" } } })),
     }
 }
