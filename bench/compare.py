@@ -61,6 +61,7 @@ GROUPS = {
         "value": 100,
         "rows": [
             Row("POST / GET from memory", {"alianza": GET, "alianza /livez": GET}, {"alianza /livez": (None, 1.5)}),
+            Row("/v1 GET from memory", {"alianza": GET + ["--v1"], "alianza /livez": GET}, {"alianza /livez": (None, 1.5)}),
         ],
     },
 }
@@ -70,7 +71,6 @@ NOT_MEASURED = [
     ("SET from memory, fsync every second: our side", "the Redis port has no way to ask for it; `durability: memory` is HTTP's"),
     ("insert and read against NATS JetStream", "`nats-server` is in Debian, but `alianza bench` does not speak its protocol; compare with the issue's figures"),
     ("insert and read against Garage K2V", "it has to be built with cargo, which was not tried; compare with the issue's figures"),
-    ("`/v1` GET", "the items interface under `/v1` has no load of its own in `alianza bench` yet"),
 ]
 
 
@@ -83,6 +83,9 @@ def measure(group, row, name, running, options):
     if "--serializable" in arguments:
         arguments.remove("--serializable")
         protocol = "etcd-serializable"
+    if "--v1" in arguments:
+        arguments.remove("--v1")
+        protocol = "v1"
     if name.endswith("/livez"):
         protocol = "http-livez"
     if "--value" not in arguments:

@@ -68,12 +68,20 @@ fn exchange(stream: &mut TcpStream, send: &[u8], expected: &[u8]) {
 #[test]
 fn beyond_its_capacity_a_node_refuses_early_and_serves_what_it_accepts_no_later() {
     let directory = temporary();
-    let (small, large) = (Node::start(directory.path(), &["--requests-max", "48"]), Node::start(directory.path(), &[]));
-    let flood = ["--mix", "set", "--connections", "150", "--pipeline", "8", "--operations", "12000"];
+    let (small, large) = (
+        Node::start(directory.path(), &["--requests-max", "48"]),
+        Node::start(directory.path(), &["--requests-max", "100000"]),
+    );
+    let flood = ["--mix", "set", "--connections", "120", "--pipeline", "32", "--operations", "40000"];
     let calm = bench(&small, &["--mix", "set", "--connections", "8", "--operations", "2000"]);
     assert_eq!(calm["failed"], 0, "{calm}");
     let before = small.memory("VmHWM");
-    let (shed, queued) = (bench(&small, &flood), bench(&large, &flood));
+    // Both at the same time, so that both have the same share of the machine.
+    let (shed, queued) = std::thread::scope(|scope| {
+        let shed = scope.spawn(|| bench(&small, &flood));
+        let queued = bench(&large, &flood);
+        (shed.join().expect("the tool ends"), queued)
+    });
     assert_eq!(queued["failed"], 0, "within its capacity nothing is refused: {queued}");
     let refused = shed["failed"].as_u64().unwrap();
     assert!(refused > 0 && shed["answered"].as_u64().unwrap() > 48, "{shed}");

@@ -1,4 +1,4 @@
-//! `POST /` with JSON, as far as the load needs it.
+//! `POST /` with JSON, and items under `/v1`, as far as the load needs them.
 //!
 //! Keys and values are text that needs no escapes, so requests are written and answers are read without a JSON library: what
 //! the tool spends is not the server's.
@@ -36,6 +36,26 @@ pub(super) fn scan(shape: Shape, number: u64, limit: u64, out: &mut Vec<u8>) {
     });
 }
 
+pub(super) fn get_item(shape: Shape, number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"GET ");
+    path(shape, number, out);
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: bench\r\n\r\n");
+}
+
+pub(super) fn put_item(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"PUT ");
+    path(shape, number, out);
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: bench\r\ncontent-length: ");
+    decimal(value.len(), out);
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(value);
+}
+
+fn path(shape: Shape, number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"/v1/buckets/default/items/");
+    item(shape, number, b"/", out);
+}
+
 pub(super) fn livez(out: &mut Vec<u8>) {
     out.extend_from_slice(b"GET /livez HTTP/1.1\r\nhost: bench\r\n\r\n");
 }
@@ -64,27 +84,46 @@ fn post(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     out[place + LENGTH_WIDTH - length.len()..place + LENGTH_WIDTH].copy_from_slice(&length);
 }
 
+/// An answer of `POST /`: a value is within JSON.
 pub(super) fn answer(bytes: &[u8]) -> Result<Option<(usize, Answer<'_>)>, Broken> {
-    let Some(head) = find(&bytes[..bytes.len().min(HEAD_MAX)], b"\r\n\r\n") else {
+    read(bytes, |_, body| member(body, b"\"value\":\"").map_or(Answer::Done, Answer::Value))
+}
+
+/// An answer about an item under `/v1`: a value is the body, as it was written; what is said of a write is JSON.
+pub(super) fn item_answer(bytes: &[u8]) -> Result<Option<(usize, Answer<'_>)>, Broken> {
+    read(bytes, |head, body| {
+        let is_json = header(head, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        if is_json { Answer::Done } else { Answer::Value(body) }
+    })
+}
+
+/// Reads an answer; `good` says what one is that was not refused, by its head and its body.
+fn read<'a>(
+    bytes: &'a [u8],
+    good: impl FnOnce(&'a str, &'a [u8]) -> Answer<'a>,
+) -> Result<Option<(usize, Answer<'a>)>, Broken> {
+    let Some(end) = find(&bytes[..bytes.len().min(HEAD_MAX)], b"\r\n\r\n") else {
         return if bytes.len() < HEAD_MAX { Ok(None) } else { Err(Broken) };
     };
-    let text = str::from_utf8(&bytes[..head]).map_err(|_| Broken)?;
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).and_then(|rest| rest.get(..3));
+    let head = str::from_utf8(&bytes[..end]).map_err(|_| Broken)?;
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
     let status: u16 = status.and_then(|status| status.parse().ok()).ok_or(Broken)?;
-    let length =
-        lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length: usize = length.and_then(|(_, length)| length.trim().parse().ok()).ok_or(Broken)?;
-    let Some(body) = bytes.get(head + 4..head + 4 + length) else { return Ok(None) };
+    let length: usize = header(head, "content-length").and_then(|length| length.parse().ok()).ok_or(Broken)?;
+    let Some(body) = bytes.get(end + 4..end + 4 + length) else { return Ok(None) };
     let answer = match status {
-        200..300 => member(body, b"\"value\":\"").map_or(Answer::Done, Answer::Value),
+        200..300 => good(head, body),
         404 => Answer::Missing,
         _ => {
             let words = member(body, b"\"detail\":\"").unwrap_or(body);
             Answer::Refused(str::from_utf8(words).unwrap_or("an error that is no text"))
         }
     };
-    Ok(Some((head + 4 + length, answer)))
+    Ok(Some((end + 4 + length, answer)))
+}
+
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    let fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    fields.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
 }
 
 /// The text that begins behind `name` and ends at the next quote.

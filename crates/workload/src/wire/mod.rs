@@ -21,6 +21,8 @@ pub enum Protocol {
     Redis,
     /// `POST /` with JSON.
     Http,
+    /// Items as resources under `/v1`.
+    V1,
     /// `GET /livez`, whatever is asked: what HTTP alone costs.
     Livez,
     /// Version 3 of etcd's.
@@ -34,7 +36,7 @@ impl Protocol {
     /// Most requests under way on a connection, and the largest value.
     pub fn limits(self) -> (usize, usize) {
         match self {
-            Protocol::Redis | Protocol::Http | Protocol::Livez => (usize::MAX, 64 << 20),
+            Protocol::Redis | Protocol::Http | Protocol::V1 | Protocol::Livez => (usize::MAX, 64 << 20),
             Protocol::Etcd { .. } => (1, etcd::VALUE_MAX),
         }
     }
@@ -104,7 +106,7 @@ impl Shape {
     pub fn greet(&self, greeting: &Greeting, out: &mut Vec<u8>) -> usize {
         match self.protocol {
             Protocol::Redis => redis::greet(greeting, out),
-            Protocol::Http | Protocol::Livez => 0,
+            Protocol::Http | Protocol::V1 | Protocol::Livez => 0,
             Protocol::Etcd { .. } => {
                 etcd::greet(out);
                 0
@@ -117,6 +119,7 @@ impl Shape {
         match self.protocol {
             Protocol::Redis => redis::get(*self, number, out),
             Protocol::Http => http::get(*self, number, out),
+            Protocol::V1 => http::get_item(*self, number, out),
             Protocol::Livez => http::livez(out),
             Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn, out),
         }
@@ -128,6 +131,7 @@ impl Shape {
         match self.protocol {
             Protocol::Redis => redis::set(*self, number, value, out),
             Protocol::Http => http::put(*self, number, value, out),
+            Protocol::V1 => http::put_item(*self, number, value, out),
             Protocol::Livez => http::livez(out),
             Protocol::Etcd { .. } => etcd::put(*self, number, value, turn, out),
         }
@@ -150,6 +154,7 @@ impl Shape {
         let answer = match self.protocol {
             Protocol::Redis => redis::answer(bytes)?,
             Protocol::Http | Protocol::Livez => http::answer(bytes)?,
+            Protocol::V1 => http::item_answer(bytes)?,
             Protocol::Etcd { .. } => return etcd::heard(bytes, reply),
         };
         Ok(answer.map(|(length, answer)| (length, Heard::Answer(answer))))
@@ -186,6 +191,8 @@ mod tests {
     const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false, wait: 0 };
     const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false, wait: 0 };
 
+    const V1: Shape = Shape { protocol: Protocol::V1, ..HTTP };
+
     fn text(write: impl Fn(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
@@ -217,6 +224,10 @@ mod tests {
         assert_eq!(text(|out| HTTP.read(42, 0, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
         assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", 0, out), 0)), post(put));
+        let get = "GET /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\n\r\n";
+        assert_eq!(text(|out| V1.read(42, 0, out)), get);
+        let put = "PUT /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\ncontent-length: 3\r\n\r\nabc";
+        assert_eq!(text(|out| assert_eq!(V1.write(42, b"abc", 0, out), 0)), put);
         let rows = Shape { rows: true, ..HTTP };
         let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
         assert_eq!(text(|out| assert_eq!(rows.write(307, b"a", 0, out), 0)), post(put));
@@ -242,6 +253,9 @@ mod tests {
             (REDIS, "-ERR no\r\n".to_owned(), Answer::Refused("ERR no")),
             (HTTP, http("200 OK", "{\"key\":\"7\",\"value\":\"abc\"}"), Answer::Value(b"abc")),
             (HTTP, http("200 OK", "{\"key\":\"7\",\"acknowledged\":2}"), Answer::Done),
+            (V1, http("200 OK", "{\"key\":\"7\",\"acknowledged\":2}"), Answer::Done),
+            (V1, http("404 Not Found", "{\"detail\":\"No such key.\"}"), Answer::Missing),
+            (V1, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc".to_owned(), Answer::Value(b"abc")),
             (HTTP, http("404 Not Found", "{\"detail\":\"No such key.\"}"), Answer::Missing),
             (HTTP, http("503 Busy", "{\"status\":503,\"detail\":\"Too busy.\"}"), Answer::Refused("Too busy.")),
             (HTTP, http("500 Oh", "no"), Answer::Refused("no")),

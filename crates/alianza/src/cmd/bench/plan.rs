@@ -106,10 +106,11 @@ fn protocol(word: &str) -> Result<Protocol, Failure> {
     match word {
         "redis" => Ok(Protocol::Redis),
         "http" => Ok(Protocol::Http),
+        "v1" => Ok(Protocol::V1),
         "http-livez" => Ok(Protocol::Livez),
         "etcd" => Ok(Protocol::Etcd { serializable: false }),
         "etcd-serializable" => Ok(Protocol::Etcd { serializable: true }),
-        _ => Err(Failure::usage("--protocol must be redis, http, http-livez, etcd or etcd-serializable")),
+        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, etcd or etcd-serializable")),
     }
 }
 
@@ -125,7 +126,7 @@ fn choose(word: &str) -> Result<Choice, Failure> {
 fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failure> {
     let usual = match protocol {
         Protocol::Redis => "127.0.0.1:6379",
-        Protocol::Http | Protocol::Livez => "127.0.0.1:8080",
+        Protocol::Http | Protocol::V1 | Protocol::Livez => "127.0.0.1:8080",
         Protocol::Etcd { .. } => "127.0.0.1:2379",
     };
     let usual = [usual.to_owned()];

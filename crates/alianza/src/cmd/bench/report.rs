@@ -146,6 +146,7 @@ fn protocol(plan: &Plan) -> &'static str {
     match plan.shape.protocol {
         Protocol::Redis => "redis",
         Protocol::Http => "http",
+        Protocol::V1 => "v1",
         Protocol::Livez => "http-livez",
         Protocol::Etcd { serializable: false } => "etcd",
         Protocol::Etcd { serializable: true } => "etcd-serializable",
