@@ -9,8 +9,9 @@ use crate::operation::read_level;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
+use crate::segment::Segment;
 use crate::span;
-use axum::extract::{self, Path, State};
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{Admin, Bucket, BucketId, Change, Event, Mode, Request, Rule, Status};
@@ -23,6 +24,13 @@ const FIELDS: &[&str] = &["n", "r", "w", "mode", "rule", "ttl"];
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     Ok(json::ok(&json!({ "buckets": status.buckets.iter().map(bucket_json).collect::<Vec<_>>() })))
+}
+
+/// `GET /v1/buckets/{name}`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, Segment(name): Segment) -> Result<Response, Problem> {
+    let status = bucket_names::status(api.database()).await?;
+    let bucket = status.buckets.iter().find(|bucket| bucket.name == name);
+    bucket.map(|bucket| json::ok(&bucket_json(bucket))).ok_or_else(|| bucket_names::unknown(&name))
 }
 
 /// A bucket as clients see it.
@@ -42,7 +50,7 @@ pub(crate) fn bucket_json(bucket: &Bucket) -> Value {
 /// `PUT /v1/buckets/{name}`.
 pub(crate) async fn set(
     State(api): State<Arc<Api>>,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     request: extract::Request,
 ) -> Result<Response, Problem> {
     if !Bucket::name_is_valid(&name) {

@@ -50,6 +50,7 @@ mod routes;
 mod rpc;
 mod scalar;
 mod scan;
+mod segment;
 mod serve;
 mod service;
 mod sql;

@@ -3,7 +3,7 @@
 use crate::console;
 use crate::json;
 use crate::problem::{Kind, Problem};
-use axum::extract::Path;
+use crate::segment::Segment;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ pub(crate) async fn problems() -> Response {
 }
 
 /// `GET /problems/{slug}`.
-pub(crate) async fn problem(Path(slug): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn problem(Segment(slug): Segment) -> Result<Response, Problem> {
     let kind = Kind::ALL.iter().find(|kind| kind.slug() == slug);
     match kind {
         Some(kind) => Ok(json::ok(&describe(*kind))),

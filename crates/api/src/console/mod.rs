@@ -6,8 +6,8 @@
 //! shows.
 
 use crate::problem::{Kind, Problem};
+use crate::segment::Segment;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
@@ -53,7 +53,7 @@ pub(crate) async fn page(headers: HeaderMap) -> Response {
 }
 
 /// `GET /console/{file}`, by the name with a hash; also without one, for those who look around.
-pub(crate) async fn file(Path(wanted): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn file(Segment(wanted): Segment, headers: HeaderMap) -> Result<Response, Problem> {
     let gone = || Problem::new(Kind::UnknownPath, "The console has no such file; load /console again.");
     let (hashed, name) = names().find(|(hashed, name)| [*hashed, *name].contains(&&*wanted)).ok_or_else(gone)?;
     let file = FILES.iter().find(|file| file.name == name).ok_or_else(gone)?;
@@ -114,7 +114,7 @@ fn accepts(accepted: &str, encoding: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{FILES, PAGE, accepts, file, names, page};
-    use axum::extract::Path;
+    use crate::segment::Segment;
     use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
     fn text(bytes: &[u8]) -> &str {
@@ -165,13 +165,13 @@ mod tests {
     async fn files_are_compressed_if_that_is_accepted_and_kept_for_good() {
         let (hashed, _) = names().find(|(_, name)| *name == "app.js").unwrap();
         let asked = asking(header::ACCEPT_ENCODING, "gzip, deflate, br;q=0.9");
-        let reply = file(Path(hashed.to_owned()), asked).await.unwrap();
+        let reply = file(Segment(hashed.to_owned()), asked).await.unwrap();
         assert_eq!(reply.headers()[header::CONTENT_ENCODING], "br");
         assert!(reply.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
-        let plain = file(Path("app.js".to_owned()), HeaderMap::new()).await.unwrap();
+        let plain = file(Segment("app.js".to_owned()), HeaderMap::new()).await.unwrap();
         assert!(plain.headers().get(header::CONTENT_ENCODING).is_none());
         assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
-        assert!(file(Path("app-000000000000.js".to_owned()), HeaderMap::new()).await.is_err());
+        assert!(file(Segment("app-000000000000.js".to_owned()), HeaderMap::new()).await.is_err());
     }
 
     #[tokio::test]

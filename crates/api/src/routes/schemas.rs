@@ -213,7 +213,7 @@ pub(super) fn schemas() -> Value {
             "backup": { "type": "string", "pattern": "^[0-9a-f]{64}$" }, "name": text(), "buckets": text(),
             "mode": { "enum": ["only-missing", "overwrite"] },
         })),
-        "Sql": closed(&["sql"], json!({ "sql": text() })),
+        "Sql": closed(&["sql"], json!({ "sql": text(), "scope": { "enum": ["node", "cluster"] } })),
         "Rows": open(&["columns", "rows"], json!({ "columns": list(text()), "rows": list(json!({ "type": "array" })) })),
         "Stats": open(&["node", "uptime", "operations"], json!({
             "node": text(), "uptime": { "type": "number" },

@@ -42,6 +42,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(post "/v1/batch" "batch" "Carry out many operations" batch::batch, &[], Lines("Operation"), (200, Lines("BatchLine"))),
     route!(post "/rpc" "rpc" "JSON-RPC 2.0; the method rpc.discover describes it" rpc::call, &[], Json("Rpc"), (200, Json("RpcAnswer"))),
     route!(get "/v1/buckets" "listBuckets" "Buckets and their settings" buckets::list, &[], Nothing, (200, Json("Buckets"))),
+    route!(get "/v1/buckets/{bucket}" "getBucket" "Settings of a bucket" buckets::get, &["bucket"], Nothing, (200, Json("Bucket"))),
     route!(put "/v1/buckets/{bucket}" "setBucket" "Make a bucket or change its settings" buckets::set, &["bucket"], Json("BucketSettings"), (200, Json("Bucket"))),
     route!(get "/v1/cluster" "clusterStatus" "Members, how they look from here, what is moving" cluster::status, &[], Nothing, (200, Json("Object"))),
     route!(post "/v1/cluster/plan" "planChange" "What a change would move and put at risk, without doing it" cluster::plan, &[], Json("Change"), (200, Json("Object"))),

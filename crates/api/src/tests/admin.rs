@@ -220,6 +220,10 @@ async fn buckets_are_made_and_changed() {
     assert_eq!(reply.json(), expected);
     let reply = ask(&fake, Method::PUT, "/v1/buckets/default", r#"{"w":"all"}"#).await;
     assert_eq!(reply.status, 200);
+    assert_eq!(ask(&fake, Method::GET, "/v1/buckets/default", "").await.json()["name"], "default");
+    assert_eq!(ask(&fake, Method::GET, "/v1/buckets/carts", "").await.problem(), "unknown-bucket");
+    assert_eq!(ask(&fake, Method::GET, "/v1/buckets/%FF", "").await.problem(), "unknown-path");
+    ask(&fake, Method::PUT, "/v1/buckets/default", r#"{"w":"all"}"#).await;
     let asked = fake.asked.lock().unwrap();
     let Some((Request::Admin(Admin::SetBucket(bucket)), _)) = asked.last() else { panic!("{asked:?}") };
     assert_eq!(*bucket, Bucket { w: Level::All, rule: Rule::LastWriterWins, ..Bucket::default_bucket(3) });
