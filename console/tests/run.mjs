@@ -88,7 +88,7 @@ try {
     await page.getByRole("button", { name: first.name, exact: true }).click();
     await until("one node is counted", async () => new RegExp(`through ${first.name}`).test(await text(page, ".tiles")));
     await until("the other nodes have a round trip", async () => /ms/.test(await text(page, "#peers tbody")));
-    await page.getByRole("button", { name: "Compare now" }).click();
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
     await until("repair is told", async () => /identical/.test(await text(page, "#repair .big-line")));
     quiet(page);
   });

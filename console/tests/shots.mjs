@@ -11,6 +11,16 @@ const folder = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), 
 const pages = { overview: "overview", ring: "ring?key=key_7", members: "members", events: "events", data: "data?bucket=carts&key=ann", sql: "sql", tour: "tour" };
 mkdirSync(folder, { recursive: true });
 const cluster = await startCluster();
+
+/** Goes to the step of the tour in which a node joins. */
+async function pretend(page) {
+  await page.getByRole("button", { name: "Ten keys" }).click();
+  await page.getByRole("button", { name: /^Store tour_1/ }).click();
+  await page.getByText("10 are stored").waitFor();
+  await page.getByRole("button", { name: "A node joins" }).click();
+  await page.getByRole("button", { name: "Only pretend" }).click();
+}
+
 const browser = await launch();
 try {
   const [first, second] = cluster.nodes;
@@ -33,6 +43,7 @@ try {
   for (const [name, path] of Object.entries(pages)) {
     await page.evaluate((to) => (location.hash = `#/${to}`), path);
     await page.locator(`main.page-${name} h1`).waitFor();
+    if (name === "tour") await pretend(page);
     await page.waitForTimeout(2_500);
     await page.screenshot({ path: join(folder, `${name}.png`) });
   }

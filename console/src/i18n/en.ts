@@ -106,7 +106,7 @@ export const en = {
   lookCloser: "Look closer",
   andMore: "and one more|and {n} more",
   repair: "Are the copies equal?",
-  compareNow: "Compare now",
+  compareNow: "Compare",
   repairAll: "Every copy was found identical.",
   repairPartly: "{share} was found identical; the rest was not compared yet.",
   repairDiffers: "One part ({share}) differs and is being repaired.|{n} parts ({share}) differ and are being repaired.",

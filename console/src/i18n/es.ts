@@ -108,7 +108,7 @@ export const es: Record<keyof typeof en, string> = {
   lookCloser: "Ver de cerca",
   andMore: "y uno más|y {n} más",
   repair: "¿Son iguales las copias?",
-  compareNow: "Comparar ahora",
+  compareNow: "Comparar",
   repairAll: "Todas las copias resultaron idénticas.",
   repairPartly: "El {share} resultó idéntico; el resto aún no se ha comparado.",
   repairDiffers: "Una parte ({share}) difiere y se está reparando.|{n} partes ({share}) difieren y se están reparando.",

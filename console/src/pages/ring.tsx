@@ -7,7 +7,7 @@ import { dateTime, number, percent, t } from "../i18n";
 import { history, isAway, silentSince } from "../node/live";
 import { Badge, Card, Empty, Loading, NodeName } from "../parts/bits";
 import { RingPicture } from "../parts/ring_picture";
-import { marked } from "../ring/colours";
+import { mark } from "../ring/colours";
 import { partitionOf, ringAt, tellsTokens } from "../ring/ring";
 import { tokenOf } from "../ring/sha1";
 import { href, route } from "../router";
@@ -29,8 +29,8 @@ export function RingPage() {
   const partition = pointed.value ?? picked.value ?? located?.partition;
   const standing = !shown ? [] : lit.value !== undefined ? [lit.value] : partition === undefined ? [] : shown.ring.replicas(partition, shown.n).map((place) => shown.ring.members[place]!.nodeId);
   useEffect(() => {
-    marked.value = standing;
-    return () => void (marked.value = []);
+    mark(standing);
+    return () => mark([]);
   }, [standing.join()]);
   if (!now || !shown) return silentSince.value === undefined ? <Loading /> : <Empty icon="bad" title={t("silentNow")} />;
   const past = epoch !== now.epoch;

@@ -12,7 +12,12 @@ const FEW = ["#3b7dd8", "#e08a2c", "#2fa37c", "#a35fd0", "#d94f6b", "#12a5bd", "
 export const APART_MAX = 24;
 
 /** Nodes that stand out, in order. */
-export const marked = signal<string[]>([]);
+const marked = signal<string[]>([]);
+
+export function mark(nodeIds: string[]): void {
+  // An equal list would draw everything anew.
+  if (nodeIds.join() !== marked.peek().join()) marked.value = nodeIds;
+}
 
 const numbers = computed(() => {
   const found = new Map<string, number>();
