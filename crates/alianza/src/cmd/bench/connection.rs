@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 use workload::Act;
+use workload::wire::Turn;
 
 /// What an answer is to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,10 +100,16 @@ impl Connection {
         self.waiting.push_back(Waiting { step, act, number: 0, acknowledged: 0, intended: 0, sent: 0 });
     }
 
-    /// Which request of the connection comes next, from 0.
-    pub(super) fn turn(&mut self) -> u32 {
+    /// Its number.
+    pub(super) fn number(&self) -> u32 {
+        self.token.0 as u32
+    }
+
+    /// Which request comes next.
+    pub(super) fn turn(&mut self) -> Turn {
+        let request = self.turns;
         self.turns = self.turns.wrapping_add(1);
-        self.turns.wrapping_sub(1)
+        Turn { connection: self.number(), request }
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -105,7 +105,7 @@ impl<'p> Driver<'p> {
 }
 
 fn greet(plan: &Plan, connection: &mut Connection) {
-    for _ in 0..plan.shape.greet(&plan.greeting, &mut connection.out) {
+    for _ in 0..plan.shape.greet(&plan.greeting, connection.number(), &mut connection.out) {
         connection.expect_greeting();
     }
 }

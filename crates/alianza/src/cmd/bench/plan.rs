@@ -108,9 +108,10 @@ fn protocol(word: &str) -> Result<Protocol, Failure> {
         "http" => Ok(Protocol::Http),
         "v1" => Ok(Protocol::V1),
         "http-livez" => Ok(Protocol::Livez),
+        "nats" => Ok(Protocol::Nats),
         "etcd" => Ok(Protocol::Etcd { serializable: false }),
         "etcd-serializable" => Ok(Protocol::Etcd { serializable: true }),
-        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, etcd or etcd-serializable")),
+        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, nats, etcd or etcd-serializable")),
     }
 }
 
@@ -127,6 +128,7 @@ fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failur
     let usual = match protocol {
         Protocol::Redis => "127.0.0.1:6379",
         Protocol::Http | Protocol::V1 | Protocol::Livez => "127.0.0.1:8080",
+        Protocol::Nats => "127.0.0.1:4222",
         Protocol::Etcd { .. } => "127.0.0.1:2379",
     };
     let usual = [usual.to_owned()];

@@ -147,6 +147,7 @@ fn protocol(plan: &Plan) -> &'static str {
         Protocol::Redis => "redis",
         Protocol::Http => "http",
         Protocol::V1 => "v1",
+        Protocol::Nats => "nats",
         Protocol::Livez => "http-livez",
         Protocol::Etcd { serializable: false } => "etcd",
         Protocol::Etcd { serializable: true } => "etcd-serializable",
