@@ -2,44 +2,62 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const alianza = process.env.ALIANZA ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/alianza");
 
-/** The first line that a process says, or an error with what it complained about. */
-function firstLine(process, what) {
-  return new Promise((resolve, reject) => {
-    let complaint = "";
-    process.stderr.on("data", (data) => (complaint += data));
-    process.once("exit", () => reject(new Error(`${what} ended: ${complaint}`)));
-    createInterface({ input: process.stdout }).once("line", resolve);
-  });
+/** Fewer partitions than usual, so that statements over the whole cluster are quick on slow machines, too. */
+const PARTITIONS_BITS = 9;
+
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
+  })));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
+/** Three nodes that are ready, each a process of its own. */
 export async function startCluster() {
   if (!existsSync(alianza)) throw new Error(`${alianza} is missing: cargo build -p alianza, or give ALIANZA`);
   const place = mkdtempSync(join(tmpdir(), "alianza-console-"));
-  const dev = spawn(alianza, ["dev", "--port", "0", "--json", "--data-dir", place], { stdio: ["ignore", "pipe", "pipe"] });
-  const more = [];
+  const processes = [];
+  const start = (name, port, more) => {
+    const args = ["start", "--port", String(port), "--data-dir", join(place, `${name}-${port}`), ...more];
+    const one = spawn(alianza, args, { stdio: "ignore" });
+    processes.push(one);
+    return one;
+  };
   const stop = async () => {
-    const all = [dev, ...more].filter((one) => one.exitCode === null);
-    const ended = all.map((one) => new Promise((resolve) => one.once("exit", resolve)));
-    for (const one of all) one.kill("SIGTERM");
+    const running = processes.filter((one) => one.exitCode === null && one.signalCode === null);
+    const ended = running.map((one) => new Promise((resolve) => one.once("exit", resolve)));
+    for (const one of running) one.kill("SIGTERM");
     await Promise.all(ended);
     rmSync(place, { recursive: true, force: true });
   };
   try {
-    const { nodes } = JSON.parse(await firstLine(dev, "alianza dev"));
-    const kill = (node) => process.kill(node.pid, "SIGKILL");
+    const ports = await freePorts(3);
+    const seeds = ["--seeds", `http://127.0.0.1:${ports[0]}`];
+    const nodes = [];
+    for (const port of ports) {
+      const one = start("node", port, nodes.length === 0 ? ["--partitions-bits", String(PARTITIONS_BITS)] : seeds);
+      const url = `http://127.0.0.1:${port}`;
+      const ready = await until(`the node on port ${port} is ready`, () => fetch(`${url}/readyz`).then((answer) => answer.ok && answer.json(), () => undefined), 60_000);
+      nodes.push({ name: ready.name, url, process: one });
+    }
+    await until("nothing moves any more", async () => {
+      const now = await (await fetch(`${nodes[0].url}/v1/cluster`)).json();
+      return now.members.length === 3 && now.stable === now.epoch;
+    }, 60_000);
+    /** Ends a node without a warning. */
+    const kill = (node) => node.process.kill("SIGKILL");
     /** Starts one more node, which joins. */
-    const join_ = (name) => {
-      const args = ["start", "--port", "0", "--name", name, "--seeds", nodes[0].url, "--data-dir", join(place, name)];
-      more.push(spawn(alianza, args, { stdio: "ignore" }));
-    };
+    const join_ = (name) => start(name, 0, ["--name", name, ...seeds]);
     return { nodes, kill, join: join_, stop };
   } catch (error) {
     await stop();

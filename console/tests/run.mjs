@@ -113,7 +113,7 @@ try {
     assert.match(await slider.getAttribute("aria-valuetext"), /^partition [\d,]+: .+ and .+/);
     const box = await slider.boundingBox();
     await page.mouse.move(box.x + box.width * (0.5 + 84 / 220), box.y + box.height / 2);
-    await until("a quarter of the ring is pointed at", async () => Math.abs((await at()) - 1_024) < 30);
+    await until("a quarter of the ring is pointed at", async () => Math.abs((await at()) - 128) < 6);
     await page.mouse.move(5, 5);
     await page.locator("#past").fill("3");
     await until("the past is shown", async () => /Epoch 3 of/.test(await text(page, ".past-words")));
