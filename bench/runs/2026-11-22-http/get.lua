@@ -1,0 +1,1 @@
+wrk.method="POST"; wrk.body='{"type":"GET","key":"k1"}'

@@ -1,0 +1,1 @@
+wrk.method="PUT"; wrk.body=string.rep("x",100)
