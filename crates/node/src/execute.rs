@@ -82,9 +82,9 @@ impl<E: Engine> Executor<E> {
         }
     }
 
-    /// Outcomes that are due, to be handed to the machine.
-    pub(crate) fn take_due(&mut self) -> Vec<(Ticket, StoreOutcome)> {
-        std::mem::take(&mut self.due)
+    /// Appends the outcomes that are due, to be handed to the machine.
+    pub(crate) fn take_due(&mut self, to: &mut Vec<(Ticket, StoreOutcome)>) {
+        to.append(&mut self.due);
     }
 
     /// What was found damaged since this was last asked.
@@ -136,7 +136,7 @@ impl<E: Engine> Executor<E> {
 
     /// An fsync has ended.
     pub(crate) fn synced(&mut self, seq: Seq) {
-        self.due.extend(self.fence.synced(seq));
+        self.fence.synced(seq, &mut self.due);
     }
 
     /// No fsync will succeed any more.

@@ -31,7 +31,8 @@ struct Unsynced {
 #[derive(Default)]
 pub(crate) struct Fence {
     durable: Seq,
-    waiting: BTreeMap<Seq, Vec<(Ticket, StoreOutcome)>>,
+    /// By batch, and those of one batch in the order in which they came.
+    waiting: VecDeque<(Seq, Ticket, StoreOutcome)>,
     unsynced: BTreeMap<KeyHash, Unsynced>,
     order: VecDeque<(Seq, KeyHash)>,
 }
@@ -68,12 +69,16 @@ impl Fence {
         if seq <= self.durable {
             return Some((ticket, outcome));
         }
-        self.waiting.entry(seq).or_default().push((ticket, outcome));
+        let at = match self.waiting.back() {
+            Some((last, ..)) if *last > seq => self.waiting.partition_point(|(other, ..)| *other <= seq),
+            _ => self.waiting.len(),
+        };
+        self.waiting.insert(at, (seq, ticket, outcome));
         None
     }
 
-    /// Everything up to `seq` is on disk: what waited for it.
-    pub(crate) fn synced(&mut self, seq: Seq) -> Vec<(Ticket, StoreOutcome)> {
+    /// Everything up to `seq` is on disk: appends what waited for it.
+    pub(crate) fn synced(&mut self, seq: Seq, due: &mut Vec<(Ticket, StoreOutcome)>) {
         self.durable = self.durable.max(seq);
         while let Some((written, key)) = self.order.front().copied()
             && written <= self.durable
@@ -83,14 +88,13 @@ impl Fence {
                 self.unsynced.remove(&key);
             }
         }
-        let later = self.waiting.split_off(&self.durable.next());
-        std::mem::replace(&mut self.waiting, later).into_values().flatten().collect()
+        let count = self.waiting.partition_point(|(seq, ..)| *seq <= self.durable);
+        due.extend(self.waiting.drain(..count).map(|(_, ticket, outcome)| (ticket, outcome)));
     }
 
     /// Nothing will be on disk any more: everything that waited has failed.
     pub(crate) fn failed(&mut self, why: &str) -> Vec<(Ticket, StoreOutcome)> {
         let failure = StoreOutcome::Failed(StoreFailure::Poisoned(why.to_owned()));
-        let waiting = std::mem::take(&mut self.waiting).into_values().flatten();
-        waiting.map(|(ticket, _)| (ticket, failure.clone())).collect()
+        self.waiting.drain(..).map(|(_, ticket, _)| (ticket, failure.clone())).collect()
     }
 }

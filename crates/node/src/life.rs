@@ -2,7 +2,10 @@
 
 use crate::execute::Executor;
 use crate::recovery;
-use proto::{ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response};
+use proto::{
+    ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response, StoreOutcome,
+    Ticket,
+};
 use ring::{Member, NodeId, Token};
 use std::fmt;
 use stdx::{Mono, Now, Span};
@@ -138,6 +141,9 @@ pub struct Node<E: Engine> {
     /// The newest batch for which an fsync was asked.
     asked: Seq,
     effects: Vec<Effect>,
+    /// Empty between two inputs; kept for their memory.
+    carrying: Vec<Effect>,
+    due: Vec<(Ticket, StoreOutcome)>,
 }
 
 impl<E: Engine> Node<E> {
@@ -182,7 +188,7 @@ impl<E: Engine> Node<E> {
         let asked = engine.applied();
         let (machine, effects) = Machine::new(boot, config, seed, now);
         let executor = Executor::new(engine, grid);
-        let mut node = Node { machine, executor, asked, effects };
+        let mut node = Node { machine, executor, asked, effects, carrying: Vec::new(), due: Vec::new() };
         let mut out = Vec::new();
         node.settle(now, &mut out);
         Ok((node, out))
@@ -226,13 +232,17 @@ impl<E: Engine> Node<E> {
     /// Carries out effects and hands outcomes back until only the shell's work is left.
     fn settle(&mut self, now: Now, out: &mut Vec<NodeEffect>) {
         loop {
-            for effect in std::mem::take(&mut self.effects) {
+            let mut effects = std::mem::replace(&mut self.effects, std::mem::take(&mut self.carrying));
+            for effect in effects.drain(..) {
                 self.carry_out(effect, out);
             }
-            let due = self.executor.take_due();
+            self.carrying = effects;
+            let mut due = std::mem::take(&mut self.due);
+            self.executor.take_due(&mut due);
             let healed = self.executor.take_healed();
             let found = self.executor.take_found();
             if due.is_empty() && !healed && found.is_empty() {
+                self.due = due;
                 break;
             }
             for slot in found {
@@ -241,9 +251,10 @@ impl<E: Engine> Node<E> {
             if healed {
                 self.machine.handle(now, Input::Healed, &mut self.effects);
             }
-            for (ticket, outcome) in due {
+            for (ticket, outcome) in due.drain(..) {
                 self.machine.handle(now, Input::Stored { ticket, outcome }, &mut self.effects);
             }
+            self.due = due;
         }
         let damaged = self.executor.take_damaged().into_iter();
         out.extend(damaged.map(|what| NodeEffect::Note(Note::Damaged(what))));

@@ -8,6 +8,7 @@
 mod explain;
 mod forward;
 mod handed;
+mod places;
 mod read;
 mod register;
 mod route;
@@ -30,6 +31,7 @@ use crate::ids::{ClientId, Epoch, HintId, OpId};
 use crate::item::Slot;
 use crate::message::Message;
 use crate::request::{Refusal, Response};
+use places::Places;
 use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -71,7 +73,7 @@ pub(crate) enum Inner {
 /// All operations in flight.
 #[derive(Clone, Default)]
 pub(crate) struct Operations {
-    by_id: BTreeMap<OpId, (Operation, Mono)>,
+    by_id: Places<(Operation, Mono)>,
     /// When each operation wants to be woken; one entry for each.
     wakes: BTreeSet<(Mono, OpId)>,
     /// Operations that were taken out, with their entries; those that do not come back lose them.
@@ -89,7 +91,7 @@ pub(crate) struct Operations {
 impl Hash for Operations {
     /// What is under way; the rest follows from it.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        for (id, (operation, wake)) in &self.by_id {
+        for (id, (operation, wake)) in self.by_id.iter() {
             (id, wake).hash(hasher);
             match operation {
                 Operation::Write(writing) => writing.hash(hasher),
@@ -111,7 +113,7 @@ impl Operations {
     }
 
     pub(crate) fn get(&self, id: OpId) -> Option<&Operation> {
-        self.by_id.get(&id).map(|(operation, _)| operation)
+        self.by_id.get(id).map(|(operation, _)| operation)
     }
 
     /// The earliest round of the operations that may still send a record.
@@ -123,16 +125,16 @@ impl Operations {
             // Registers are not collected, and others send no records.
             Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_) => u64::MAX,
         };
-        self.by_id.values().map(|(operation, _)| round(operation)).min().unwrap_or(u64::MAX)
+        self.by_id.iter().map(|(_, (operation, _))| round(operation)).min().unwrap_or(u64::MAX)
     }
 
     pub(crate) fn ids(&self) -> Vec<OpId> {
-        self.by_id.keys().copied().collect()
+        self.by_id.ids().collect()
     }
 
     /// Takes an operation out, to be put back with [`Operations::put_back`] if it goes on.
     pub(crate) fn take(&mut self, id: OpId) -> Option<Operation> {
-        let (operation, wake) = self.by_id.remove(&id)?;
+        let (operation, wake) = self.by_id.remove(id)?;
         self.taken.push((wake, id));
         Some(operation)
     }
@@ -174,7 +176,7 @@ impl Operations {
 
     /// True if a write of this slot is under way that `node` has acknowledged.
     pub(crate) fn counts_us(&self, slot: &Slot, node: NodeId) -> bool {
-        self.by_id.values().any(|(op, _)| matches!(op, Operation::Write(writing) if writing.counts(slot, node)))
+        self.by_id.iter().any(|(_, (op, _))| matches!(op, Operation::Write(writing) if writing.counts(slot, node)))
     }
 
     pub(crate) fn write_begins(&mut self, epoch: Epoch) {

@@ -1,0 +1,110 @@
+//! Where operations in flight lie: found by their ids, in the order of these.
+//!
+//! An operation is several hundred bytes long and is taken out and put back with every answer. So they lie still in one table,
+//! and the map that keeps their order holds places only.
+//!
+//! Invariant: every id leads to a place that is taken, and every other place is free.
+//! Refuses to know what an operation is.
+
+use crate::ids::OpId;
+use std::collections::BTreeMap;
+
+/// An empty table with more places than this gives them back.
+const KEPT_PLACES: usize = 1_024;
+
+/// Things by the id of their operation.
+#[derive(Clone)]
+pub(super) struct Places<T> {
+    by_id: BTreeMap<OpId, u32>,
+    places: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Places<T> {
+        Places { by_id: BTreeMap::new(), places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn get(&self, id: OpId) -> Option<&T> {
+        self.at(*self.by_id.get(&id)?)
+    }
+
+    /// Puts something in, in the place of what was there under this id.
+    pub(super) fn insert(&mut self, id: OpId, thing: T) {
+        let known = self.by_id.get(&id).copied().or_else(|| self.free.pop());
+        let place = known.unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() as u32 - 1
+        });
+        if let Some(slot) = self.places.get_mut(place as usize) {
+            *slot = Some(thing);
+        }
+        self.by_id.insert(id, place);
+    }
+
+    pub(super) fn remove(&mut self, id: OpId) -> Option<T> {
+        let place = self.by_id.remove(&id)?;
+        let thing = self.places.get_mut(place as usize)?.take();
+        self.free.push(place);
+        if self.by_id.is_empty() && self.places.len() > KEPT_PLACES {
+            *self = Places::default();
+        }
+        thing
+    }
+
+    /// All, in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OpId, &T)> {
+        self.by_id.iter().filter_map(|(id, place)| Some((*id, self.at(*place)?)))
+    }
+
+    /// The ids, ascending.
+    pub(super) fn ids(&self) -> impl Iterator<Item = OpId> {
+        self.by_id.keys().copied()
+    }
+
+    fn at(&self, place: u32) -> Option<&T> {
+        self.places.get(place as usize)?.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT_PLACES, Places};
+    use crate::ids::OpId;
+    use std::collections::BTreeMap;
+    use stdx::Prng;
+
+    #[test]
+    fn it_is_a_map() {
+        let mut prng = Prng::new(7);
+        let (mut places, mut model) = (Places::default(), BTreeMap::new());
+        for step in 0..20_000u64 {
+            let id = OpId(prng.below(40));
+            if prng.below(2) == 0 {
+                places.insert(id, step);
+                model.insert(id, step);
+            } else {
+                assert_eq!(places.remove(id), model.remove(&id));
+            }
+            assert_eq!((places.len(), places.get(id)), (model.len(), model.get(&id)));
+        }
+        assert!(places.iter().eq(model.iter().map(|(id, thing)| (*id, thing))));
+        assert!(places.ids().eq(model.keys().copied()));
+        assert!(places.places.len() <= 40, "places are used again");
+    }
+
+    #[test]
+    fn a_crowd_that_has_gone_leaves_no_room_behind() {
+        let mut places = Places::default();
+        let ids = || (0..2 * KEPT_PLACES as u64).map(OpId);
+        ids().for_each(|id| places.insert(id, ()));
+        ids().for_each(|id| assert_eq!(places.remove(id), Some(())));
+        assert_eq!((places.len(), places.places.capacity()), (0, 0));
+    }
+}
