@@ -15,10 +15,10 @@ use ring::NodeId;
 use std::fmt;
 
 /// The oldest protocol this version speaks.
-pub const PROTOCOL_MIN: u16 = 1;
+pub const PROTOCOL_MIN: u16 = 2;
 
 /// The newest protocol this version speaks.
-pub const PROTOCOL_MAX: u16 = 1;
+pub const PROTOCOL_MAX: u16 = 2;
 
 /// What every connection between nodes begins with. The first byte is not ASCII and not that of a TLS record.
 pub const MAGIC: [u8; 4] = [0xa1, b'A', b'L', b'Z'];

@@ -186,7 +186,8 @@ pub(crate) fn on_push(
         any_stream
             || is_served(core, epoch, slot.partition, slot.bucket) && is_of_kind(core, slot.bucket, &slot.key, record)
     });
-    if !served || epoch > core.epoch() || !core.admits(round) {
+    // Nobody pushes nothing: what there was could not be understood.
+    if items.is_empty() || !served || epoch > core.epoch() || !core.admits(round) {
         return core.send(from, Message::Pushed { session, ok: false });
     }
     let highest = items.iter().filter_map(|(_, record)| record.highest_stamp()).max();

@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 use stdx::bugs::planted;
 use storage::{Engine, Seq, Space};
 
-/// Records that are looked at for one outline, of its buckets or not.
+/// Records that are passed for one outline, of its buckets or not, and their bytes: nothing else is done meanwhile.
 const VISITS_MAX: usize = 1_024;
+const VISITED_BYTES_MAX: usize = 8 << 20;
 
 impl<E: Engine> Executor<E> {
     /// What is here of a stretch, beside what was described.
@@ -21,20 +22,21 @@ impl<E: Engine> Executor<E> {
         let (start, mut end) = (place(&outline.first), place(&outline.last));
         // No key lies between a key and the same one with a zero behind it.
         end.push(0);
-        let (mut hashes, mut visits, mut damaged) = (Vec::new(), 0, Vec::new());
+        let (mut hashes, mut visits, mut bytes, mut damaged) = (Vec::new(), 0, 0, Vec::new());
         let mut is_other = start > end;
         if !is_other {
             let visited = self.engine.scan(Space::Items, &start, Some(&end), &mut |key, value| {
-                visits += 1;
-                is_other |= visits > VISITS_MAX || hashes.len() > outline.items as usize;
+                (visits, bytes) = (visits + 1, bytes + value.len());
+                let is_far = visits > VISITS_MAX || bytes > VISITED_BYTES_MAX;
+                is_other |= is_far || hashes.len() > outline.items as usize;
                 if is_other {
                     return ControlFlow::Break(());
                 }
+                if codec::parse_slot_key(key).is_ok_and(|parsed| !outline.buckets.contains(&parsed.bucket)) {
+                    return ControlFlow::Continue(());
+                }
                 match codec::decode_stored(key, value) {
-                    Ok((bucket, key, record)) if outline.buckets.contains(&bucket) => {
-                        hashes.push(version_hash(bucket, &key, &record));
-                    }
-                    Ok(_) => {}
+                    Ok((bucket, key, record)) => hashes.push(version_hash(bucket, &key, &record)),
                     Err(error) => damaged.push((key.to_vec(), error.to_string())),
                 }
                 ControlFlow::Continue(())
