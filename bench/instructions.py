@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts the instructions of the hot paths with callgrind and compares them with those in bench/instructions.json.
 
-  bench/instructions.py            compares and reports; fails if something takes more than 10 % more
+  bench/instructions.py            compares and reports; fails if something takes more than 25 % more
   bench/instructions.py --update   writes what it counts: do that with a change that is meant to cost or save something
 
 Needs valgrind (apt-get install valgrind). Each piece of work (crates/measure) runs twice, with few and with many rounds; the
@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEPT = ROOT / "bench" / "instructions.json"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 FEW, MANY = 20, 120
-MORE_MAX = 0.10
+MORE_MAX = 0.25
 
 
 def count(binary, name, rounds):
