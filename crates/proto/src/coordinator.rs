@@ -55,8 +55,8 @@ pub(crate) enum Asker {
 /// An operation in flight.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Write(Writing),
-    Read(Reading),
+    Write(Box<Writing>),
+    Read(Box<Reading>),
     Scan(Scanning),
     Forward(Forwarding),
     Explain(Explaining),

@@ -105,7 +105,7 @@ impl Reading {
         let Some(needed) = level.needed(replicas.len()) else {
             return ops.refuse(core, &asker, impossible(level, replicas.len()));
         };
-        let reading = Reading {
+        let reading = Box::new(Reading {
             asker,
             epoch: core.reading(),
             slot,
@@ -122,7 +122,7 @@ impl Reading {
             phase: Phase::Gathering,
             begun: core.now.mono,
             deadline: core.now.mono + within,
-        };
+        });
         let id = core.next_op();
         ops.read_begins(reading.epoch);
         reading.replicas.iter().for_each(|node| reading.ask(core, id, *node));
@@ -144,7 +144,7 @@ impl Reading {
     }
 
     /// The local replica has answered.
-    pub(crate) fn on_stored(self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
+    pub(crate) fn on_stored(self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
         let answer = match outcome {
             StoreOutcome::Held(record) => ReadAnswer::Held(record),
             _ => ReadAnswer::Failed,
@@ -155,7 +155,7 @@ impl Reading {
 
     /// A replica has answered.
     pub(crate) fn on_answer(
-        mut self,
+        mut self: Box<Self>,
         ops: &mut Operations,
         core: &mut Core,
         id: OpId,
@@ -218,7 +218,7 @@ impl Reading {
     }
 
     /// The write-back of the merge is done, or is not going to be.
-    pub(crate) fn on_write_back(mut self, ops: &mut Operations, core: &mut Core, id: OpId, done: bool) {
+    pub(crate) fn on_write_back(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, done: bool) {
         if let Phase::Repairing(record) = &mut self.phase {
             let record = record.take();
             if done {
@@ -231,7 +231,7 @@ impl Reading {
     }
 
     /// Other views are in use: if reads go by another one now, this one begins again by that.
-    pub(crate) fn on_views(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_views(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         let reading = core.reading();
         if matches!(self.phase, Phase::Gathering) && reading != self.epoch {
             ops.read_ends(self.epoch);
@@ -252,7 +252,7 @@ impl Reading {
     }
 
     /// A connection to a replica stands again: ask it again.
-    pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
+    pub(crate) fn on_connected(self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         let waiting = matches!(self.phase, Phase::Gathering);
         if waiting && self.replicas.contains(&peer) && !self.answers.contains_key(&peer) && !self.lost.contains(&peer) {
             self.ask(core, id, peer);
@@ -261,7 +261,7 @@ impl Reading {
     }
 
     /// Time has passed, or somebody's condition has changed.
-    pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_time(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         if core.now.mono >= self.behind_at {
             std::mem::take(&mut self.behind).into_iter().for_each(|node| self.ask(core, id, node));
         }
@@ -269,7 +269,7 @@ impl Reading {
     }
 
     /// Gives up if there is no hope, then stays or goes.
-    fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    fn keep(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         if matches!(self.phase, Phase::Over) {
             return;
         }

@@ -195,7 +195,7 @@ impl Writing {
         self.slot == *slot && self.quorum.has(node)
     }
 
-    fn begin_with(mut self, ops: &mut Operations, core: &mut Core, record: Record) {
+    fn begin_with(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, record: Record) {
         self.record = Some(record);
         let id = core.next_op();
         ops.write_begins(self.epoch);
@@ -241,9 +241,9 @@ impl Writing {
         Ok(())
     }
 
-    fn new(core: &Core, asker: Asker, slot: Slot, quorum: Quorum, within: Span, context: Context) -> Writing {
+    fn new(core: &Core, asker: Asker, slot: Slot, quorum: Quorum, within: Span, context: Context) -> Box<Writing> {
         let hint_after = Span((within.0 / 2).min(Span::secs(2).0));
-        Writing {
+        Box::new(Writing {
             asker,
             epoch: core.epoch(),
             slot,
@@ -263,7 +263,7 @@ impl Writing {
             hint_at: core.now.mono + hint_after,
             begun: core.now.mono,
             deadline: core.now.mono + within,
-        }
+        })
     }
 
     fn prepare(
@@ -272,7 +272,7 @@ impl Writing {
         put: Put,
         bucket: &Bucket,
         within: Span,
-    ) -> Result<(Writing, Update), Refusal> {
+    ) -> Result<(Box<Writing>, Update), Refusal> {
         debug_assert_eq!(bucket.mode, Mode::Eventual, "linearizable buckets are not written this way");
         let level = put.level.unwrap_or(bucket.w);
         let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
@@ -355,7 +355,13 @@ impl Writing {
     }
 
     /// The local replica has made the version, or merged, or failed.
-    pub(crate) fn on_stored(mut self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
+    pub(crate) fn on_stored(
+        mut self: Box<Self>,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        outcome: StoreOutcome,
+    ) {
         match outcome {
             StoreOutcome::Applied(record) => {
                 self.made(record);
@@ -385,7 +391,14 @@ impl Writing {
     }
 
     /// A hint is durable, or could not be kept.
-    pub(crate) fn on_hint(mut self, ops: &mut Operations, core: &mut Core, id: OpId, target: NodeId, kept: bool) {
+    pub(crate) fn on_hint(
+        mut self: Box<Self>,
+        ops: &mut Operations,
+        core: &mut Core,
+        id: OpId,
+        target: NodeId,
+        kept: bool,
+    ) {
         if kept && planted("a hint counts for the quorum") {
             self.quorum.add(target);
         }
@@ -411,7 +424,7 @@ impl Writing {
     }
 
     /// A replica has answered.
-    pub(crate) fn on_ack(mut self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, ack: Ack) {
+    pub(crate) fn on_ack(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, ack: Ack) {
         match ack {
             Ack::Done if self.quorum.replicas().contains(&from) => self.quorum.add(from),
             // Not a replica: it keeps a hint for one.
@@ -428,7 +441,7 @@ impl Writing {
     }
 
     /// Other views are in use: whoever is a replica now and has not answered is told, and all count by the views of now.
-    pub(crate) fn on_views(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_views(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         let need = self.need.filter(|_| !planted("a write in flight keeps its old views"));
         let Some(need) = need else { return self.keep(ops, core, id) };
         if !self.answered {
@@ -452,7 +465,7 @@ impl Writing {
     }
 
     /// A connection to a replica stands again: what was on the way may be lost, so say it again.
-    pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
+    pub(crate) fn on_connected(self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         if self.quorum.replicas().contains(&peer) && !self.quorum.has(peer) && !self.lost.contains(&peer) {
             self.send(core, id, peer);
         }
@@ -460,7 +473,7 @@ impl Writing {
     }
 
     /// Time has passed, or somebody's condition has changed.
-    pub(crate) fn on_time(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    pub(crate) fn on_time(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         if core.now.mono >= self.behind_at {
             let behind = std::mem::take(&mut self.behind);
             behind.into_iter().filter(|node| !self.quorum.has(*node)).for_each(|node| self.send(core, id, node));
@@ -472,7 +485,7 @@ impl Writing {
     }
 
     /// Answers if it is time to, then stays or goes.
-    fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    fn keep(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         if !self.answered && self.quorum.is_met() {
             let answers = self.quorum.answers();
             self.succeed(ops, core, answers);
@@ -519,7 +532,7 @@ impl Writing {
         ops.write_ends(self.epoch);
     }
 
-    fn refuse(self, ops: &mut Operations, core: &mut Core, refusal: Refusal) {
+    fn refuse(self: Box<Self>, ops: &mut Operations, core: &mut Core, refusal: Refusal) {
         // It may have been given up already, before storage said that nothing was written.
         if !self.answered {
             ops.refuse(core, &self.asker, refusal);
