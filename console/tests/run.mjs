@@ -143,7 +143,8 @@ try {
     const found = await post(`${first.url}/`, { type: "GET", key: "ann", bucket: "carts" });
     assert.equal(found.value, '{"bread":1}');
     const explained = await post(`${first.url}/v1/explain`, { key: "ann", bucket: "carts" });
-    assert.ok(explained.versions[0].expires > Date.now());
+    const end = explained.versions[0].expires;
+    assert.ok(end > Date.now());
     await until("all replicas are current", async () => {
       await page.getByRole("button", { name: "Read again" }).click();
       return (await page.locator(".answers-row .badge.good").count()) === 3;
@@ -152,6 +153,8 @@ try {
     await page.getByLabel("New value").fill("milk");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await until("the new value is shown", async () => (await text(page, ".value-text")) === "milk");
+    const edited = await post(`${first.url}/`, { type: "GET", key: "ann", bucket: "carts" });
+    assert.ok(Math.abs(edited.expires - end) < 2_000, `it ends as before: ${edited.expires} and ${end}`);
     await page.getByRole("button", { name: "bytes" }).click();
     assert.match(await text(page, ".value-text"), /6d 69 6c 6b/);
     await page.getByRole("button", { name: "Delete" }).click();
@@ -175,6 +178,45 @@ try {
     await page.getByText("Decided: one version is left.").waitFor();
     const found = await post(`${second.url}/`, { type: "GET", key: "bob", bucket: "carts" });
     assert.deepEqual(found.values, [{ value: "milk" }]);
+    quiet(page);
+  });
+
+  await scenario("data: editing keeps media type, line ends, and versions that are not text", async () => {
+    await put("page", "<p>\r\n</p>\r\n", { contentType: "text/html" });
+    const page = await open("data?bucket=default&key=page");
+    await page.getByText("text/html").waitFor();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByLabel("New value").fill("<p>\n<b></p>\n");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved.").waitFor();
+    const found = await post(`${first.url}/`, { type: "GET", key: "page" });
+    assert.deepEqual([found.value, found.contentType, found.expires], ["<p>\r\n<b></p>\r\n", "text/html", undefined]);
+    await put("cleo", "bread", { bucket: "carts" });
+    await post(`${second.url}/`, { type: "PUT", key: "cleo", value_base64: "/wE=", contentType: "image/png", bucket: "carts" });
+    await page.evaluate(() => (location.hash = "#/data?bucket=carts&key=cleo"));
+    await page.getByText("so they cannot be merged here").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Merge by hand" }).count(), 0);
+    await page.locator(".sibling", { hasText: "image/png" }).getByRole("button", { name: "Keep this one" }).click();
+    await page.getByText("Decided: one version is left.").waitFor();
+    const kept = await post(`${first.url}/`, { type: "GET", key: "cleo", bucket: "carts" });
+    assert.deepEqual(kept.values, [{ value_base64: "/wE=", contentType: "image/png" }]);
+    quiet(page);
+  });
+
+  await scenario("data: where the last writer wins, nothing is written over what was not shown", async () => {
+    await put("sign", "open");
+    const page = await open("data?bucket=default&key=sign");
+    await page.getByText("In this bucket the last writer wins.").waitFor();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByLabel("New value").fill("shut");
+    await put("sign", "ajar");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Nothing was written: others changed it meanwhile.").waitFor();
+    assert.equal(await text(page, ".value-text"), "ajar");
+    assert.equal((await post(`${first.url}/`, { type: "GET", key: "sign" })).value, "ajar");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved.").waitFor();
+    assert.equal((await post(`${first.url}/`, { type: "GET", key: "sign" })).value, "shut");
     quiet(page);
   });
 

@@ -1,6 +1,7 @@
 // The parts that compute: tokens, the ring, percentiles, texts. The TypeScript is bundled first, as for browsers.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -14,9 +15,12 @@ async function load(contents) {
   return import(`data:text/javascript;base64,${Buffer.from(result.outputFiles[0].contents).toString("base64")}`);
 }
 
-const { tokenOf, Ring, partitionOf, gained, ringAt, runsOf, percentile, difference, ticks, en, es } = await load(`
+const { tokenOf, Ring, partitionOf, gained, ringAt, runsOf, percentile, difference, ticks, en, es, toField, fromField, merged, sameValues, quoted, csv } = await load(`
   export { tokenOf } from "./ring/sha1";
   export { Ring, partitionOf, gained, ringAt, runsOf } from "./ring/ring";
+  export { toField, fromField, merged, sameValues } from "./pages/data/draft";
+  export { quoted } from "./pages/data/key";
+  export { csv } from "./pages/csv";
   export { percentile, difference } from "./node/series";
   export { ticks } from "./parts/ticks";
   export { en } from "./i18n/en";
@@ -103,6 +107,43 @@ test("axes have round numbers that reach above the highest value", () => {
     const steps = ticks(highest);
     assert.ok(steps.at(-1) >= highest && steps[0] === 0 && steps.length >= 3 && steps.length <= 6, `${highest}: ${steps}`);
   }
+});
+
+test("a text field gives back what it was given", () => {
+  const bytes = ({ value, value_base64 }) => (value_base64 === undefined ? value : Buffer.from(value_base64, "base64").toString());
+  for (const value of ["", "a", "a\nb\n", "a\r\nb\r\n", "a\r\nb\n", "a\rb", "\r", "\n\r", "ñ\r\r\n"]) {
+    const field = toField({ value });
+    // What browsers make of line ends as soon as somebody types.
+    const typed = { ...field, text: field.text.replace(/\r\n?/g, "\n") };
+    assert.equal(bytes(fromField(typed)), value, JSON.stringify(value));
+  }
+  assert.deepEqual(fromField(toField({ value_base64: "/wA=" })), { value_base64: "/wA=" });
+});
+
+test("values are merged only if nothing of them is lost", () => {
+  assert.deepEqual(merged([{ value: "a", contentType: "x/y", expires: 5 }, { value: "b", contentType: "x/y", expires: 9 }]), { value: "a\nb", contentType: "x/y", expires: 9 });
+  assert.deepEqual(merged([{ value: "a", contentType: "x/y", expires: 5 }, { value: "b" }]), { value: "a\nb" });
+  assert.deepEqual(merged([{ value: "a\r\n" }, { value: "b" }]), { value: "a\r\n\r\nb" });
+  assert.equal(merged([{ value: "a" }, { value_base64: "/w==" }]), undefined);
+  assert.equal(merged([{ value: "a\r\n" }, { value: "b\nc" }]), undefined);
+});
+
+test("readings differ by value, media type or end, not by order", () => {
+  const [a, b] = [{ value: "a" }, { value_base64: "/w==", contentType: "x/y", expires: 5 }];
+  assert.ok(sameValues([a, b], [b, { ...a }]));
+  for (const other of [[a], [a, a], [a, { ...b, expires: 6 }], [a, { ...b, contentType: undefined }], [{ value_base64: "a" }, b]]) assert.ok(!sameValues([a, b], other));
+});
+
+test("words for a shell stay words", () => {
+  const words = ["plain", "x; curl evil|sh", "it's", "", "$(id)", "\u0015rm\n", "\\'\u001bA", "ñ \u009b"];
+  for (const word of words) assert.equal(execFileSync("bash", ["-c", `printf %s ${quoted(word)}`]).toString(), word);
+  // Control characters would be keys that were pressed.
+  for (const word of words) assert.ok(!/[\u0000-\u001f\u007f-\u009f]/.test(quoted(word)), word);
+});
+
+test("no cell of a CSV file is a formula", () => {
+  const rows = [["=1+1", -5, null], ["+x", "@y", "-z"], ["\t=1", "\r=1", 'say "hi", you']];
+  assert.equal(csv({ columns: ["=a", "b", "c"], rows }), `'=a,b,c\r\n'=1+1,-5,\r\n'+x,'@y,'-z\r\n'\t=1,"'\r=1","say ""hi"", you"\r\n`);
 });
 
 test("both languages say everything", () => {

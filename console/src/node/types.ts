@@ -145,7 +145,10 @@ export interface Found {
   sort_base64?: string;
   value?: string;
   value_base64?: string;
-  values?: { value?: string; value_base64?: string }[];
+  contentType?: string;
+  /** Milliseconds since 1970. */
+  expires?: number;
+  values?: { value?: string; value_base64?: string; contentType?: string; expires?: number }[];
   context?: string;
   version?: number;
 }

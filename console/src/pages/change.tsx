@@ -11,6 +11,7 @@ import { isAway, lookNow } from "../node/live";
 import type { Cluster, Plan } from "../node/types";
 import { Badge, Card, CommandLine, NodeName, Trouble } from "../parts/bits";
 import { Icon } from "../parts/icons";
+import { quoted } from "./data/key";
 
 const KINDS = ["leave", "remove", "reweigh", "replace", "bucket"] as const;
 type Kind = (typeof KINDS)[number];
@@ -39,8 +40,8 @@ export function Change({ now, chosen }: { now: Cluster; chosen: string | undefin
     return kind.value === "reweigh" ? { reweigh: node.value, weight: weight.value } : { [kind.value]: node.value };
   };
   const flags = () => {
-    if (kind.value === "bucket") return `--bucket ${bucket.value} --n ${copies.value}`;
-    return kind.value === "reweigh" ? `--reweigh ${node.value} --weight ${weight.value}` : `--${kind.value} ${node.value}`;
+    if (kind.value === "bucket") return `--bucket ${quoted(bucket.value)} --n ${copies.value}`;
+    return kind.value === "reweigh" ? `--reweigh ${quoted(node.value)} --weight ${weight.value}` : `--${kind.value} ${quoted(node.value)}`;
   };
   const forget = () => {
     plan.value = undefined;
@@ -128,7 +129,7 @@ function Shown({ plan, kind, flags, busy, onApply, onForget }: { plan: Plan; kin
             <button type="button" class="quiet" onClick={onForget}>{t("forget")}</button>
             <Badge tone="plain">{t("epochIs", { epoch: String(plan.epoch) })}</Badge>
           </div>
-          <CommandLine line={`alianza cluster apply ${plan.plan} ${flags}`} />
+          <CommandLine line={`alianza cluster apply ${quoted(plan.plan)} ${flags}`} />
         </>
       )}
     </div>

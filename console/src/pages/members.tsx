@@ -7,6 +7,7 @@ import type { Cluster, Member } from "../node/types";
 import type { Tone } from "../parts/bits";
 import { Badge, Card, CommandLine, Empty, Loading, NodeName } from "../parts/bits";
 import { Change } from "./change";
+import { quoted } from "./data/key";
 import { Progress } from "./progress";
 import { ringNow } from "./ring_now";
 
@@ -122,11 +123,11 @@ function Join({ now }: { now: Cluster }) {
   return (
     <Card id="join" title={t("joinTitle")}>
       <p class="soft">{t("joinText")}</p>
-      <CommandLine line={`alianza start --port 8084 --seeds ${seed?.uri ?? location.origin}`} />
+      <CommandLine line={`alianza start --port 8084 --seeds ${quoted(seed?.uri ?? location.origin)}`} />
       {away.map((member) => (
         <div key={member.nodeId}>
           <p class="soft">{t("replaceText", { name: member.name })}</p>
-          <CommandLine line={`alianza start --port 8084 --replace ${member.name} --seeds ${seed?.uri ?? location.origin}`} />
+          <CommandLine line={`alianza start --port 8084 --replace ${quoted(member.name)} --seeds ${quoted(seed?.uri ?? location.origin)}`} />
         </div>
       ))}
     </Card>

@@ -10,6 +10,7 @@ import type { Rows } from "../node/types";
 import { Card, CommandLine, Empty, Trouble } from "../parts/bits";
 import { Icon } from "../parts/icons";
 import { remember, remembered } from "../parts/memory";
+import { csv } from "./csv";
 
 const FIRST = "SELECT * FROM item LIMIT 200";
 const EXAMPLES = [
@@ -28,8 +29,12 @@ const AGAIN_MS = 5_000;
 const KEPT = 20;
 
 const past = (): string[] => {
-  const kept: unknown = JSON.parse(remembered("statements") ?? "[]");
-  return Array.isArray(kept) ? kept.filter((one): one is string => typeof one === "string") : [];
+  try {
+    const kept: unknown = JSON.parse(remembered("statements") ?? "[]");
+    return Array.isArray(kept) ? kept.filter((one): one is string => typeof one === "string") : [];
+  } catch {
+    return [];
+  }
 };
 
 export function Sql() {
@@ -154,11 +159,3 @@ function Cell({ cell, numeric }: { cell: unknown; numeric: boolean }) {
 }
 
 const short = (text: string) => (text.length > CELL_MAX ? `${text.slice(0, CELL_MAX)}…` : text);
-
-function csv({ columns, rows }: Rows): string {
-  const cell = (value: unknown) => {
-    const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-}

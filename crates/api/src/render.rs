@@ -5,6 +5,7 @@
 
 use crate::json::{Object, write_object};
 use proto::{Current, ItemKey, Outcome, Rule, Sibling, Value};
+use stdx::Wall;
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
 pub(crate) fn found(key: &ItemKey, siblings: &[Sibling], context: Option<&str>) -> Vec<u8> {
@@ -91,7 +92,12 @@ fn write_key(object: &mut Object, key: &ItemKey) {
 
 fn write_value(object: &mut Object, sibling: &Sibling) {
     match &sibling.version.value {
-        Some(value) => write_bytes(object, value),
+        Some(value) => {
+            write_bytes(object, value);
+            if let Some(Wall(end)) = sibling.version.expires {
+                object.number("expires", end);
+            }
+        }
         // A sibling is never a tombstone; if one came all the same, an empty value does less harm than no answer.
         None => object.bytes("value", &[]),
     }

@@ -8,6 +8,7 @@ import { lookNow } from "../../node/live";
 import type { Bucket } from "../../node/types";
 import { CommandLine, Trouble } from "../../parts/bits";
 import { go } from "../../router";
+import { quoted } from "./key";
 
 const LEVELS = ["any", "one", "quorum", "all"];
 
@@ -61,7 +62,7 @@ export function BucketForm({ bucket, onDone }: { bucket: Bucket | undefined; onD
       busy.value = false;
     }
   };
-  const flags = Object.entries(settings()).map(([flag, value]) => ` --${flag} ${value === null ? "none" : String(value)}`).join("");
+  const flags = Object.entries(settings()).map(([flag, value]) => ` --${flag} ${value === null ? "none" : quoted(String(value))}`).join("");
   const level = (label: string, of: typeof r) => (
     <label class="field"><span>{label}</span>
       <select value={of.value} onChange={(event) => (of.value = event.currentTarget.value)}>{[...new Set([...LEVELS, of.value])].map((one) => <option key={one}>{one}</option>)}</select>
@@ -86,7 +87,7 @@ export function BucketForm({ bucket, onDone }: { bucket: Bucket | undefined; onD
         <button type="submit" disabled={busy.value}>{bucket ? t("save") : t("makeBucket")}</button>
         <button type="button" class="quiet" onClick={onDone}>{t("cancel")}</button>
       </div>
-      {to && <CommandLine line={`alianza bucket set ${to}${flags}`} />}
+      {to && <CommandLine line={`alianza bucket set ${quoted(to)}${flags}`} />}
       <Trouble problem={problem.value} />
     </form>
   );

@@ -49,7 +49,13 @@ export function fromQuery(query: URLSearchParams): ItemName | undefined {
   return name.key === undefined && name.key_base64 === undefined ? undefined : name;
 }
 
-/** A word for a shell. */
+/** A word for a shell. Control characters are written out: pasted into a terminal, they would be keys that were pressed. */
 export function quoted(text: string): string {
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) return `$'${text.replace(/[\\'\u0000-\u001f\u007f-\u009f]/g, escaped)}'`;
   return /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function escaped(character: string): string {
+  if (character === "\\" || character === "'") return `\\${character}`;
+  return [...new TextEncoder().encode(character)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 }

@@ -109,7 +109,7 @@ function Items({ bucket, chosen, again }: { bucket: Bucket; chosen: ItemName | u
       {linear ? <p class="soft">{t("linearNotListed")}</p> : (
         <>
           {items.value.length === 0 && state.value === "done" && !problem.value ? (
-            <Empty icon="data" title={t("noItems")}><CommandLine line={`alianza put key_1 one${bucket.name === "default" ? "" : ` --bucket ${bucket.name}`}`} /></Empty>
+            <Empty icon="data" title={t("noItems")}><CommandLine line={`alianza put key_1 one${bucket.name === "default" ? "" : ` --bucket ${quoted(bucket.name)}`}`} /></Empty>
           ) : (
             <ul class="items" aria-label={t("items")} aria-busy={state.value === "loading"}>
               {items.value.map((item) => <Line key={JSON.stringify(nameIn(item))} item={item} bucket={bucket.name} chosen={same(chosen, nameIn(item))} />)}
@@ -119,7 +119,7 @@ function Items({ bucket, chosen, again }: { bucket: Bucket; chosen: ItemName | u
           {cursor.value !== undefined && <button type="button" class="quiet" disabled={state.value === "loading"} onClick={() => void load(false)}>{t("more")}</button>}
         </>
       )}
-      <CommandLine line={`alianza scan${key.value ? ` ${quoted(key.value)}` : ""}${bucket.name === "default" ? "" : ` --bucket ${bucket.name}`}`} />
+      <CommandLine line={`alianza scan${key.value ? ` ${quoted(key.value)}` : ""}${bucket.name === "default" ? "" : ` --bucket ${quoted(bucket.name)}`}`} />
     </Card>
   );
 }

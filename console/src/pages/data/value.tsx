@@ -1,13 +1,9 @@
 // A value as text, as JSON with indents, or as bytes.
 
 import { useSignal } from "@preact/signals";
-import { bytes as size, t } from "../../i18n";
+import { moment, bytes as size, t } from "../../i18n";
+import type { Value } from "./draft";
 import { toBytes } from "./key";
-
-export interface Value {
-  value?: string;
-  value_base64?: string;
-}
 
 type Form = "text" | "json" | "hex";
 /** Bytes shown of one value; more make browsers slow and nobody wiser. */
@@ -32,7 +28,7 @@ export function ValueView({ value, label }: { value: Value; label: string }) {
             <button key={one} type="button" aria-pressed={one === now} onClick={() => (form.value = one)}>{t(`form_${one}`)}</button>
           ))}
         </div>
-        <span class="soft">{size(bytes.length)}</span>
+        <span class="soft value-facts">{[size(bytes.length), value.contentType, value.expires !== undefined && `${t("ends")} ${moment(value.expires)}`].filter(Boolean).join(" · ")}</span>
       </div>
       <pre class="value-text" tabIndex={0} aria-label={label}>{text.length === 0 ? <span class="soft">{t("emptyValue")}</span> : text.slice(0, SHOWN)}</pre>
       {cut && <p class="soft">{t("valueCut")}</p>}

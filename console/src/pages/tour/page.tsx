@@ -17,6 +17,7 @@ import { gained, partitionOf } from "../../ring/ring";
 import { tokenOf } from "../../ring/sha1";
 import { href } from "../../router";
 import type { RingNow } from "../ring_now";
+import { quoted } from "../data/key";
 import { ringNow } from "../ring_now";
 import { withPretended } from "./pretend";
 
@@ -195,7 +196,7 @@ function Joining({ now, state, shown }: { now: RingNow; state: State; shown: Sho
   const base = real && before ? before : now.ring;
   return (
     <>
-      <CommandLine line={`alianza start --port 8084 --seeds ${seed}`} />
+      <CommandLine line={`alianza start --port 8084 --seeds ${quoted(seed)}`} />
       {!shown.later && (
         <div class="actions">
           <span class="live"><span class="live-dot" aria-hidden="true" />{t("waitingJoin")}</span>

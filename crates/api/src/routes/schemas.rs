@@ -175,10 +175,10 @@ pub(super) fn schemas() -> Value {
             "mayHaveBeenApplied": { "type": "boolean", "description": "The write may be there all the same, or appear later" },
         })),
         "Operation": { "oneOf": [of("Get"), of("Put"), of("Delete"), of("Add"), of("Scan")] },
-        "Value": open(&[], json!({ "value": text(), "value_base64": text(), "contentType": text() })),
+        "Value": open(&[], json!({ "value": text(), "value_base64": text(), "contentType": text(), "expires": whole() })),
         "Outcome": open(&[], json!({
             "key": text(), "key_base64": text(), "sort": text(), "sort_base64": text(),
-            "value": text(), "value_base64": text(), "contentType": text(),
+            "value": text(), "value_base64": text(), "contentType": text(), "expires": whole(),
             "values": list(of("Value")),
             "context": text(),
             "version": whole(),

@@ -82,6 +82,7 @@ async fn a_value_comes_back_as_the_bytes_and_the_media_type_that_were_written() 
     assert_eq!(plain.headers["content-type"], "application/octet-stream");
     let json = go(&fake, "GET", "default/items/9", &[("accept", "application/vnd.alianza.item+json")], "").await;
     assert_eq!(json.json()["contentType"], "text/html");
+    assert_eq!(json.json()["expires"], 99);
 }
 
 #[tokio::test]
