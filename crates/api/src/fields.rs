@@ -27,12 +27,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads a body that must be one JSON object.
     pub(crate) fn read(body: &'a Bytes) -> Result<Fields<'a>, Problem> {
-        let text = std::str::from_utf8(body).map_err(|error| not_utf8(error.valid_up_to()))?;
-        if text.trim_ascii().is_empty() {
-            return Err(Problem::new(Kind::InvalidJson, "The body is empty; send a JSON object."));
-        }
-        let Members(left) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        Ok(Fields { body, left })
+        Ok(Fields { body, left: members(body)? })
     }
 
     /// Fields that came by another way than JSON. No name may be there twice.
@@ -161,6 +156,16 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The members of a text that must be one JSON object.
+pub(crate) fn members(body: &Bytes) -> Result<Vec<(Cow<'_, str>, Scalar<'_>)>, Problem> {
+    let text = std::str::from_utf8(body).map_err(|error| not_utf8(error.valid_up_to()))?;
+    if text.trim_ascii().is_empty() {
+        return Err(Problem::new(Kind::InvalidJson, "The body is empty; send a JSON object."));
+    }
+    let Members(members) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    Ok(members)
+}
+
 /// A field that cannot be done without is not there.
 pub(crate) fn missing(name: &str) -> Problem {
     Problem::new(Kind::MissingField, format!("\"{name}\" is missing; add it to the JSON object.")).with("field", name)
@@ -189,7 +194,8 @@ fn not_utf8(at: usize) -> Problem {
     .with("offset", at)
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
+/// What is wrong with a text that should be JSON.
+pub(crate) fn not_json(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or_default();

@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 }
 
 /// The name of a member.
-struct Name<'a>(Cow<'a, str>);
+pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -1,19 +1,21 @@
 //! The methods there are, and how each is carried out.
 
 use super::discover;
-use super::protocol::{Fault, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Params};
+use super::protocol::{Fault, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND};
+use super::request::Params;
 use crate::fields::Fields;
 use crate::items;
 use crate::operation::Operation;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+use crate::scalar::Scalar;
 use crate::{buckets, cluster, explain, health, history, repair, ring_view, stats};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One method.
@@ -82,11 +84,17 @@ pub(super) async fn call(api: &Arc<Api>, name: &str, params: Params) -> Result<V
     let Some(method) = METHODS.iter().find(|method| method.name == name) else {
         return Err(Fault::new(METHOD_NOT_FOUND, "Method not found; rpc.discover lists all"));
     };
-    let params = named(method, params)?;
+    let listed = params.listed();
+    if listed.as_ref().is_some_and(|listed| listed.as_ref().is_none_or(|all| all.len() > method.positions.len())) {
+        let list = method.positions.join(", ");
+        let message = format!("Invalid params: by position there are only [{list}]; give the others by name");
+        return Err(Fault::new(INVALID_PARAMS, message));
+    }
+    let given = Given { method, text: &params.0, listed: listed.flatten() };
     let outcome = match method.act {
-        Act::Operate(kind, _) => operate(api, kind, &params).await,
-        Act::Body(_) => ask(api, name, body(&params)).await,
-        Act::Query => match query(method, &params) {
+        Act::Operate(kind, _) => operate(api, kind, &given).await,
+        Act::Body(_) => ask(api, name, given.body()).await,
+        Act::Query => match given.query() {
             Ok(request) => ask(api, name, request).await,
             Err(problem) => Err(problem),
         },
@@ -95,69 +103,83 @@ pub(super) async fn call(api: &Arc<Api>, name: &str, params: Params) -> Result<V
     outcome.map_err(fault)
 }
 
-/// Parameters by name, whichever way they were given.
-fn named(method: &Method, params: Params) -> Result<Map<String, Value>, Fault> {
-    let listed = match params {
-        Params::Named(named) => return Ok(named),
-        Params::Listed(listed) => listed,
-    };
-    if listed.len() > method.positions.len() {
-        let list = method.positions.join(", ");
-        let message = format!("Invalid params: by position there are only [{list}]; give the others by name");
-        return Err(Fault::new(INVALID_PARAMS, message));
-    }
-    Ok(method.positions.iter().map(|name| (*name).to_owned()).zip(listed).collect())
+/// The parameters of a call, whichever way they were given.
+struct Given<'a> {
+    method: &'static Method,
+    /// JSON; an object if nothing is listed.
+    text: &'a Bytes,
+    /// Those by position, as JSON; not more than the method has positions.
+    listed: Option<Vec<&'a str>>,
 }
 
-async fn operate(api: &Api, kind: &str, params: &Map<String, Value>) -> Result<Vec<u8>, Problem> {
-    let text: Bytes = Value::from(params.clone()).to_string().into();
-    let operation = Operation::of(kind, Fields::read(&text)?, &api.options)?;
+impl<'a> Given<'a> {
+    fn fields(&self) -> Result<Fields<'a>, Problem> {
+        let Some(listed) = &self.listed else { return Fields::read(self.text) };
+        Fields::of(self.text, self.named(listed)?)
+    }
+
+    fn named(&self, listed: &[&'a str]) -> Result<Vec<(Cow<'a, str>, Scalar<'a>)>, Problem> {
+        let named = self.method.positions.iter().zip(listed).map(|(name, json)| Ok(((*name).into(), scalar(json)?)));
+        named.collect()
+    }
+
+    fn body(&self) -> Request {
+        let Some(listed) = &self.listed else { return Request::new(Body::from(self.text.clone())) };
+        let members: Vec<String> =
+            self.method.positions.iter().zip(listed).map(|(name, json)| format!("\"{name}\":{json}")).collect();
+        Request::new(Body::from(format!("{{{}}}", members.join(","))))
+    }
+
+    fn query(&self) -> Result<Request, Problem> {
+        let members = match &self.listed {
+            Some(listed) => self.named(listed)?,
+            None => crate::fields::members(self.text)?,
+        };
+        let mut query = String::new();
+        for (name, scalar) in members {
+            if !self.method.positions.contains(&&*name) {
+                return Err(self.unknown(&name));
+            }
+            let text = match scalar {
+                Scalar::Text(text) => text,
+                Scalar::Whole(number) => number.to_string().into(),
+                Scalar::Number(number) => number.to_string().into(),
+                _ => return Err(crate::fields::invalid(&name, "must be a string or a number")),
+            };
+            query.push_str(&format!("{}{name}=", if query.is_empty() { "?" } else { "&" }));
+            for byte in text.bytes() {
+                match byte {
+                    b'0'..=b'9' => query.push(char::from(byte)),
+                    _ => query.push_str(&format!("%{byte:02X}")),
+                }
+            }
+        }
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = format!("/{query}")
+            .parse()
+            .map_err(|_| Problem::new(Kind::TooLarge, "The parameters are too long; shorten them."))?;
+        Ok(request)
+    }
+
+    fn unknown(&self, name: &str) -> Problem {
+        let (name, list) = (crate::fields::excerpt(name.as_bytes()), self.method.positions.join(", "));
+        let detail = format!("\"{name}\" is not a parameter of {}; it takes [{list}].", self.method.name);
+        Problem::new(Kind::UnknownField, detail)
+    }
+}
+
+fn scalar(json: &str) -> Result<Scalar<'_>, Problem> {
+    serde_json::from_str(json).map_err(|error| crate::fields::not_json(&error))
+}
+
+async fn operate(api: &Api, kind: &str, given: &Given<'_>) -> Result<Vec<u8>, Problem> {
+    let operation = Operation::of(kind, given.fields()?, &api.options)?;
     items::perform(api, &operation).await
 }
 
-fn body(params: &Map<String, Value>) -> Request {
-    Request::new(Body::from(Value::from(params.clone()).to_string()))
-}
-
-fn query(method: &Method, params: &Map<String, Value>) -> Result<Request, Problem> {
-    let mut query = String::new();
-    for (name, value) in params {
-        let known = method.positions.contains(&name.as_str());
-        let text = match value {
-            Value::String(text) if known => text.clone(),
-            Value::Number(number) if known => number.to_string(),
-            _ if known => return Err(crate::fields::invalid(name, "must be a string or a number")),
-            _ => {
-                let list = method.positions.join(", ");
-                let detail = format!(
-                    "\"{}\" is not a parameter of {}; it takes [{list}].",
-                    crate::fields::excerpt(name.as_bytes()),
-                    method.name
-                );
-                return Err(Problem::new(Kind::UnknownField, detail));
-            }
-        };
-        let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        query.push_str(&format!("{}{name}={encoded}", if query.is_empty() { "?" } else { "&" }));
-    }
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = format!("/{query}")
-        .parse()
-        .map_err(|_| Problem::new(Kind::TooLarge, "The parameters are too long; shorten them."))?;
-    Ok(request)
-}
-
 /// Asks the page that the method stands for.
-async fn ask(api: &Arc<Api>, name: &str, mut request: Request) -> Result<Vec<u8>, Problem> {
+async fn ask(api: &Arc<Api>, name: &str, request: Request) -> Result<Vec<u8>, Problem> {
     let state = State(Arc::clone(api));
-    // The only parameter that is a number in a query without percent-encoding.
-    if name == "repair.status"
-        && let Some(query) = request.uri().query()
-    {
-        let plain = crate::query::Query::read(Some(query))?.text("partition")?.unwrap_or_default();
-        let digits: String = plain.chars().filter(char::is_ascii_digit).take(9).collect();
-        *request.uri_mut() = format!("/?partition={digits}").parse().unwrap_or_default();
-    }
     let answer: Response = match name {
         "item.explain" => explain::by_body(state, request).await?,
         "bucket.list" => buckets::list(state).await?,

@@ -6,6 +6,7 @@
 mod discover;
 mod methods;
 mod protocol;
+mod request;
 
 use crate::json;
 use crate::problem::Problem;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 /// Answers one request or one batch.
 pub(crate) async fn call(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
-    let answer = protocol::answer(&body.bytes, |name, params| {
+    let answer = protocol::answer(&body.bytes, api.options.value_bytes_max, |name, params| {
         let api = Arc::clone(&api);
         Box::pin(async move { methods::call(&api, &name, params).await })
     });

@@ -1,20 +1,28 @@
 //! JSON-RPC 2.0 itself: requests, notifications and batches in, answers out.
 //!
 //! Invariant: each request has exactly one answer, in the order of the batch; a notification has none, whatever becomes of it.
-//! Refuses to know methods. Source: the JSON-RPC 2.0 specification of 2013-01-04.
+//! Memory is bounded by the body, the room for answers, and one answer more. Refuses to know methods. Source: the JSON-RPC 2.0 specification of 2013-01-04.
 
-use serde_json::{Map, Value, json};
+use super::request::{Asked, Params, Request};
+use crate::problem::{Kind, Problem};
+use bytes::Bytes;
+use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::Pin;
 
 /// Calls that one batch may have.
 pub(super) const CALLS_MAX: usize = 1_000;
+/// Parameters by position that a call may have; every method takes fewer.
+pub(super) const PARAMS_MAX: usize = 64;
 
 pub(super) const PARSE_ERROR: i64 = -32_700;
 pub(super) const INVALID_REQUEST: i64 = -32_600;
 pub(super) const METHOD_NOT_FOUND: i64 = -32_601;
 pub(super) const INVALID_PARAMS: i64 = -32_602;
 pub(super) const INTERNAL: i64 = -32_603;
+const TOO_LARGE: i64 = -32_013;
+/// The id in answers to what has none that can be read.
+const NO_ID: &str = "null";
 
 /// Why a call was not carried out.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,32 +39,28 @@ impl Fault {
     }
 }
 
-/// The parameters of a call.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum Params {
-    /// By name; nothing if the call has none.
-    Named(Map<String, Value>),
-    /// By position.
-    Listed(Vec<Value>),
-}
-
 /// A call being carried out; gives the result as JSON.
 pub(super) type Calling = Pin<Box<dyn Future<Output = Result<Vec<u8>, Fault>> + Send>>;
 
-/// Answers a body. Nothing if there is nothing to answer.
-pub(super) async fn answer(body: &[u8], call: impl Fn(String, Params) -> Calling) -> Option<Vec<u8>> {
-    let parsed = match serde_json::from_slice(body) {
-        Ok(parsed) => parsed,
-        Err(error) => return Some(failed(&Value::Null, &Fault::new(PARSE_ERROR, format!("Parse error: {error}")))),
+/// Answers a body. Nothing if there is nothing to answer. When the answers of a batch have more than `room` bytes, the calls
+/// behind are refused without being carried out, but for notifications, which have no answer.
+pub(super) async fn answer(body: &Bytes, room: usize, call: impl Fn(String, Params) -> Calling) -> Option<Vec<u8>> {
+    let asked = match std::str::from_utf8(body) {
+        Ok(text) => Asked::read(text).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
-    let Value::Array(calls) = parsed else { return one(parsed, &call).await };
-    if calls.is_empty() || calls.len() > CALLS_MAX {
-        let why = format!("Invalid Request: a batch has 1 to {CALLS_MAX} calls");
-        return Some(failed(&Value::Null, &Fault::new(INVALID_REQUEST, why)));
-    }
+    let calls = match asked {
+        Ok(Asked::One(one)) => return answer_one(body, one, true, &call).await,
+        Ok(Asked::Batch(calls)) if !calls.is_empty() => calls,
+        Ok(Asked::Batch(_) | Asked::TooMany) => {
+            let why = format!("Invalid Request: a batch has 1 to {CALLS_MAX} calls");
+            return Some(failed(NO_ID, &Fault::new(INVALID_REQUEST, why)));
+        }
+        Err(error) => return Some(failed(NO_ID, &Fault::new(PARSE_ERROR, format!("Parse error: {error}")))),
+    };
     let mut out = Vec::new();
-    for parsed in calls {
-        if let Some(answer) = one(parsed, &call).await {
+    for one in calls {
+        if let Some(answer) = answer_one(body, one, out.len() <= room, &call).await {
             out.push(if out.is_empty() { b'[' } else { b',' });
             out.extend(answer);
         }
@@ -67,11 +71,19 @@ pub(super) async fn answer(body: &[u8], call: impl Fn(String, Params) -> Calling
     })
 }
 
-async fn one(parsed: Value, call: &impl Fn(String, Params) -> Calling) -> Option<Vec<u8>> {
-    let request = match Request::read(parsed) {
+async fn answer_one(
+    body: &Bytes,
+    one: &str,
+    has_room: bool,
+    call: &impl Fn(String, Params) -> Calling,
+) -> Option<Vec<u8>> {
+    let request = match Request::read(body, one) {
         Ok(request) => request,
-        Err(why) => return Some(failed(&Value::Null, &Fault::new(INVALID_REQUEST, format!("Invalid Request: {why}")))),
+        Err(why) => return Some(failed(NO_ID, &Fault::new(INVALID_REQUEST, format!("Invalid Request: {why}")))),
     };
+    if let Some(id) = request.id.filter(|_| !has_room) {
+        return Some(failed(id, &full()));
+    }
     let outcome = call(request.method, request.params).await;
     let id = request.id?;
     Some(match outcome {
@@ -81,42 +93,21 @@ async fn one(parsed: Value, call: &impl Fn(String, Params) -> Calling) -> Option
             out.extend(format!(",\"id\":{id}}}").as_bytes());
             out
         }
-        Err(fault) => failed(&id, &fault),
+        Err(fault) => failed(id, &fault),
     })
 }
 
-fn failed(id: &Value, fault: &Fault) -> Vec<u8> {
+/// As the problem `too-large`.
+fn full() -> Fault {
+    let detail = "The answers to the calls before are too large for more; this call was not carried out, send it again in another request.";
+    Fault { code: TOO_LARGE, message: detail.to_owned(), data: Some(Problem::new(Kind::TooLarge, detail).to_json()) }
+}
+
+/// The answer to a call that failed; `id` is JSON.
+fn failed(id: &str, fault: &Fault) -> Vec<u8> {
     let mut error = json!({ "code": fault.code, "message": fault.message });
     if let Some(data) = &fault.data {
         error["data"] = data.clone();
     }
-    json!({ "jsonrpc": "2.0", "error": error, "id": id }).to_string().into()
-}
-
-struct Request {
-    method: String,
-    params: Params,
-    /// None: it is a notification.
-    id: Option<Value>,
-}
-
-impl Request {
-    fn read(parsed: Value) -> Result<Request, &'static str> {
-        let Value::Object(mut members) = parsed else { return Err("it is not an object") };
-        if members.remove("jsonrpc") != Some(Value::from("2.0")) {
-            return Err("\"jsonrpc\" must be \"2.0\"");
-        }
-        let Some(Value::String(method)) = members.remove("method") else { return Err("\"method\" must be a string") };
-        let params = match members.remove("params") {
-            None => Params::Named(Map::new()),
-            Some(Value::Object(named)) => Params::Named(named),
-            Some(Value::Array(listed)) => Params::Listed(listed),
-            Some(_) => return Err("\"params\" must be an object or a list"),
-        };
-        let id = members.remove("id");
-        match id {
-            None | Some(Value::Null | Value::String(_) | Value::Number(_)) => Ok(Request { method, params, id }),
-            Some(_) => Err("\"id\" must be a string, a number or null"),
-        }
-    }
+    format!("{{\"jsonrpc\":\"2.0\",\"error\":{error},\"id\":{id}}}").into()
 }

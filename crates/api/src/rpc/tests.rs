@@ -1,21 +1,24 @@
 //! JSON-RPC: the examples of its specification, and our methods.
 
 use super::methods::METHODS;
-use super::protocol::{self, CALLS_MAX, Fault, METHOD_NOT_FOUND, Params};
+use super::protocol::{self, CALLS_MAX, Fault, METHOD_NOT_FOUND};
+use super::request::{Asked, Params};
 use crate::fake::{self, Fake};
 use crate::tests::ask;
 use axum::http::Method;
+use bytes::Bytes;
 use proto::{Refusal, Request, Response, Written};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The methods that the specification's examples suppose.
 async fn example(name: String, params: Params) -> Result<Vec<u8>, Fault> {
     let number = |value: &Json| value.as_i64().unwrap();
-    let result = match (name.as_str(), params) {
-        ("subtract", Params::Listed(of)) => json!(number(&of[0]) - number(&of[1])),
-        ("subtract", Params::Named(of)) => json!(number(&of["minuend"]) - number(&of["subtrahend"])),
-        ("sum", Params::Listed(of)) => json!(of.iter().map(number).sum::<i64>()),
+    let result = match (name.as_str(), serde_json::from_slice(&params.0).unwrap()) {
+        ("subtract", Json::Array(of)) => json!(number(&of[0]) - number(&of[1])),
+        ("subtract", Json::Object(of)) => json!(number(&of["minuend"]) - number(&of["subtrahend"])),
+        ("sum", Json::Array(of)) => json!(of.iter().map(number).sum::<i64>()),
         ("get_data", _) => json!(["hello", 5]),
         ("update" | "notify_hello" | "notify_sum", _) => json!(null),
         _ => return Err(Fault::new(METHOD_NOT_FOUND, "Method not found")),
@@ -24,7 +27,8 @@ async fn example(name: String, params: Params) -> Result<Vec<u8>, Fault> {
 }
 
 async fn answered(body: &str) -> Option<Json> {
-    let answer = protocol::answer(body.as_bytes(), |name, params| Box::pin(example(name, params))).await;
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let answer = protocol::answer(&body, 1 << 20, |name, params| Box::pin(example(name, params))).await;
     answer.map(|answer| serde_json::from_slice(&answer).unwrap())
 }
 
@@ -112,6 +116,43 @@ async fn batches_are_bounded_and_ids_are_plain() {
     assert_eq!(without_messages(answered(id).await), Some(failed(json!(null), -32_600)));
     let null = r#"{"jsonrpc": "2.0", "method": "get_data", "id": null}"#;
     assert!(answered(null).await.is_some());
+    let twice = r#"{"jsonrpc": "2.0", "method": "get_data", "id": 1, "id": 2}"#;
+    assert_eq!(without_messages(answered(twice).await), Some(failed(json!(null), -32_600)));
+    let broken_behind = format!("[{}1,", "1,".repeat(CALLS_MAX));
+    assert_eq!(without_messages(answered(&broken_behind).await), Some(failed(json!(null), -32_700)));
+}
+
+#[test]
+fn of_a_body_only_places_are_kept_and_so_many() {
+    let calls = |count: usize| format!("[{}[{{\"\":[0,0]}}]]", "0,".repeat(count - 1));
+    let most = calls(CALLS_MAX);
+    assert!(
+        matches!(Asked::read(&most), Ok(Asked::Batch(all)) if all.len() == CALLS_MAX && all[999] == "[{\"\":[0,0]}]")
+    );
+    assert!(matches!(Asked::read(&calls(CALLS_MAX + 1)), Ok(Asked::TooMany)));
+    let params = |count: usize| Params(format!("[{}0]", "0,".repeat(count - 1)).into());
+    assert_eq!(params(64).listed().unwrap().unwrap().len(), 64);
+    assert_eq!(params(65).listed(), Some(None));
+}
+
+#[tokio::test]
+async fn answers_are_bounded_and_what_is_behind_is_not_carried_out() {
+    let body = Bytes::from_static(
+        br#"[{"jsonrpc":"2.0","method":"big","id":1},{"jsonrpc":"2.0","method":"big","id":"b"},
+            {"jsonrpc":"2.0","method":"big","id":3},{"jsonrpc":"2.0","method":"big"}]"#,
+    );
+    let carried_out = Arc::new(AtomicU64::new(0));
+    let answer = protocol::answer(&body, 150, |_, _| {
+        carried_out.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(format!("{:?}", "x".repeat(100)).into()) })
+    });
+    let answer: Json = serde_json::from_slice(&answer.await.unwrap()).unwrap();
+    assert_eq!((&answer[0]["id"], &answer[1]["id"], &answer[2]["id"]), (&json!(1), &json!("b"), &json!(3)));
+    assert!(answer[0]["result"].is_string() && answer[1]["result"].is_string());
+    assert_eq!((&answer[2]["error"]["code"], &answer[2]["error"]["data"]["status"]), (&json!(-32_013), &json!(413)));
+    assert_eq!(answer.as_array().unwrap().len(), 3);
+    // The first two and the notification.
+    assert_eq!(carried_out.load(Ordering::SeqCst), 3);
 }
 
 fn node() -> Arc<Fake> {
@@ -152,7 +193,11 @@ async fn errors_carry_the_problem() {
     assert_eq!(code("item.get", json!([1, 2, 3, 4])).await, (Some(-32_602), None));
     assert_eq!(code("node.stats", json!(["Nobody"])).await.0, Some(-32_004));
     assert_eq!(code("node.stats", json!({ "nide": "Ted" })).await.0, Some(-32_602));
-    assert_eq!(code("repair.status", json!([99])).await.0, Some(-32_602));
+    for no_partition in [json!(99), json!(1.5), json!("-5"), json!("1x2"), json!(-1), json!("0000000001x")] {
+        assert_eq!(code("repair.status", json!([no_partition])).await.0, Some(-32_602), "{no_partition}");
+    }
+    let twice = r#"{"jsonrpc":"2.0","method":"item.get","params":{"key":"a","key":"b"},"id":1}"#;
+    assert_eq!(ask(&node(), Method::POST, "/rpc", twice).await.json()["error"]["code"], -32_602);
     assert_eq!(code("item.pop", json!([])).await.0, Some(-32_601));
 }
 
