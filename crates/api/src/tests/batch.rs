@@ -2,7 +2,11 @@
 
 use super::ask;
 use crate::fake::{self, Fake};
-use axum::http::Method;
+use crate::{Options, Service};
+use axum::body::Body;
+use axum::http::{Method, Request as Http};
+use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
 use proto::{Found, Refusal, Request, Response, Written};
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -45,7 +49,23 @@ async fn each_line_has_its_answer_in_its_place() {
 #[tokio::test]
 async fn a_batch_is_bounded() {
     let fake = Arc::new(Fake::refusing(Refusal::Overloaded));
+    let most = ask(&fake, Method::POST, "/v1/batch", "{}\n".repeat(10_000)).await;
+    assert_eq!(most.body.iter().filter(|byte| **byte == b'\n').count(), 10_000);
     let body = "{}\n".repeat(10_001);
     assert_eq!(ask(&fake, Method::POST, "/v1/batch", body).await.problem(), "too-large");
     assert!(ask(&fake, Method::POST, "/v1/batch", "\n").await.body.is_empty());
+}
+
+#[tokio::test]
+async fn answers_are_sent_one_by_one() {
+    let fake = Arc::new(Fake::refusing(Refusal::Overloaded));
+    let lines: String = (0..20).map(|key| format!("{{\"type\":\"GET\",\"key\":\"{key}\"}}\n")).collect();
+    let request = Http::post("/v1/batch").body(Body::from(lines)).unwrap();
+    let service = Service::new(Arc::<Fake>::clone(&fake), Options::default());
+    let mut body = service.call(request).await.unwrap().into_body();
+    for _ in 0..20 {
+        let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(piece.iter().filter(|byte| **byte == b'\n').count(), 1);
+    }
+    assert!(body.frame().await.is_none());
 }
