@@ -1,21 +1,38 @@
 //! Keeping foreign web pages out: a browser on the operator's machine reaches what the operator reaches, so requests
-//! that change something are refused when a page of another origin sent them.
+//! that change something are refused when a page of another origin sent them. Reading is left to browsers, which give no page what
+//! comes from another origin; but a foreign site may point its own name at this machine, so where a node serves only its machine
+//! every request must have been sent to one of that machine's names.
 //!
-//! Invariant: programs that are no browsers send neither `Origin` nor `Sec-Fetch-Site`, and notice nothing of this.
+//! Invariant: programs that are no browsers send neither `Origin` nor `Sec-Fetch-Site`, and notice nothing of this unless they
+//! reach a node on loopback under a name that it does not know.
 
 use crate::Options;
+use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use axum::http::{HeaderMap, Method, Request, header};
 use std::net::IpAddr;
 
 /// Refuses a request that a foreign page sent.
 pub(crate) fn check<B>(request: &Request<B>, options: &Options) -> Result<(), Problem> {
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+    if let Some(host) = host.filter(|host| !is_local(host, options)) {
+        return Err(misnamed(host));
+    }
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if harmless || is_own(request.headers(), options) {
         return Ok(());
     }
     let detail = "The request came from a page of another web site; use the console of this node, or a program.";
     Err(Problem::new(Kind::CrossSite, detail))
+}
+
+fn misnamed(host: &str) -> Problem {
+    let host = excerpt(host_of(host).as_bytes());
+    let detail = format!(
+        "This node serves its own machine only, which is not called \"{host}\"; use localhost or an IP address, or start the \
+         node with that name in --advertise."
+    );
+    Problem::new(Kind::CrossSite, detail)
 }
 
 fn is_own(headers: &HeaderMap, options: &Options) -> bool {

@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn requests_in_a_row_are_answered_in_order_on_one_connection() {
         let (mut client, _streams, _serving) = connected().await;
-        let row = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
+        let row = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n";
         client.write_all(row.as_bytes()).await.unwrap();
         let text = read_until(&mut client, 2).await;
         assert!(text.find("200 OK").unwrap() < text.find("404 Not Found").unwrap(), "{text}");
@@ -135,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn at_the_end_idle_connections_are_closed_soon() {
         let (mut client, streams, serving) = connected().await;
-        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         assert!(!read_until(&mut client, 1).await.contains("connection: close"));
         drop(streams);
         let started = std::time::Instant::now();
@@ -147,11 +147,11 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_comes_as_the_end_begins_is_answered_and_the_last() {
         let (mut client, streams, serving) = connected().await;
-        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         read_until(&mut client, 1).await;
         drop(streams);
         tokio::task::yield_now().await;
-        client.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         assert!(read_until(&mut client, 1).await.contains("connection: close"));
         serving.await.unwrap();
         assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);

@@ -187,6 +187,30 @@ async fn pages_of_other_sites_are_refused() {
 }
 
 #[tokio::test]
+async fn on_loopback_a_foreign_name_reads_nothing_and_writes_nothing() {
+    let fake = any();
+    for (method, path) in [
+        (Method::GET, "/v1/buckets/default/items"),
+        (Method::GET, "/v1/buckets/default/items/9"),
+        (Method::HEAD, "/v1/buckets/default/items/9"),
+        (Method::GET, "/v1/events"),
+        (Method::GET, "/"),
+        (Method::POST, "/"),
+    ] {
+        for host in ["evil.example", "evil.example:8080", "localhost.evil.example"] {
+            let request = HttpRequest::builder().method(&method).uri(path).header("host", host);
+            let reply = send(&fake, request.body(Body::from(GET)).unwrap()).await;
+            assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (403, "cross-site"), "{method} {path}");
+        }
+    }
+    assert!(fake.asked.lock().unwrap().is_empty());
+    for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "console.localhost"] {
+        let request = HttpRequest::get("/v1/cluster").header("host", host);
+        assert_eq!(send(&fake, request.body(Body::empty()).unwrap()).await.status.as_u16(), 200, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn every_kind_of_problem_can_be_looked_up() {
     let list = ask(&any(), Method::GET, "/problems", "").await.json();
     assert_eq!(list["problems"].as_array().unwrap().len(), crate::Kind::ALL.len());
