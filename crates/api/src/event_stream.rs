@@ -1,12 +1,12 @@
 //! `GET /v1/events`: the membership history as server-sent events, from any point on, and what arrives later as it arrives.
 //!
 //! Invariant: events come in the order of their epochs, each once and none left out, however often the client comes back with
-//! the last id it saw, and to whichever node.
+//! the last id it saw, and to whichever node. At most a quarter of the connections are streams.
 
 use crate::fields::invalid;
 use crate::history;
 use crate::lines::{self, Lines};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::query::Query;
 use crate::refusal;
 use crate::router::Api;
@@ -34,12 +34,23 @@ pub(crate) async fn events(State(api): State<Arc<Api>>, request: extract::Reques
         None => 0,
         Some(text) => text.parse().map_err(|_| invalid("after", "must be the id of an event"))?,
     };
+    let place = Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| crowded())?;
     // Listening begins before reading, so that nothing falls between.
     let news = api.database().news();
     let history = read(&api).await?;
     let (lines, answer) = lines::answer("text/event-stream");
-    tokio::spawn(write(api, lines, news, history, after));
+    tokio::spawn(async move {
+        write(&api, lines, news, history, after).await;
+        drop(place);
+    });
     Ok(answer)
+}
+
+/// Streams last, and must leave connections to those who ask and go.
+fn crowded() -> Problem {
+    let detail =
+        "Too many clients listen to this node's events; listen to another node, or ask for /v1/history now and then.";
+    Problem::new(Kind::TooManyRequests, detail).retry_after(15)
 }
 
 async fn read(api: &Api) -> Result<Vec<Event>, Problem> {
@@ -49,7 +60,7 @@ async fn read(api: &Api) -> Result<Vec<Event>, Problem> {
     }
 }
 
-async fn write(api: Arc<Api>, mut lines: Lines, mut news: News, mut history: Vec<Event>, mut after: u64) {
+async fn write(api: &Api, mut lines: Lines, mut news: News, mut history: Vec<Event>, mut after: u64) {
     if !lines.send(RETRY.into()).await {
         return;
     }
@@ -60,6 +71,8 @@ async fn write(api: Arc<Api>, mut lines: Lines, mut news: News, mut history: Vec
             text.extend(format!("id: {}\nevent: {kind}\ndata: {data}\n\n", event.epoch.0).as_bytes());
         }
         after = history.last().map_or(after, |event| after.max(event.epoch.0));
+        // What waits for long should keep little.
+        drop(history);
         if !lines.send(text).await {
             return;
         }
@@ -72,7 +85,7 @@ async fn write(api: Arc<Api>, mut lines: Lines, mut news: News, mut history: Vec
             }
         }
         // If the node cannot tell now, the client comes back, here or elsewhere.
-        let Ok(newer) = read(&api).await else { return };
+        let Ok(newer) = read(api).await else { return };
         history = newer;
     }
 }

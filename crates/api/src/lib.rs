@@ -40,6 +40,7 @@ mod metrics;
 mod node_name;
 mod operation;
 mod options;
+mod patient;
 mod query;
 mod refusal;
 mod render;

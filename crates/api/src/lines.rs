@@ -1,6 +1,7 @@
 //! Answers that are written while they are made: lines of JSON, one after the other (NDJSON), or events.
 //!
-//! Invariant: whoever writes waits for a client that reads slowly, and stops when it is gone.
+//! Invariant: whoever writes waits for a client that reads slowly, and stops when it is gone, or was given up by the connection
+//! because it reads nothing.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};

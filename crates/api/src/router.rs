@@ -11,6 +11,7 @@ use crate::{Options, routes, sql};
 use axum::Router;
 use axum::extract::Request;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What handlers share.
 pub(crate) struct Api {
@@ -19,6 +20,8 @@ pub(crate) struct Api {
     pub(crate) bodies: Bodies,
     pub(crate) buckets: BucketNames,
     pub(crate) queries: sql::Queries,
+    /// Event streams that may still be opened.
+    pub(crate) listeners: Arc<Semaphore>,
 }
 
 impl Api {
@@ -29,6 +32,7 @@ impl Api {
             bodies: Bodies::new(&options),
             buckets: BucketNames::default(),
             queries: sql::Queries::new(&options),
+            listeners: Arc::new(Semaphore::new((options.connections_max / 4).max(1))),
             options,
         }
     }

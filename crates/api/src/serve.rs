@@ -5,6 +5,7 @@
 //! Refuses to know who accepts connections, and what is asked on them.
 
 use crate::Service;
+use crate::patient::Patient;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 
 /// How long a client may take for the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take none of an answer.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests that are under way at the end may still take.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -72,7 +75,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, service: Service, mut e
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), until_the_end);
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), until_the_end);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

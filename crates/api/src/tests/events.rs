@@ -66,3 +66,24 @@ async fn an_id_that_makes_no_sense_is_refused() {
     let fake = node(&Arc::default());
     assert_eq!(ask(&fake, Method::GET, "/v1/events?after=x", "").await.problem(), "invalid-field");
 }
+
+#[tokio::test]
+async fn streams_are_a_quarter_of_the_connections_at_most() {
+    let fake = node(&Arc::new(AtomicU64::new(3)));
+    let options = Options { connections_max: 8, ..Options::default() };
+    let service = Service::new(Arc::<Fake>::clone(&fake), options);
+    let ask = async || service.call(Http::get("/v1/events").body(Body::empty()).unwrap()).await.unwrap();
+    let mut streams = vec![ask().await, ask().await];
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let refused = ask().await;
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "15"));
+    // Whoever leaves makes room, at the latest when it is sent a sign of life.
+    streams.pop();
+    tokio::time::pause();
+    let room = async {
+        while ask().await.status() != 200 {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), room).await.unwrap();
+}
