@@ -68,8 +68,10 @@ fn decode_with(text: &str, plus: u8) -> Result<Vec<u8>, Problem> {
         match byte {
             b'+' => out.push(plus),
             b'%' => {
-                let digits = behind.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-                let byte = digits.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+                let digits = behind.get(..2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+                let byte = digits
+                    .and_then(|pair| std::str::from_utf8(pair).ok())
+                    .and_then(|pair| u8::from_str_radix(pair, 16).ok());
                 out.push(byte.ok_or_else(|| {
                     Problem::new(Kind::InvalidField, "A % in a URL must have two hex digits behind it; write %25.")
                 })?);
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for text in ["a=%", "a=%2", "a=%zz", "a=1&a=2"] {
+        for text in ["a=%", "a=%2", "a=%zz", "a=%+1", "a=%-1", "a=1&a=2"] {
             assert!(Query::read(Some(text)).is_err(), "{text}");
         }
         assert!(Query::read(Some("kye=1")).unwrap().finish(&["key"]).is_err());

@@ -159,4 +159,18 @@ mod tests {
         serving.await.unwrap();
         assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_and_does_not_read_is_given_up() {
+        const ASKED: usize = 300;
+        let (mut client, _streams, _serving) = connected().await;
+        let request = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        client.write_all(&request.repeat(ASKED)).await.unwrap();
+        tokio::time::sleep(2 * super::WRITE_PATIENCE).await;
+        let mut answers = Vec::new();
+        // Whether the end is a clean one is up to the system.
+        let _ = client.read_to_end(&mut answers).await;
+        let count = answers.windows(12).filter(|window| window == b"HTTP/1.1 200").count();
+        assert!((1..ASKED).contains(&count), "{count}");
+    }
 }
