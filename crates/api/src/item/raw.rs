@@ -36,10 +36,7 @@ pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag
             },
         }
     };
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    put_tag(headers, Some(tag));
+    kept(response.headers_mut(), tag);
     response
 }
 
@@ -57,8 +54,15 @@ fn too_many(count: usize, item: &[u8]) -> Problem {
 /// The answer to a GET of what the client has already.
 pub(super) fn unchanged(tag: &Tag) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
-    put_tag(response.headers_mut(), Some(tag));
+    kept(response.headers_mut(), tag);
     response
+}
+
+/// What caches go by, in a 304 as in the 200 that it stands for (RFC 9110 15.4.5).
+fn kept(headers: &mut HeaderMap, tag: &Tag) {
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    put_tag(headers, Some(tag));
 }
 
 /// The answer to a GET that went wrong. That of an item that is not there has a tag where a write can use it.

@@ -2,7 +2,7 @@
 //!
 //! In a linearizable bucket the tag is the version, and `If-Match` is a condition in the full sense. Where siblings are kept it is
 //! the causal context: a write with `If-Match` supersedes exactly what was seen, and stands beside whatever was not. Where the
-//! last writer wins it is a hash of the value, good for asking whether a copy is still fresh, and for nothing else.
+//! last writer wins it is a hash of the value and its end, good for asking whether a copy is still fresh, and for nothing else.
 //!
 //! Invariant: a condition that cannot be kept is refused with what to use instead.
 
@@ -10,7 +10,7 @@ use crate::fields::invalid;
 use crate::items::{Done, Read};
 use crate::problem::{Kind, Problem};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use proto::{Sibling, Value};
+use proto::{Sibling, Value, Version};
 use stdx::hash::Mixer;
 
 /// The tag of an item.
@@ -54,9 +54,11 @@ impl Tag {
 
 fn hash(siblings: &[Sibling]) -> u64 {
     let mut hash = Mixer::new(0);
-    for Value { bytes, content_type } in siblings.iter().filter_map(|sibling| sibling.version.value.as_ref()) {
+    for Version { expires, value, .. } in siblings.iter().map(|sibling| &sibling.version) {
+        let Some(Value { bytes, content_type }) = value else { continue };
         hash.bytes(bytes);
         hash.bytes(content_type.as_deref().unwrap_or_default().as_bytes());
+        hash.number(expires.map_or(0, |at| at.0));
     }
     hash.finish()
 }
@@ -120,7 +122,8 @@ pub(super) fn version(matching: Option<Tags>, none: Option<Tags>) -> Result<u64,
         (Some(tags), None) => {
             let tag = tags.only()?;
             let version = tag.strip_prefix('v').and_then(|digits| digits.parse().ok());
-            version.ok_or_else(|| {
+            // Only what this node writes is a tag: 0 is no version, and other ways to write a number are none of its tags.
+            version.filter(|version| *version > 0 && Tag::version(*version).0 == tag).ok_or_else(|| {
                 let detail = "The ETag in If-Match is none of this bucket, so it matches nothing; send that of a GET.";
                 Problem::new(Kind::ConditionFailed, detail)
             })
@@ -183,7 +186,9 @@ mod tests {
         let one = |text: &str| Some(Tags::Some(vec![text.to_owned()]));
         assert_eq!(version(one("v3"), None), Ok(3));
         assert_eq!(version(None, Some(Tags::Any)), Ok(0));
-        assert_eq!(version(one("c.x"), None).unwrap_err().kind(), Kind::ConditionFailed);
+        for foreign in ["c.x", "v0", "v+3", "v03", "v", "3"] {
+            assert_eq!(version(one(foreign), None).unwrap_err().kind(), Kind::ConditionFailed, "{foreign}");
+        }
         assert_eq!(version(Some(Tags::Any), None).unwrap_err().kind(), Kind::InvalidField);
         assert_eq!(version(None, one("v3")).unwrap_err().kind(), Kind::InvalidField);
         assert_eq!(context(one("c.x"), None).as_deref(), Ok("x"));

@@ -74,6 +74,12 @@ async fn a_value_comes_back_as_the_bytes_and_the_media_type_that_were_written() 
     let etag = reply.headers["etag"].to_str().unwrap().to_owned();
     let fresh = go(&fake, "GET", "default/items/9", &[("if-none-match", &etag)], "").await;
     assert_eq!((fresh.status.as_u16(), fresh.body.len()), (304, 0));
+    for name in ["etag", "vary", "cache-control"] {
+        assert_eq!(fresh.headers[name], reply.headers[name]);
+    }
+    let staying = cluster(vec![sibling(4, "<b>nueve</b>", Some("text/html"))]);
+    let changed = go(&staying, "GET", "default/items/9", &[("if-none-match", &etag)], "").await;
+    assert_eq!((changed.status.as_u16(), changed.headers.get("alianza-expires")), (200, None));
     let head = go(&fake, "HEAD", "default/items/9", &[], "").await;
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
     assert_eq!(head.headers["content-length"], "12");
