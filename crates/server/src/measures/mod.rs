@@ -33,6 +33,7 @@ const REASONS: usize = Reason::ALL.len();
 pub struct Measures {
     /// Requests that take longer are logged.
     slow: Option<Duration>,
+    pace: slow::Pace,
     started: Instant,
     started_at: SystemTime,
     times: Box<[[Histogram; LEVELS]; KINDS]>,
@@ -111,6 +112,7 @@ impl Default for Measures {
     fn default() -> Measures {
         Measures {
             slow: None,
+            pace: slow::Pace::default(),
             started: Instant::now(),
             started_at: SystemTime::now(),
             times: Box::default(),
@@ -138,7 +140,7 @@ impl Measures {
         if let (Some(slow), Some(subject)) = (self.slow, &watch.subject)
             && took >= slow
         {
-            slow::record(subject, (watch.kind, level), took, response);
+            slow::record((&self.pace, self.uptime().as_secs()), subject, (watch.kind, level), took, response);
         }
         let (kind, level) = (watch.kind as usize, level as usize);
         self.times[kind][level].observe(took);

@@ -5,6 +5,7 @@
 use crate::measures::{Kind, Level};
 use proto::{ItemKey, Refusal, Request, Response, Scope};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::warn;
 
@@ -57,8 +58,38 @@ impl Subject {
     }
 }
 
-/// Writes the line.
-pub(super) fn record(subject: &Subject, (kind, level): (Kind, Level), took: Duration, response: &Response) {
+/// Lines that are written in one second. When the node has too much to do, every request is slow.
+const LINES_MAX: u64 = 10;
+
+/// How many lines may still be written: the second, and in its lower half how many requests were slow in it.
+#[derive(Default, Debug)]
+pub(super) struct Pace(AtomicU64);
+
+impl Pace {
+    /// Whether a line may be written in this second; and how many were left out of the last one that had any, if it is the first.
+    fn admits(&self, second: u64) -> Option<u64> {
+        let (second, mut left_out, mut count) = (second & 0xffff_ffff, 0, 1);
+        let next = |before: u64| {
+            let is_same = before >> 32 == second;
+            count = if is_same { (before & 0xffff_ffff) + 1 } else { 1 };
+            left_out = if is_same { 0 } else { (before & 0xffff_ffff).saturating_sub(LINES_MAX) };
+            Some(second << 32 | count.min(0xffff_ffff))
+        };
+        // It is never refused.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        (count <= LINES_MAX).then_some(left_out)
+    }
+}
+
+/// Writes the line, if there are not too many in this second after the start.
+pub(super) fn record(
+    (pace, second): (&Pace, u64),
+    subject: &Subject,
+    (kind, level): (Kind, Level),
+    took: Duration,
+    response: &Response,
+) {
+    let Some(left_out) = pace.admits(second) else { return };
     let (operation, level, bucket) = (kind.name(), level.name(), subject.bucket.text());
     let (key, sort) =
         (shown(&subject.key.partition_key), subject.key.sort_key.as_deref().map(shown).unwrap_or_default());
@@ -67,6 +98,9 @@ pub(super) fn record(subject: &Subject, (kind, level): (Kind, Level), took: Dura
     // As strings, for those are shown with their line ends escaped.
     let (bucket, key, sort, outcome) = (&*bucket, key.as_str(), sort.as_str(), &*outcome);
     warn!(operation, bucket, key, sort, level, millis, outcome, "a request took long");
+    if left_out > 0 {
+        warn!(left_out, "more requests took long than were logged");
+    }
 }
 
 fn outcome(response: &Response) -> Cow<'static, str> {
@@ -90,7 +124,17 @@ fn shown(key: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, shown};
+    use super::{LINES_MAX, Name, Pace, shown};
+
+    #[test]
+    fn lines_are_bounded_in_each_second_and_the_rest_is_counted() {
+        let pace = Pace::default();
+        for second in [0, 1] {
+            assert!((0..LINES_MAX).all(|_| pace.admits(second) == Some(0)));
+        }
+        assert!((0..5).all(|_| pace.admits(1).is_none()));
+        assert_eq!((pace.admits(9), pace.admits(9)), (Some(5), Some(0)));
+    }
 
     #[test]
     fn long_keys_are_cut() {
