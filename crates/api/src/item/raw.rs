@@ -17,6 +17,7 @@ use stdx::hash::Mixer;
 /// The item as JSON, whatever its values are.
 pub(crate) const ITEM_JSON: &str = "application/vnd.alianza.item+json";
 const MULTIPART: &str = "multipart/mixed";
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// When an item goes, in milliseconds since the Unix epoch.
 const EXPIRES: HeaderName = HeaderName::from_static("alianza-expires");
 
@@ -103,6 +104,8 @@ fn typed(status: StatusCode, kind: &str, bytes: Bytes) -> Response {
     let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Pages of other sites could embed what they cannot read.
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     response
 }

@@ -70,6 +70,7 @@ async fn a_value_comes_back_as_the_bytes_and_the_media_type_that_were_written() 
     assert_eq!((reply.status.as_u16(), reply.body.as_slice()), (200, &b"<b>nueve</b>"[..]));
     assert_eq!(reply.headers["content-type"], "text/html");
     assert_eq!(reply.headers["content-security-policy"], "default-src 'none'; sandbox");
+    assert_eq!(reply.headers["cross-origin-resource-policy"], "same-origin");
     assert_eq!(reply.headers["alianza-expires"], "99");
     let etag = reply.headers["etag"].to_str().unwrap().to_owned();
     let fresh = go(&fake, "GET", "default/items/9", &[("if-none-match", &etag)], "").await;
