@@ -59,9 +59,10 @@ fn load(plan: &Plan, driver: &mut Driver) -> Result<(), Failure> {
 /// Reads every key that was written.
 fn look(depth: usize, driver: &mut Driver, tally: &mut Tally) -> Result<(), Failure> {
     let written = driver.written();
-    output::remark(&format!("looking at {} written keys again", report::thousands(written.len() as u64)));
+    let count = written.len() as u64;
+    output::remark(&format!("looking at {} written keys again", report::thousands(count)));
     let looked = driver.run(Phase::new(Source::Look(written), depth))?;
-    tally.looked_again(looked);
+    tally.looked_again(looked, count);
     Ok(())
 }
 
@@ -71,6 +72,13 @@ fn verdict(tally: &Tally) -> Result<(), Failure> {
             "{} reads did not agree with what was acknowledged; the first: {}",
             tally.wrong(),
             tally.examples[0]
+        )));
+    }
+    if tally.unread() > 0 {
+        return Err(Failure::unavailable(format!(
+            "{} written keys could not be read again, so nothing is known of them: {}",
+            tally.unread(),
+            tally.commonest_error().unwrap_or("the servers went away")
         )));
     }
     match tally.commonest_error() {

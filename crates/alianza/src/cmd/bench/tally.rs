@@ -120,19 +120,24 @@ impl Tally {
         }
     }
 
-    /// Takes what was found when all keys were read again.
-    pub(super) fn looked_again(&mut self, other: Tally) {
+    /// Takes what was found when all keys that were written, so many, were read again.
+    pub(super) fn looked_again(&mut self, other: Tally, written: u64) {
         self.judged += other.judged;
         self.lost += other.lost;
         self.stale += other.stale;
         self.foreign += other.foreign;
         self.damaged += other.damaged;
-        self.unread += other.failed();
+        self.unread += written.saturating_sub(other.judged);
         let free = EXAMPLES_MAX - self.examples.len();
         self.examples.extend(other.examples.into_iter().take(free));
         for (error, count) in other.errors {
             *self.errors.entry(error).or_default() += count;
         }
+    }
+
+    /// Written keys that could not be read again at the end.
+    pub(super) fn unread(&self) -> u64 {
+        self.unread
     }
 
     /// Wrong reads of any kind.
@@ -167,6 +172,14 @@ impl Tally {
 mod tests {
     use super::Tally;
     use workload::{Act, Verdict};
+
+    #[test]
+    fn keys_that_nobody_could_read_again_are_counted() {
+        let mut tally = Tally::default();
+        // All servers went away before the first of them was read.
+        tally.looked_again(Tally::default(), 7);
+        assert_eq!(tally.unread(), 7);
+    }
 
     #[test]
     fn seconds_errors_and_verdicts_are_counted() {
