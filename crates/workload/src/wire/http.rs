@@ -39,13 +39,13 @@ pub(super) fn scan(shape: Shape, number: u64, limit: u64, out: &mut Vec<u8>) {
 pub(super) fn get_item(shape: Shape, number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"GET ");
     path(shape, number, out);
-    out.extend_from_slice(b" HTTP/1.1\r\nhost: bench\r\n\r\n");
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n\r\n");
 }
 
 pub(super) fn put_item(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"PUT ");
     path(shape, number, out);
-    out.extend_from_slice(b" HTTP/1.1\r\nhost: bench\r\ncontent-length: ");
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\ncontent-length: ");
     decimal(value.len(), out);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(value);
@@ -57,7 +57,7 @@ fn path(shape: Shape, number: u64, out: &mut Vec<u8>) {
 }
 
 pub(super) fn livez(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"GET /livez HTTP/1.1\r\nhost: bench\r\n\r\n");
+    out.extend_from_slice(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
 }
 
 /// The key, and in rows the place in the row under that name.
@@ -73,7 +73,7 @@ fn item(shape: Shape, number: u64, name: &[u8], out: &mut Vec<u8>) {
 const LENGTH_WIDTH: usize = 9;
 
 fn post(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
-    out.extend_from_slice(b"POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: ");
+    out.extend_from_slice(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: ");
     let place = out.len();
     out.extend_from_slice(&[b' '; LENGTH_WIDTH]);
     out.extend_from_slice(b"\r\n\r\n");

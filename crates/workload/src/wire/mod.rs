@@ -240,13 +240,13 @@ mod tests {
         let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, 0, out), 2));
         assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
         let post =
-            |body: &str| format!("POST / HTTP/1.1\r\nhost: bench\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
+            |body: &str| format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
         assert_eq!(text(|out| HTTP.read(42, Turn::default(), out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
         assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", Turn::default(), out), 0)), post(put));
-        let get = "GET /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\n\r\n";
+        let get = "GET /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: localhost\r\n\r\n";
         assert_eq!(text(|out| V1.read(42, Turn::default(), out)), get);
-        let put = "PUT /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: bench\r\ncontent-length: 3\r\n\r\nabc";
+        let put = "PUT /v1/buckets/default/items/0042 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc";
         assert_eq!(text(|out| assert_eq!(V1.write(42, b"abc", Turn::default(), out), 0)), put);
         let rows = Shape { rows: true, ..HTTP };
         let put = "{\"type\":\"PUT\",\"key\":\"0003\",\"sort\":\"07\",\"value\":\"a\"}";
