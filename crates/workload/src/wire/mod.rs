@@ -239,8 +239,9 @@ mod tests {
         let greeting = Greeting { password: Some("word".into()), database: Some(12) };
         let greeted = text(|out| assert_eq!(REDIS.greet(&greeting, 0, out), 2));
         assert_eq!(greeted, "*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n");
-        let post =
-            |body: &str| format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len());
+        let post = |body: &str| {
+            format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {:>9}\r\n\r\n{body}", body.len())
+        };
         assert_eq!(text(|out| HTTP.read(42, Turn::default(), out)), post("{\"type\":\"GET\",\"key\":\"0042\"}"));
         let put = "{\"type\":\"PUT\",\"key\":\"0042\",\"value\":\"abc\"}";
         assert_eq!(text(|out| assert_eq!(HTTP.write(42, b"abc", Turn::default(), out), 0)), post(put));
