@@ -47,6 +47,11 @@ impl Pace {
         }
     }
 
+    /// The mean of its waiting times.
+    pub fn usual(&self) -> Span {
+        self.mean
+    }
+
     /// What a request has to expect: the mean, for each request in hand (Peak EWMA), less the longer nothing was heard.
     pub fn cost(&self, now: Mono) -> Span {
         let halvings = (now.since(self.last).0 / FORGIVEN_IN.0).min(63) as u32;

@@ -7,6 +7,9 @@ use stdx::Span;
 pub struct Config {
     /// How long a request may take if the client does not say.
     pub request_time: Span,
+    /// A read that lacks answers asks the replicas that it did not ask at first after so long at least; `Span::ZERO` asks
+    /// all replicas at once.
+    pub hedge_after: Span,
     /// Requests being coordinated here at once; more are refused as overload.
     pub requests_max: usize,
     /// Versions that may stand side by side before client writes are refused.
@@ -60,6 +63,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             request_time: Span::secs(5),
+            hedge_after: Span::millis(5),
             requests_max: 4_096,
             siblings_max: 100,
             value_bytes_max: 64 << 20,

@@ -44,7 +44,6 @@ fn what_the_swarm_finds() {
             bug("a write supersedes what it has not seen", 10),
             bug("an answer covers what its client has not seen", 10),
             bug("merging drops a sibling", 10),
-            bug("tombstones filtered before merging", 20),
             bug("answers of an old session count", 15),
             bug("hash trees miss changes", 40),
         ],
@@ -95,6 +94,7 @@ fn what_power_cuts_find() {
 #[test]
 fn what_replicas_that_miss_writes_find() {
     assert_found(plans::forgetful, &[(Mutant::ForgedAck, 100)]);
+    assert_found(plans::forgetful_deleting, &[bug("tombstones filtered before merging", 20)]);
 }
 
 #[test]

@@ -235,6 +235,7 @@ fn now(node: u8, mono: Mono) -> Now {
 fn config(case: &Case) -> Config {
     let mut config = Config {
         request_time: Span::secs(60),
+        hedge_after: Span::ZERO,
         gossip_every: EVER,
         compare_every: Span::ZERO,
         collect_every: Span::ZERO,

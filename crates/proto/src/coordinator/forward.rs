@@ -4,8 +4,7 @@
 //! version with the same value, which is why only an unreachable node is passed over later, never a slow one; who is slow is
 //! left out when the first node is chosen. A change of an item of a linearizable bucket has an id and is made
 //! once; an amendment is never handed to a second node. (Reads
-//! are not handed on: whoever is asked asks all replicas at once and takes the first answers, so a slow replica does not slow
-//! them down.)
+//! are not handed on: whoever is asked asks replicas itself, and more of them when one is slow.)
 
 use super::{Asker, Operation, Operations};
 use crate::core::Core;

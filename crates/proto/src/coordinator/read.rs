@@ -1,9 +1,12 @@
-//! One read: ask every replica, merge the answers, repair whoever is behind.
+//! One read: ask replicas (`read/asked.rs` says which, and when), merge the answers, repair whoever is behind.
 //!
 //! A read that needs more than one answer and sees them differ writes the merge back to as many replicas as it needs
 //! before it answers, so that a later read of the same level never goes backwards (protocols note b8). While the ring
 //! changes, that goes for every view that a later read may use. Replicas that answer late are repaired in the
 //! background.
+
+mod asked;
+mod asking;
 
 use super::swap::current;
 use super::write::{BEHIND_AGAIN, Change, impossible, small};
@@ -13,13 +16,14 @@ use crate::core::Core;
 use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Slot};
-use crate::message::{Message, ReadAnswer};
+use crate::message::ReadAnswer;
 use crate::quorum::{Need, Quorum};
 use crate::read_repair::{behind, merged};
 use crate::record::Record;
 use crate::request::{Amending, Current, Found, Get, Refusal, Response, Sibling};
-use crate::store::{Purpose, StoreOp, StoreOutcome};
+use crate::store::StoreOutcome;
 use crate::waits::Kind;
+use asked::Asked;
 use ring::NodeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +42,7 @@ pub(crate) struct Reading {
     replicas: Arc<[NodeId]>,
     level: Level,
     needed: usize,
+    asked: Asked,
     answers: BTreeMap<NodeId, Option<Record>>,
     /// Replicas that will not answer.
     lost: Vec<NodeId>,
@@ -105,6 +110,8 @@ impl Reading {
         let Some(needed) = level.needed(replicas.len()) else {
             return ops.refuse(core, &asker, impossible(level, replicas.len()));
         };
+        let id = core.next_op();
+        let asked = Asked::choose(core, id, &replicas, needed);
         let reading = Box::new(Reading {
             asker,
             epoch: core.reading(),
@@ -113,6 +120,7 @@ impl Reading {
             replicas,
             level,
             needed,
+            asked,
             answers: BTreeMap::new(),
             lost: Vec::new(),
             behind: Vec::new(),
@@ -123,24 +131,14 @@ impl Reading {
             begun: core.now.mono,
             deadline: core.now.mono + within,
         });
-        let id = core.next_op();
         ops.read_begins(reading.epoch);
-        reading.replicas.iter().for_each(|node| reading.ask(core, id, *node));
+        reading.ask_first(core, id);
         reading.keep(ops, core, id);
     }
 
     /// The round in which it began.
     pub(crate) fn round(&self) -> u64 {
         self.round
-    }
-
-    fn ask(&self, core: &mut Core, id: OpId, node: NodeId) {
-        if node == core.node {
-            core.store(Purpose::Local(id), StoreOp::Read { slot: self.slot.clone() });
-        } else if !core.is_down(node) {
-            let Slot { bucket, key, .. } = self.slot.clone();
-            core.send(node, Message::Read { op: id, epoch: self.epoch, bucket, key });
-        }
     }
 
     /// The local replica has answered.
@@ -162,9 +160,12 @@ impl Reading {
         from: NodeId,
         answer: ReadAnswer,
     ) {
-        if !self.replicas.contains(&from) {
-            let wake = self.deadline;
-            return ops.put_back(id, Operation::Read(self), wake);
+        let Some(place) = self.replicas.iter().position(|node| *node == from) else {
+            return self.keep(ops, core, id);
+        };
+        let is_first = !self.answers.contains_key(&from) && !self.lost.contains(&from);
+        if is_first && from != core.node && !matches!(answer, ReadAnswer::Stale(_)) {
+            core.routes.on_answer(core.now.mono, from, self.asked.since(place));
         }
         match answer {
             ReadAnswer::Held(record) => {
@@ -240,12 +241,14 @@ impl Reading {
             let replicas = core.read_set(self.slot.partition, self.slot.bucket);
             if replicas != self.replicas {
                 stdx::marks::hit("read_began_again_by_another_view");
+                self.let_go(core);
                 self.needed = self.level.needed(replicas.len()).unwrap_or(replicas.len());
                 self.replicas = replicas;
                 self.answers.clear();
                 self.lost.clear();
                 self.behind.clear();
-                self.replicas.iter().for_each(|node| self.ask(core, id, *node));
+                self.asked = Asked::choose(core, id, &self.replicas, self.needed);
+                self.ask_first(core, id);
             }
         }
         self.keep(ops, core, id);
@@ -254,7 +257,9 @@ impl Reading {
     /// A connection to a replica stands again: ask it again.
     pub(crate) fn on_connected(self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
         let waiting = matches!(self.phase, Phase::Gathering);
-        if waiting && self.replicas.contains(&peer) && !self.answers.contains_key(&peer) && !self.lost.contains(&peer) {
+        let place = self.replicas.iter().position(|node| *node == peer);
+        let was_asked = place.is_some_and(|place| self.asked.has(place));
+        if waiting && was_asked && !self.answers.contains_key(&peer) && !self.lost.contains(&peer) {
             self.ask(core, id, peer);
         }
         self.keep(ops, core, id);
@@ -271,29 +276,25 @@ impl Reading {
     /// Gives up if there is no hope, then stays or goes.
     fn keep(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId) {
         if matches!(self.phase, Phase::Over) {
-            return;
+            return self.let_go(core);
+        }
+        if matches!(self.phase, Phase::Gathering) {
+            self.ask_rest(core, id);
         }
         let expired = core.now.mono >= self.deadline;
         if !matches!(self.phase, Phase::Settling) && (expired || self.is_hopeless(core)) {
             self.give_up(ops, core);
         }
-        let all_settled = self
-            .replicas
-            .iter()
-            .all(|node| self.answers.contains_key(node) || self.lost.contains(node) || core.is_down(*node));
-        if matches!(self.phase, Phase::Settling) && (expired || all_settled) {
+        if matches!(self.phase, Phase::Settling) && (expired || self.is_settled(core)) {
+            self.let_go(core);
             self.repair_late(ops, core);
             return;
         }
-        let waiting = matches!(self.phase, Phase::Gathering) && !self.behind.is_empty();
-        let wake = if waiting { self.deadline.min(self.behind_at) } else { self.deadline };
+        let is_gathering = matches!(self.phase, Phase::Gathering);
+        let again = Some(self.behind_at).filter(|_| is_gathering && !self.behind.is_empty());
+        let rest = self.asked.rest_at().filter(|_| is_gathering);
+        let wake = [again, rest].into_iter().flatten().fold(self.deadline, Mono::min);
         ops.put_back(id, Operation::Read(self), wake);
-    }
-
-    fn is_hopeless(&self, core: &Core) -> bool {
-        let possible =
-            |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
-        matches!(self.phase, Phase::Gathering) && self.replicas.iter().filter(possible).count() < self.needed
     }
 
     /// Tells everybody who answered and is behind, without waiting.

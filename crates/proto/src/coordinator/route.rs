@@ -17,10 +17,20 @@ pub(crate) struct Routes {
 impl Routes {
     /// Orders nodes from the one to ask first to the one to ask last.
     pub(crate) fn order(&self, now: Mono, nodes: &mut [NodeId], is_usable: impl Fn(NodeId) -> bool) {
-        let cost = |node: &NodeId| self.paces.get(node).map_or(Span::ZERO, |pace| pace.cost(now));
+        let cost = |node: &NodeId| self.cost(now, *node);
         let least = nodes.iter().filter(|node| is_usable(**node)).map(cost).min().unwrap_or_default();
         // A stable sort keeps the order of the preference list.
         nodes.sort_by_key(|node| (!is_usable(*node), is_slow(cost(node), least)));
+    }
+
+    /// What a request to a node has to expect.
+    pub(crate) fn cost(&self, now: Mono, node: NodeId) -> Span {
+        self.paces.get(&node).map_or(Span::ZERO, |pace| pace.cost(now))
+    }
+
+    /// How long a node usually takes.
+    pub(crate) fn usual(&self, node: NodeId) -> Span {
+        self.paces.get(&node).map_or(Span::ZERO, Pace::usual)
     }
 
     /// A request goes to a node.

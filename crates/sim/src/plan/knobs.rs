@@ -33,6 +33,13 @@ pub(crate) const KNOBS: &[Knob] = &[
         draw: Some((1_500, 8_000, EIGHTH)),
     },
     Knob {
+        // Sometimes nothing: all replicas are asked at once then.
+        name: "hedge_after_ms",
+        get: |config| config.hedge_after.as_millis(),
+        set: |config, value| config.hedge_after = Span::millis(value),
+        draw: Some((0, 7, HALF)),
+    },
+    Knob {
         name: "requests_max",
         get: |config| config.requests_max as u64,
         set: |config, value| config.requests_max = value as usize,

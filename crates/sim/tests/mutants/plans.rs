@@ -24,6 +24,8 @@ pub(crate) fn dying(seed: u64) -> Plan {
 /// The power fails everywhere at once, every second, on slow disks.
 pub(crate) fn power_cuts(seed: u64) -> Plan {
     let mut plan = Plan::calm(seed, 3, Span::secs(14));
+    // Who is asked decides what is seen to be missing: everybody.
+    plan.config.hedge_after = Span::ZERO;
     plan.workload.think = Span::millis(15);
     plan.workload.clients = 8;
     plan.disk.sync_spread = Span::millis(60);
@@ -47,6 +49,15 @@ pub(crate) fn forgetful(seed: u64) -> Plan {
     plan.workload.write_percent = 30;
     plan.workload.hot_keys = 12;
     plan.workload.level_percent = 0;
+    plan
+}
+
+/// The same with many deletes, and all replicas asked.
+pub(crate) fn forgetful_deleting(seed: u64) -> Plan {
+    let mut plan = forgetful(seed);
+    plan.config.hedge_after = Span::ZERO;
+    plan.workload.write_percent = 50;
+    plan.workload.delete_percent = 40;
     plan
 }
 
@@ -101,6 +112,7 @@ pub(crate) fn rotten(seed: u64) -> Plan {
 /// Five copies on five nodes, over links that lose and repeat much.
 pub(crate) fn echoes(seed: u64) -> Plan {
     let mut plan = Plan::calm(seed, 5, Span::secs(14));
+    plan.config.hedge_after = Span::ZERO;
     (plan.n, plan.sibling_copies) = (5, 5);
     plan.network.loss_ppm = 120_000;
     plan.network.duplicate_ppm = 500_000;
