@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Cluster(Cluster),
     /// List buckets, or make and change one
     Bucket(Bucket),
+    /// Ask one node whether it makes sense to send requests to it; the exit code says it, too
+    Health(Health),
     /// Show who owns what
     Ring(Target),
     /// Measure how evenly the ring spreads data, without a cluster
@@ -357,6 +359,15 @@ pub(crate) struct Which {
     /// The bucket has another number of copies, given with --n
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Health {
+    /// Ask only whether its process answers
+    #[arg(long)]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(ClapArgs, Debug)]

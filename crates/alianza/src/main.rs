@@ -49,6 +49,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(args) => cmd::explain::run(&args),
         Command::Cluster(args) => cmd::cluster::run(&args),
         Command::Bucket(args) => cmd::bucket::run(&args),
+        Command::Health(args) => cmd::health::run(&args),
         Command::Ring(args) => cmd::ring::run(&args),
         Command::RingReport(args) => cmd::ring_report::run(&args),
         Command::Repair(args) => cmd::repair::run(&args),

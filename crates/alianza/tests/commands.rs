@@ -39,6 +39,19 @@ fn items_are_written_read_listed_and_deleted() {
 }
 
 #[test]
+fn health_is_an_exit_code() {
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 1, &[]);
+    let url = nodes[0].uri();
+    let (code, said) = ask(&["health", "--url", &url]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("is ready"), "{said}");
+    assert_eq!(ask(&["health", "--live", "--url", &url]), (0, "live".to_owned()));
+    nodes[0].kill();
+    assert_eq!(ask(&["health", "--live", "--url", &url]).0, 5);
+}
+
+#[test]
 fn siblings_are_a_conflict_for_the_command_line() {
     let directory = temporary();
     let nodes = cluster(directory.path(), 1, &[]);

@@ -168,7 +168,7 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 
 fn documents() -> Vec<PathBuf> {
     let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    for directory in ["docs", "docs/adr"] {
+    for directory in ["docs", "docs/adr", "docs/how-to"] {
         let entries = fs::read_dir(root().join(directory)).expect("the documents are there");
         let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
         documents.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));

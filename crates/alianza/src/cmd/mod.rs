@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod get;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod incr;
 pub(crate) mod leave;
