@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Leave(Leave),
     /// Load a cluster, or any Redis server, and measure it
     Bench(Bench),
+    /// Make certificates for trying TLS out: an authority, and nodes' certificates from it
+    Cert(Cert),
     /// Write completions for a shell
     Completions(Completions),
 }
@@ -69,9 +71,19 @@ pub(crate) struct Target {
     /// Any node of the cluster
     #[arg(long, value_name = "URL", env = "ALIANZA_URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How to be let in.
+#[derive(ClapArgs, Clone, Default, Debug)]
+pub(crate) struct Access {
+    /// The certificate of the authority that nodes' certificates come from (PEM), for https
+    #[arg(long, value_name = "FILE", env = "ALIANZA_CA")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// Which item.
@@ -115,12 +127,46 @@ pub(crate) struct Dev {
     /// Where to keep the data [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// With certificates made for this: clients and nodes speak TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// What the nodes write to their logs, like debug or info,server=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Makes certificates.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Cert {
+    #[command(subcommand)]
+    pub(crate) command: CertCommand,
+}
+
+/// What to make.
+#[derive(Subcommand, Debug)]
+pub(crate) enum CertCommand {
+    /// Make an authority: ca.pem, which everybody may know, and ca.key, which signs
+    Ca {
+        /// Where to put them
+        dir: PathBuf,
+    },
+    /// Make a node's certificate and key, signed by the authority in the same directory
+    Node {
+        /// Where the authority is, and where to put them
+        dir: PathBuf,
+        /// A name or an IP address that the node is reached under; repeat it to give several
+        #[arg(long = "host", value_name = "HOST", required = true)]
+        hosts: Vec<String>,
+        /// What to call the files: NAME.pem and NAME.key
+        #[arg(long, value_name = "NAME", default_value = "node")]
+        name: String,
+        /// For how many days it is valid
+        #[arg(long, value_name = "COUNT", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+    },
 }
 
 #[derive(ClapArgs, Debug)]

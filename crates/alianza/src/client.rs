@@ -2,12 +2,14 @@
 //!
 //! Invariant: a problem of the node keeps its own sentence; its status decides the exit code.
 
-use crate::args::Target;
+use crate::args::{Access, Target};
 use crate::exit::{Code, Failure};
 use serde_json::Value;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// How long to try to connect.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -42,19 +44,20 @@ pub(crate) struct Refused {
 impl Client {
     /// A client of the node that was asked for.
     pub(crate) fn to(target: &Target) -> Result<Client, Failure> {
-        Client::to_url(&target.url, ANSWER)
+        Client::to_url(&target.url, &target.access, ANSWER)
     }
 
     /// A client of the node at `url` that waits so long for answers.
-    pub(crate) fn to_url(url: &str, patience: Duration) -> Result<Client, Failure> {
+    pub(crate) fn to_url(url: &str, access: &Access, patience: Duration) -> Result<Client, Failure> {
         let url = url.trim_end_matches('/');
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        if !url.starts_with("http://") {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(Failure::usage(format!(
                 "{url} is not an address of a node; give one like http://127.0.0.1:8080"
             )));
         }
         let config = Agent::config_builder()
+            .tls_config(trust(access)?)
             .http_status_as_error(false)
             .proxy(None)
             .timeout_connect(Some(CONNECT.min(patience)))
@@ -140,10 +143,35 @@ impl Client {
             }
             other => other.to_string(),
         };
+        if what.contains("certificate") {
+            return Failure::unavailable(format!(
+                "cannot trust {url}: {what}; name the authority that its certificate comes from with --ca"
+            ));
+        }
         Failure::unavailable(format!(
             "cannot reach {url}: {what}; start a node with `alianza dev`, or name a running one with --url"
         ))
     }
+}
+
+/// Whom to trust: the authority that was named, and nobody else.
+fn trust(access: &Access) -> Result<TlsConfig, Failure> {
+    let mut authorities = Vec::new();
+    if let Some(file) = &access.ca {
+        let unusable = |why: String| Failure::usage(format!("cannot use {} as an authority: {why}", file.display()));
+        let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+        for item in parse_pem(&text) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| unusable(error.to_string()))? {
+                authorities.push(certificate);
+            }
+        }
+        if authorities.is_empty() {
+            return Err(unusable("there is no certificate in it".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&authorities));
+    Ok(config.unversioned_rustls_crypto_provider(provider).build())
 }
 
 impl Refused {
@@ -162,7 +190,7 @@ impl Refused {
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, Refused};
+    use super::{Access, Client, Refused};
     use crate::exit::Code;
     use serde_json::json;
     use std::time::Duration;
@@ -189,15 +217,16 @@ mod tests {
 
     #[test]
     fn addresses_are_completed_or_refused() {
-        let to = |url: &str| Client::to_url(url, Duration::from_secs(1)).map(|client| client.url);
+        let to = |url: &str| Client::to_url(url, &Access::default(), Duration::from_secs(1)).map(|client| client.url);
         assert_eq!(to("127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
-        assert_eq!(to("https://a").unwrap_err().code(), Code::Usage);
+        assert_eq!(to("https://a/").unwrap(), "https://a");
+        assert_eq!(to("ftp://a").unwrap_err().code(), Code::Usage);
     }
 
     #[test]
     fn nobody_there_is_unavailable() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = Client::to_url(&free.to_string(), Duration::from_secs(1)).unwrap();
+        let client = Client::to_url(&free.to_string(), &Access::default(), Duration::from_secs(1)).unwrap();
         let failure = client.get("/livez").unwrap_err();
         assert_eq!(failure.code(), Code::Unavailable);
         assert!(failure.to_string().contains("nothing listens there"), "{failure}");

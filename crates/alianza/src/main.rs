@@ -10,6 +10,7 @@ mod dev;
 mod exit;
 mod logs;
 mod output;
+mod reload;
 mod settings;
 mod signals;
 mod start;
@@ -60,6 +61,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Import(args) => cmd::import::run(&args),
         Command::Leave(args) => cmd::leave::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),
+        Command::Cert(args) => cmd::cert::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
     }
 }

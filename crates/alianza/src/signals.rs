@@ -1,7 +1,12 @@
-//! The signals that ask a process to end.
+//! The signals that ask a process to end, and the one that asks it to read its files again.
 
 use crate::exit::Failure;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGHUP.
+pub(crate) fn reload() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))
+}
 
 /// SIGINT (Ctrl-C) and SIGTERM.
 pub(crate) struct Signals {

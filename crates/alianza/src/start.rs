@@ -6,7 +6,7 @@ use crate::args::Start;
 use crate::exit::{Code, Failure};
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
-use crate::{logs, output};
+use crate::{logs, output, reload};
 use api::RedisOptions;
 use server::{Ended, Handle, Running, StartError};
 use std::io::Read as _;
@@ -50,6 +50,7 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     };
     let Running { handle, http, .. } = started;
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
+    let reloading = handle.tls().map(|tls| reload::whenever_changed(Arc::clone(tls))).transpose()?.map(tokio::spawn);
     let serving = tokio::spawn(api::serve(http, service));
     let serving_redis = redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, options, handle.clone())));
     let ended = tokio::select! {
@@ -63,6 +64,9 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
             }
         }
     };
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     // Answers that are being written are the last thing a client hears of this process.
     let _ = serving.await;
     if let Some(serving) = serving_redis {
@@ -124,7 +128,7 @@ fn stdin_closed() -> Result<oneshot::Receiver<()>, Failure> {
 
 fn not_started(error: &StartError) -> Failure {
     let code = match error {
-        StartError::Config(_) | StartError::Insecure { .. } => Code::Usage,
+        StartError::Config(_) | StartError::Insecure { .. } | StartError::Tls(_) => Code::Usage,
         StartError::SeedsUnreachable { .. } => Code::Unavailable,
         StartError::JoinRefused { .. } => Code::Conflict,
         _ => Code::Error,

@@ -6,9 +6,10 @@
 use node::LocalItems;
 use proto::{Request, Response};
 use ring::NodeId;
-use server::{Counters, Gauges, Measures, News};
+use server::{Address, Counters, Gauges, Measures, News, Stream, Tls, TlsError};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use stdx::Span;
 
 /// Something to wait for.
@@ -39,6 +40,16 @@ pub trait Database: Send + Sync + 'static {
 
     /// Word of membership events that arrive from now on.
     fn news(&self) -> News;
+
+    /// A connection to another node on which to speak HTTP.
+    fn connect<'a>(&'a self, to: &'a Address) -> Waiting<'a, Result<Stream, TlsError>> {
+        Box::pin(async { server::connect(self.tls().as_deref(), to).await })
+    }
+
+    /// What TLS is spoken with, if it is.
+    fn tls(&self) -> Option<Arc<Tls>> {
+        None
+    }
 
     /// Ends the process, keeping the data.
     fn shutdown(&self);
@@ -75,6 +86,10 @@ impl Database for server::Handle {
 
     fn news(&self) -> News {
         server::Handle::news(self)
+    }
+
+    fn tls(&self) -> Option<Arc<Tls>> {
+        server::Handle::tls(self).cloned()
     }
 
     fn shutdown(&self) {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: only members are asked, only with a GET of a path of ours, once; time and size of the answer are bounded.
 
+use crate::database::Database;
 use crate::json;
 use crate::problem::{Kind, Problem};
 use axum::body::Body;
@@ -11,8 +12,8 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use proto::MemberStatus;
+use server::Address;
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// A member that needs longer is not worth waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,13 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BYTES_MAX: usize = 4 << 20;
 
 /// What a member answers to a GET of `path`, passed on as it is.
-pub(crate) async fn get(member: &MemberStatus, path: &'static str) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    database: &dyn Database,
+    member: &MemberStatus,
+    path: &'static str,
+) -> Result<Response, Problem> {
     let name = &member.member.name;
     let failed = |why: String| {
         let detail = format!("Node \"{name}\" does not answer ({why}); see how it is under /v1/cluster.");
         Problem::new(Kind::NoAnswer, detail).retry_after(1)
     };
-    let asked = tokio::time::timeout(PATIENCE, ask(&member.member.uri, path)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask(database, &member.member.uri, path)).await;
     let (status, body) =
         asked.map_err(|_| failed("it took too long".to_owned()))?.map_err(|why| failed(why.to_string()))?;
     if status != StatusCode::OK {
@@ -37,11 +42,11 @@ pub(crate) async fn get(member: &MemberStatus, path: &'static str) -> Result<Res
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-async fn ask(uri: &str, path: &'static str) -> Result<(StatusCode, Vec<u8>), Failure> {
+async fn ask(database: &dyn Database, uri: &str, path: &'static str) -> Result<(StatusCode, Vec<u8>), Failure> {
+    let address: Address = uri.parse()?;
     let uri: Uri = uri.parse()?;
     let authority = uri.authority().ok_or("its address makes no sense")?;
-    let host = authority.host().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
+    let stream = database.connect(&address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path).header(header::HOST, authority.as_str()).body(Body::empty())?;
     let exchange = async move {

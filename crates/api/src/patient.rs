@@ -16,12 +16,14 @@ pub(crate) struct Patient<S> {
     patience: Duration,
     /// While a write waits: until when.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// It is a flush that waits.
+    flushing: bool,
 }
 
 impl<S> Patient<S> {
     /// Waits at most for `patience` until some bytes are taken.
     pub(crate) fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, waiting: None }
+        Patient { stream, patience, waiting: None, flushing: false }
     }
 
     fn within<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
@@ -62,8 +64,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        // A socket has nothing to flush and says so at once, which is no progress.
-        Pin::new(&mut self.stream).poll_flush(context)
+        // A socket has nothing to flush and says so at once, which is no progress. TLS may have, and waits as a write does.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_pending() {
+            self.flushing = true;
+            return self.within(context, flushed);
+        }
+        if std::mem::take(&mut self.flushing) {
+            self.waiting = None;
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {

@@ -14,7 +14,6 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -30,7 +29,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_millis(300);
 
 /// A connection, and where it comes from.
-type Stream = (TcpStream, SocketAddr);
+type Stream = server::HttpStream;
 
 /// Serves the connections that come out of `streams` until it is closed.
 pub async fn serve(mut streams: mpsc::Receiver<Stream>, service: Service) {
@@ -52,9 +51,9 @@ pub async fn serve(mut streams: mpsc::Receiver<Stream>, service: Service) {
     }
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, service: Service, mut ending: watch::Receiver<bool>) {
+async fn connection(stream: server::Stream, from: SocketAddr, service: Service, mut ending: watch::Receiver<bool>) {
     // Answers are written whole, so waiting for more to send would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.socket().set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
     }
     let entered = service.clone();
@@ -111,7 +110,8 @@ mod tests {
         let serving = tokio::spawn(serve(receiver, Service::new(Arc::new(fake), Options::default())));
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
-        streams.send(socket.accept().await.unwrap()).await.unwrap();
+        let (stream, from) = socket.accept().await.unwrap();
+        streams.send((stream.into(), from)).await.unwrap();
         (client, streams, serving)
     }
 

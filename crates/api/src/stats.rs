@@ -54,7 +54,7 @@ pub(crate) async fn stats(State(api): State<Arc<Api>>, request: extract::Request
     if let Some(name) = node {
         let member = node_name::find(&snapshot.status, &name)?;
         if member.member.id != snapshot.status.node {
-            return elsewhere::get(member, "/v1/stats").await;
+            return elsewhere::get(api.database(), member, "/v1/stats").await;
         }
     }
     Ok(json::ok(&stats_json(&snapshot, api.database().measures(), api.database().counters())))
@@ -158,7 +158,8 @@ mod tests {
         let (streams, receiver) = tokio::sync::mpsc::channel(1);
         tokio::spawn(crate::serve(receiver, crate::Service::new(greta, crate::Options::default())));
         tokio::spawn(async move {
-            streams.send(socket.accept().await.unwrap()).await.unwrap();
+            let (stream, from) = socket.accept().await.unwrap();
+            streams.send((stream.into(), from)).await.unwrap();
             drop(socket);
         });
         let ted = Arc::new(Fake::new(move |_| {

@@ -1,4 +1,4 @@
-//! Where a node is reached, as it is written in the configuration and in the history: `http://host:port`.
+//! Where a node is reached, as it is written in the configuration and in the history: `http://host:port`, or `https://…`.
 //!
 //! Invariant: the text form of an address reads back as the same address.
 //! Refuses to resolve names; that happens when a connection is made, because names may move.
@@ -17,10 +17,12 @@ pub struct Address {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// It is reached with TLS.
+    pub tls: bool,
 }
 
 impl Address {
-    /// True if both name the same place as far as the text shows; `localhost` is 127.0.0.1.
+    /// True if both name the same place as far as the text shows, with TLS or without; `localhost` is 127.0.0.1.
     pub fn is_same(&self, other: &Address) -> bool {
         self.port == other.port && self.plain_host().eq_ignore_ascii_case(other.plain_host())
     }
@@ -41,15 +43,16 @@ impl From<SocketAddr> for Address {
     /// The address of a socket; one that listens everywhere is reached on the loopback.
     fn from(socket: SocketAddr) -> Address {
         let ip = if socket.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { socket.ip() };
-        Address { host: ip.to_string(), port: socket.port() }
+        Address { host: ip.to_string(), port: socket.port(), tls: false }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
         match self.host.contains(':') {
-            true => write!(f, "http://[{}]:{}", self.host, self.port),
-            false => write!(f, "http://{}:{}", self.host, self.port),
+            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
+            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
         }
     }
 }
@@ -71,10 +74,14 @@ impl std::error::Error for AddressError {}
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `http://host:port`, with or without the scheme, the port and a slash at the end.
+    /// Reads `http://host:port` or `https://host:port`, with or without the scheme, the port and a slash at the end.
     fn from_str(text: &str) -> Result<Address, AddressError> {
         let error = || AddressError { text: text.to_owned() };
-        let rest = text.trim().strip_prefix("http://").unwrap_or(text.trim());
+        let text = text.trim();
+        let (tls, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("http://").unwrap_or(text)),
+        };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = split(rest).ok_or_else(error)?;
         let port = match port {
@@ -82,7 +89,7 @@ impl FromStr for Address {
             None => PORT_DEFAULT,
         };
         let host_is_plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '[', ']']);
-        if host_is_plain { Ok(Address { host: host.to_owned(), port }) } else { Err(error()) }
+        if host_is_plain { Ok(Address { host: host.to_owned(), port, tls }) } else { Err(error()) }
     }
 }
 
@@ -118,11 +125,14 @@ mod tests {
         assert_eq!(address("node-1.example").to_string(), "http://node-1.example:8080");
         assert_eq!(address("http://[::1]:9000").to_string(), "http://[::1]:9000");
         assert_eq!(address("::1").to_string(), "http://[::1]:8080");
+        assert_eq!(address("https://node-1.example:1/").to_string(), "https://node-1.example:1");
     }
 
     #[test]
     fn refuses_other_texts() {
-        for text in ["", "http://", "https://a:1", "a:b", "a:70000", "http://a:1/b", "user@a:1", "[::1", "[::1]x"] {
+        for text in
+            ["", "http://", "https://", "ftp://a:1", "a:b", "a:70000", "http://a:1/b", "user@a:1", "[::1", "[::1]x"]
+        {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

@@ -14,6 +14,7 @@ use storage::DiskOptions;
 
 use crate::address::Address;
 use crate::error::StartError;
+use crate::tls::TlsFiles;
 
 /// Everything one server process is told.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct ServerConfig {
     pub grid_bits: u8,
     /// Listen beyond the loopback although peers and clients are not authenticated.
     pub insecure: bool,
+    /// What TLS is spoken with, by peers and clients alike; without it nobody speaks TLS.
+    pub tls: Option<TlsFiles>,
     /// Bounds and times of the machine.
     pub node: proto::Config,
     /// Bounds of the engine.
@@ -76,6 +79,7 @@ impl Default for ServerConfig {
             n: 3,
             grid_bits: 12,
             insecure: false,
+            tls: None,
             node: proto::Config::default(),
             disk: DiskOptions::default(),
             replace: None,
@@ -90,7 +94,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Says what is wrong before anything is touched.
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        if !self.listen.ip().is_loopback() && !self.insecure {
+        if !self.listen.ip().is_loopback() && !self.insecure && self.tls.is_none() {
             return Err(StartError::Insecure { listen: self.listen });
         }
         self.grid()?;
@@ -123,12 +127,17 @@ impl ServerConfig {
 
     /// How others reach this node, given the address it really listens on.
     pub(crate) fn advertised(&self, listening: SocketAddr) -> Result<Address, StartError> {
+        let tls = self.tls.is_some();
         if self.advertise.is_empty() {
-            return Ok(Address::from(listening));
+            return Ok(Address { tls, ..Address::from(listening) });
         }
         let address: Address = self.advertise.parse().map_err(|error| StartError::Config(format!("{error}")))?;
+        if address.tls && !tls {
+            let what = "advertise says https, but the node is not set up for TLS; set tls-cert, tls-key and tls-ca";
+            return Err(StartError::Config(what.to_owned()));
+        }
         let port = if address.port == 0 { listening.port() } else { address.port };
-        Ok(Address { port, ..address })
+        Ok(Address { port, tls, ..address })
     }
 
     pub(crate) fn seed_addresses(&self) -> Result<Vec<Address>, StartError> {

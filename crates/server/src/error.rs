@@ -11,6 +11,7 @@ use node::OpenError;
 use storage::StorageError;
 
 use crate::address::Address;
+use crate::tls::TlsError;
 
 /// Why a server could not start.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum StartError {
         /// Where it was to listen.
         listen: SocketAddr,
     },
+    /// The node cannot speak TLS.
+    Tls(TlsError),
     /// Something else listens there already.
     PortInUse {
         /// Where.
@@ -65,9 +68,10 @@ impl fmt::Display for StartError {
             StartError::Config(what) => f.write_str(what),
             StartError::Insecure { listen } => write!(
                 f,
-                "the node would listen on {listen}, open to the network, but knows no authentication yet; \
+                "the node would listen on {listen}, open to the network, without TLS; set tls-cert, tls-key and tls-ca, \
                  listen on 127.0.0.1, or allow it with --insecure in a network you trust"
             ),
+            StartError::Tls(error) => error.fmt(f),
             StartError::PortInUse { addr } => {
                 write!(f, "port {} of {} is in use; stop what uses it or choose another port", addr.port(), addr.ip())
             }
@@ -100,6 +104,12 @@ impl std::error::Error for StartError {}
 impl From<StorageError> for StartError {
     fn from(error: StorageError) -> StartError {
         StartError::Storage(error)
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> StartError {
+        StartError::Tls(error)
     }
 }
 

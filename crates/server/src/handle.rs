@@ -21,6 +21,7 @@ use crate::measures::process::free_bytes;
 use crate::measures::{Gauges, Measures};
 use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
+use crate::tls::Tls;
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
 #[derive(Clone, Debug)]
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) node: NodeId,
     pub(crate) name: String,
     pub(crate) uri: String,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) cluster: u128,
     pub(crate) context_key: [u8; 32],
     pub(crate) limits: Limits,
@@ -104,6 +106,11 @@ impl Handle {
     /// How others reach this node: `http://host:port`.
     pub fn uri(&self) -> &str {
         &self.shared.uri
+    }
+
+    /// What TLS is spoken with, if it is.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.shared.tls.as_ref()
     }
 
     /// The cluster's name for itself.
@@ -205,6 +212,7 @@ pub(crate) mod tests {
             node: NodeId(1),
             name: "Ted".to_owned(),
             uri: "http://127.0.0.1:8080".to_owned(),
+            tls: None,
             cluster: 7,
             context_key: [0; 32],
             limits: ServerConfig::default().limits(),

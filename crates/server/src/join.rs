@@ -18,8 +18,8 @@ use tracing::{info, warn};
 use crate::address::Address;
 use crate::error::StartError;
 use crate::peer::connection::{Broken, Frames, write_frame};
-use crate::peer::dialer::dial;
 use crate::peer::handshake::{self, HANDSHAKE_TIME, HandshakeError};
+use crate::tls::{Tls, dial_peer};
 
 /// How long one seed may take to decide.
 const DECISION_TIME: Span = Span::secs(10);
@@ -84,6 +84,7 @@ impl From<Broken> for AskError {
 /// Asks the seeds in turn until one takes the node in, for about as long as `patience`.
 pub(crate) async fn join(
     seeds: &[Address],
+    tls: Option<&Tls>,
     entrance: &Admin,
     patience: Duration,
     prng: &mut Prng,
@@ -95,7 +96,7 @@ pub(crate) async fn join(
     loop {
         for seed in seeds {
             info!("asking {seed} to take this node in as {}", join.name);
-            match ask(seed, entrance).await {
+            match ask(seed, tls, entrance).await {
                 Ok(joined) => return Ok(joined),
                 Err(AskError::Never(why)) => return Err(StartError::JoinRefused { seed: seed.clone(), why }),
                 Err(error) => {
@@ -121,10 +122,10 @@ fn newcomer(entrance: &Admin) -> &Join {
     }
 }
 
-async fn ask(seed: &Address, entrance: &Admin) -> Result<Joined, AskError> {
+async fn ask(seed: &Address, tls: Option<&Tls>, entrance: &Admin) -> Result<Joined, AskError> {
     let join = newcomer(entrance);
     let hello = handshake::hello(join.node, None, Role::Guest, &join.name, Pulse::default());
-    let mut stream = dial(seed).await?;
+    let mut stream = dial_peer(tls, seed).await.map_err(HandshakeError::Tls)?;
     let mut buffer = BytesMut::new();
     let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
     timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;

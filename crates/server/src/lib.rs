@@ -32,6 +32,7 @@ mod replies;
 mod stalls;
 mod start;
 mod task;
+mod tls;
 
 pub use address::{Address, AddressError, PORT_DEFAULT};
 pub use config::{Limits, ServerConfig};
@@ -46,6 +47,7 @@ pub use news::{News, Teller, news};
 pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};
+pub use tls::{NODE_MARK, Stream, Tls, TlsError, TlsFiles, dial_http as connect};
 
 pub use liveness;
 pub use node::{LocalItem, LocalItems};

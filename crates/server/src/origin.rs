@@ -19,17 +19,18 @@ use crate::entropy;
 use crate::error::StartError;
 use crate::join::join;
 use crate::names;
+use crate::tls::Tls;
 
 /// Makes `engine`, which is empty, the home of a node that is reached at `places`: where it really listens, and how
-/// others reach it.
+/// others reach it, with what TLS.
 pub(crate) async fn give<E: Engine>(
     engine: &mut E,
     config: &ServerConfig,
-    places: (SocketAddr, &Address),
+    places: (SocketAddr, &Address, Option<&Tls>),
     clock: Clock,
     prng: &mut Prng,
 ) -> Result<(), StartError> {
-    let (listening, advertised) = places;
+    let (listening, advertised, tls) = places;
     let mut seeds = config.seed_addresses()?;
     let all = seeds.len();
     seeds.retain(|seed| !seed.is_same(advertised) && !seed.is_local(listening));
@@ -47,7 +48,7 @@ pub(crate) async fn give<E: Engine>(
     } else {
         // Nodes that start together should not all begin with the same seed.
         prng.shuffle(&mut seeds);
-        let joined = join(&seeds, &entrance(config, newcomer), config.join_patience, prng).await?;
+        let joined = join(&seeds, tls, &entrance(config, newcomer), config.join_patience, prng).await?;
         Node::adopt(engine, joined.node, &joined.history, &joined.progress)?;
     }
     engine.syncer().sync()?;

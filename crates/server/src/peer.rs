@@ -5,7 +5,8 @@
 //! the history does not know yet or something lets connections through one way only, what waits for it goes back on
 //! the connections that it has opened.
 //!
-//! Invariant: connections exist only with members of the cluster, and with guests who want to become one.
+//! Invariant: connections exist only with members of the cluster, and with guests who want to become one; where TLS is
+//! spoken, both sides have shown a node's certificate before a word is said.
 //! Refuses to know what messages say, and whom to believe alive; that is the machine's.
 
 pub(crate) mod connection;
@@ -37,6 +38,7 @@ use crate::event::EventSender;
 use crate::measures::PeerQueue;
 use crate::peer::outbox::{Outbox, OutboxLimits};
 use crate::task::Task;
+use crate::tls::Tls;
 
 /// Failures in a row after which both lanes hold back.
 const FAILURES_TO_OPEN: u32 = 6;
@@ -75,6 +77,8 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) events: EventSender,
     pub(crate) counters: Arc<Counters>,
+    /// What TLS is spoken with, if it is.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 /// One other node.

@@ -34,6 +34,7 @@ use crate::peer::{Local, PulseCell, Surroundings};
 use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
+use crate::tls::Tls;
 
 /// Clients' connections that may wait to be served.
 const HTTP_WAITING_MAX: usize = 128;
@@ -62,17 +63,18 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let clock = Clock::start();
     let (socket, address) = bind(config.listen).await?;
     let advertised = config.advertised(address)?;
+    let tls = config.tls.clone().map(|files| Tls::load(files, &advertised.host)).transpose()?.map(Arc::new);
     let mut prng = Prng::new(entropy::seed().map_err(StartError::Entropy)?);
     let mut engine = DiskEngine::open(&config.data_dir, &config.disk)?;
     if Node::identity(&engine)?.is_none() {
-        origin::give(&mut engine, &config, (address, &advertised), clock, &mut prng).await?;
+        origin::give(&mut engine, &config, (address, &advertised, tls.as_deref()), clock, &mut prng).await?;
     }
     let (mut node, mut effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
     awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
     let (events, queue) = event::queue();
     let (teller, news) = news::news();
-    let shared = shared(&node, &config, advertised.to_string(), news);
+    let shared = shared(&node, &config, (advertised.to_string(), tls), news);
     let handle = Handle::new(events, shared);
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
@@ -104,11 +106,17 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErro
     Ok((socket, address))
 }
 
-fn shared<E: Engine>(node: &Node<E>, config: &ServerConfig, uri: String, news: News) -> Shared {
+fn shared<E: Engine>(
+    node: &Node<E>,
+    config: &ServerConfig,
+    (uri, tls): (String, Option<Arc<Tls>>),
+    news: News,
+) -> Shared {
     Shared {
         node: node.id(),
         name: node.member().map_or_else(|| node.id().to_string(), |member| member.name),
         uri,
+        tls,
         cluster: node.cluster(),
         context_key: node.context_key(),
         limits: config.limits(),
@@ -124,7 +132,8 @@ fn surroundings(handle: &Handle, clock: Clock, own: Pulse) -> Surroundings {
     let pulse = PulseCell::default();
     pulse.raise(own);
     let local = Local { node: handle.node_id(), cluster: handle.cluster(), name: handle.name().to_owned(), pulse };
-    Surroundings { local, clock, events: handle.events().clone(), counters: handle.shared_counters() }
+    let tls = handle.tls().cloned();
+    Surroundings { local, clock, events: handle.events().clone(), counters: handle.shared_counters(), tls }
 }
 
 fn event_loop<E: Engine>(

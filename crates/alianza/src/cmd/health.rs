@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks the node.
 pub(crate) fn run(args: &Health) -> Result<(), Failure> {
-    let client = Client::to_url(&args.target.url, PATIENCE)?;
+    let client = Client::to_url(&args.target.url, &args.target.access, PATIENCE)?;
     let answer = client.get(if args.live { "/livez" } else { "/readyz" })?;
     if args.target.json {
         return output::print_json(&answer);

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bucket;
+pub(crate) mod cert;
 pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod delete;

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Repair) -> Result<(), Failure> {
 fn ask(target: &Target, member: &Value, path: &str, is_run: bool) -> Value {
     let uri = text(member, "uri");
     let url = if member["self"] == true { target.url.as_str() } else { uri.as_str() };
-    let answer = Client::to_url(url, PATIENCE)
+    let answer = Client::to_url(url, &target.access, PATIENCE)
         .and_then(|client| if is_run { client.post(path, &json!({})) } else { client.get(path) });
     answer.unwrap_or_else(|failure| json!({ "name": member["name"], "error": failure.to_string() }))
 }

@@ -20,6 +20,8 @@ pub(super) struct Child {
     /// Its port for Redis clients.
     redis_port: u16,
     place: PathBuf,
+    /// Where its certificate is, if it speaks TLS.
+    tls: Option<PathBuf>,
     process: tokio::process::Child,
     /// Held apart from the process, because waiting for that would close it, and so stop the node.
     stdin: Option<ChildStdin>,
@@ -32,6 +34,7 @@ impl Child {
         (port, redis_port): (u16, u16),
         seed: Option<u16>,
         root: &Path,
+        tls: Option<&Path>,
         log: &str,
     ) -> Result<Child, Failure> {
         let place = root.join(format!("node-{number}"));
@@ -39,10 +42,14 @@ impl Child {
         let words = File::create(place.with_extension("log")).map_err(cannot)?;
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
         command.args(["start", "--while-stdin", "--port", &port.to_string(), "--listen", "127.0.0.1"]);
-        command.args(["--advertise", &url(port), "--log", log, "--data-dir"]).arg(&place);
+        command.args(["--advertise", &url(tls, port), "--log", log, "--data-dir"]).arg(&place);
+        if let Some(tls) = tls {
+            command.arg("--tls-cert").arg(tls.join("node.pem")).arg("--tls-key").arg(tls.join("node.key"));
+            command.arg("--tls-ca").arg(tls.join("ca.pem"));
+        }
         command.args(["--redis", &format!("127.0.0.1:{redis_port}")]);
         if let Some(seed) = seed {
-            command.args(["--seeds", &url(seed)]);
+            command.args(["--seeds", &url(tls, seed)]);
         }
         // Settings of the shell are for one node, not for each of several.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ALIANZA_")) {
@@ -53,12 +60,18 @@ impl Child {
         command.process_group(0);
         let mut process = command.spawn().map_err(cannot)?;
         let stdin = process.stdin.take();
-        Ok(Child { name: format!("node {number}"), port, redis_port, place, process, stdin })
+        let tls = tls.map(Path::to_owned);
+        Ok(Child { name: format!("node {number}"), port, redis_port, place, tls, process, stdin })
     }
 
     /// Its address.
     pub(super) fn url(&self) -> String {
-        url(self.port)
+        url(self.tls.as_deref(), self.port)
+    }
+
+    /// The certificate of its authority, if it speaks TLS.
+    pub(super) fn ca(&self) -> Option<PathBuf> {
+        self.tls.as_ref().map(|tls| tls.join("ca.pem"))
     }
 
     /// Where it serves Redis clients.
@@ -112,6 +125,7 @@ impl Child {
     }
 }
 
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
+fn url(tls: Option<&Path>, port: u16) -> String {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://127.0.0.1:{port}")
 }

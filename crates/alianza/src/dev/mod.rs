@@ -7,8 +7,10 @@ mod child;
 mod ports;
 mod welcome;
 
+use crate::args::Access;
 use crate::args::Dev;
 use crate::client::Client;
+use crate::cmd::cert;
 use crate::exit::Failure;
 use crate::output;
 use crate::signals::Signals;
@@ -39,10 +41,11 @@ async fn cluster(args: &Dev) -> Result<(), Failure> {
     let ports = ports::choose(args.port, args.nodes)?;
     let redis_ports = ports::choose_for_redis(args.redis_port, &ports, args.port == 0)?;
     let place = Place::choose(args)?;
+    let tls = args.tls.then(|| certificates(place.path())).transpose()?;
     let mut nodes = Vec::new();
     for (at, (port, redis_port)) in ports.iter().zip(redis_ports).enumerate() {
         let seed = (at > 0).then(|| ports[0]);
-        nodes.push(Child::start(at + 1, (*port, redis_port), seed, place.path(), &args.log)?);
+        nodes.push(Child::start(at + 1, (*port, redis_port), seed, place.path(), tls.as_deref(), &args.log)?);
     }
     let result = tokio::select! {
         result = serve(args, &mut nodes, &place) => result,
@@ -66,13 +69,23 @@ async fn serve(args: &Dev, nodes: &mut Vec<Child>, place: &Place) -> Result<(), 
     Ok(())
 }
 
+/// One certificate for all nodes of this machine, and the authority that signs it, unless they are there.
+fn certificates(root: &Path) -> Result<PathBuf, Failure> {
+    let dir = root.join("tls");
+    if !dir.join("node.pem").exists() {
+        cert::authority(&dir)?;
+        cert::node(&dir, &["127.0.0.1".to_owned(), "localhost".to_owned()], "node", 365)?;
+    }
+    Ok(dir)
+}
+
 /// Waits until a node serves clients.
 async fn ready(node: &mut Child) -> Result<(), Failure> {
-    let url = node.url();
+    let (url, access) = (node.url(), Access { ca: node.ca() });
     let poll = async {
         loop {
-            let url = url.clone();
-            let look = move || Client::to_url(&url, LOOK).and_then(|client| client.get("/readyz"));
+            let (url, access) = (url.clone(), access.clone());
+            let look = move || Client::to_url(&url, &access, LOOK).and_then(|client| client.get("/readyz"));
             if let Ok(Ok(answer)) = tokio::task::spawn_blocking(look).await {
                 return answer["name"].as_str().unwrap_or_default().to_owned();
             }

@@ -25,6 +25,7 @@ fn in_json(nodes: &[Child], place: &Path) -> Value {
             "pid": node.pid(),
             "dataDir": node.place(),
             "log": node.log(),
+            "ca": node.ca(),
         })
     };
     json!({ "dataDir": place, "nodes": nodes.iter().map(node).collect::<Vec<_>>() })
@@ -35,15 +36,20 @@ fn in_words(nodes: &[Child], place: &Path, temporary: bool) -> String {
     let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
     let first = nodes.first().map(Child::url).unwrap_or_default();
     let last = nodes.last().map(Child::url).unwrap_or_default();
+    let ca = nodes.first().and_then(Child::ca).map(|ca| ca.display().to_string());
+    let (curl, option) = match &ca {
+        Some(ca) => (format!("curl --cacert {ca}"), format!(" --ca {ca}")),
+        None => ("curl".to_owned(), String::new()),
+    };
     let data = match temporary {
         true => "and goes when this ends",
         false => "and stays for the next time",
     };
     format!(
         "The cluster is ready.\n\n{}\nWrite through one node, read through another:\n\n  \
-         curl -d '{{\"type\":\"PUT\",\"key\":\"key_1\",\"value\":\"one\"}}' {first}/\n  \
-         curl -d '{{\"type\":\"GET\",\"key\":\"key_1\"}}' {last}/\n  \
-         alianza ring --url {first}\n\n\
+X\":\"PUT\",\"key\":\"key_1\",\"value\":\"one\"}}' {first}/\n  \
+         {curl} -d '{{\"type\":\"GET\",\"key\":\"key_1\"}}' {last}/\n  \
+         alianza ring --url {first}{option}\n\n\
          Data is in {}, {data}. Ctrl-C stops all nodes.\n",
         table::lay_out(&["NODE", "ADDRESS", "REDIS", "CONSOLE"], &rows),
         place.display()

@@ -8,7 +8,7 @@ use super::size;
 use crate::exit::Failure;
 use api::{Options, RedisOptions, span};
 use ring::Token;
-use server::{Address, DiskOptions, ServerConfig};
+use server::{Address, DiskOptions, ServerConfig, TlsFiles};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -79,6 +79,7 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
         n: from.number("n", 1..=255)?,
         grid_bits: from.number("partitions-bits", 0..=16)?,
         insecure: from.switch("insecure")?,
+        tls: tls(from)?,
         node: node(from)?,
         disk: disk(from)?,
         replace: from.text("replace")?,
@@ -90,6 +91,14 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
         slow: from.span("slow")?,
         http_connections_max: from.number("connections-max", 1..=1_000_000)?,
     })
+}
+
+fn tls(from: &Reader<'_>) -> Result<Option<TlsFiles>, Failure> {
+    match (from.text("tls-cert")?, from.text("tls-key")?, from.text("tls-ca")?) {
+        (None, None, None) => Ok(None),
+        (Some(cert), Some(key), Some(ca)) => Ok(Some(TlsFiles { cert: cert.into(), key: key.into(), ca: ca.into() })),
+        _ => Err(Failure::usage("tls-cert, tls-key and tls-ca belong together; set all three or none")),
+    }
 }
 
 /// Where a node keeps its data if nobody says.

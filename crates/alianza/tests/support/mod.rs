@@ -17,6 +17,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Process {
     pub port: u16,
     pub directory: PathBuf,
+    /// The authority of its certificate, if it speaks TLS.
+    pub ca: Option<PathBuf>,
     arguments: Vec<String>,
     child: Option<Child>,
 }
@@ -47,8 +49,9 @@ impl Process {
     pub fn prepare(directory: &Path, arguments: &[&str]) -> Process {
         let port = free_port();
         let directory = directory.join(format!("node-{port}"));
+        let ca = arguments.iter().position(|argument| *argument == "--tls-ca").map(|at| arguments[at + 1].into());
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Process { port, directory, arguments, child: None }
+        Process { port, directory, ca, arguments, child: None }
     }
 
     /// Starts the process (again) and waits until it is ready.
@@ -85,7 +88,12 @@ impl Process {
     }
 
     pub fn uri(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    fn agent(&self) -> ureq::Agent {
+        agent_trusting(self.ca.as_deref())
     }
 
     pub fn log(&self) -> String {
@@ -117,7 +125,7 @@ impl Process {
     }
 
     pub fn try_get(&self, path: &str) -> Option<Answer> {
-        read(agent().get(format!("{}{path}", self.uri())).call())
+        read(self.agent().get(format!("{}{path}", self.uri())).call())
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -125,7 +133,7 @@ impl Process {
     }
 
     pub fn try_post(&self, path: &str, body: impl AsRef<[u8]>) -> Option<Answer> {
-        read(agent().post(format!("{}{path}", self.uri())).send(body.as_ref()))
+        read(self.agent().post(format!("{}{path}", self.uri())).send(body.as_ref()))
     }
 
     pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
@@ -239,7 +247,24 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 pub fn agent() -> ureq::Agent {
+    agent_trusting(None)
+}
+
+/// Trusts this authority and nobody else.
+pub fn agent_trusting(ca: Option<&Path>) -> ureq::Agent {
+    let text = ca.map(|ca| std::fs::read(ca).expect("the authority can be read")).unwrap_or_default();
+    let authorities: Vec<_> = ureq::tls::parse_pem(&text)
+        .filter_map(|item| match item.expect("it is PEM") {
+            ureq::tls::PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    let tls = ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::new_with_certs(&authorities))
+        .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
     ureq::Agent::config_builder()
+        .tls_config(tls)
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(20)))
         .build()

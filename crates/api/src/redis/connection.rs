@@ -24,7 +24,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// Room made for each read.
@@ -46,7 +45,7 @@ struct Parked {
 
 /// A connection.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: server::Stream,
     redis: Arc<Redis>,
     session: Session,
     parser: Parser,
@@ -61,13 +60,15 @@ pub(crate) struct Connection {
     closing: bool,
     /// Stands for what was read and is no whole request yet.
     held: Held,
+    /// Something was written that TLS may hold back until it is flushed.
+    unflushed: bool,
     /// Runs while the client takes nothing.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
     /// A new client.
-    pub(crate) fn new(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
+    pub(crate) fn new(stream: server::Stream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
         let client = redis.clients.enter(from, stream.local_addr().ok());
         let session = Session::new(&redis, client);
         let held = Held::new(&redis.held, 0);
@@ -84,6 +85,7 @@ impl Connection {
             hungry: true,
             closing: false,
             held,
+            unflushed: false,
             stuck: None,
         }
     }
@@ -119,7 +121,7 @@ impl Connection {
 
     fn is_done(&self) -> bool {
         let finished = self.closing && self.parked.is_none() && (self.hungry || self.session.is_over());
-        finished && self.window.is_empty() && self.output.is_empty()
+        finished && self.window.is_empty() && self.output.is_empty() && !self.unflushed
     }
 
     /// Starts what has been read, as far as it may run now. True if something was started.
@@ -232,9 +234,16 @@ impl Connection {
             match Pin::new(&mut self.stream).poll_write(context, &self.output)? {
                 Poll::Ready(count) => {
                     self.output.advance(count);
+                    self.unflushed = self.stream.is_tls();
                     self.stuck = None;
                     moved = true;
                 }
+                Poll::Pending => return self.poll_stuck(context).map(|()| moved),
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context)? {
+                Poll::Ready(()) => (self.unflushed, self.stuck) = (false, None),
                 Poll::Pending => return self.poll_stuck(context).map(|()| moved),
             }
         }

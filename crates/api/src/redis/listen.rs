@@ -6,6 +6,7 @@
 use super::connection::Connection;
 use super::{Redis, RedisOptions};
 use crate::database::Database;
+use server::Tls;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub async fn serve(
     options: RedisOptions,
     ending: impl Future<Output = ()>,
 ) {
+    let tls = database.tls();
     let redis = Arc::new(Redis::new(database, options));
     let (end, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -51,7 +53,7 @@ pub async fn serve(
                     connections.spawn(refuse(stream));
                 }
                 Ok((stream, from)) => {
-                    connections.spawn(connection(stream, from, Arc::clone(&redis), ended.clone()));
+                    connections.spawn(connection(stream, from, tls.clone(), Arc::clone(&redis), ended.clone()));
                 }
                 Err(error) => {
                     tracing::warn!("could not accept a Redis connection: {error}");
@@ -73,10 +75,23 @@ async fn refuse(mut stream: TcpStream) {
     let _ = tokio::time::timeout(ACCEPT_AGAIN, stream.write_all(TOO_MANY)).await;
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, redis: Arc<Redis>, mut ended: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    from: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    redis: Arc<Redis>,
+    mut ended: watch::Receiver<bool>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%from, %error, "cannot set TCP_NODELAY");
     }
+    let stream = match tls {
+        None => stream.into(),
+        Some(tls) => match tls.accept_redis(stream).await {
+            Ok(stream) => stream,
+            Err(error) => return tracing::debug!(%from, %error, "a Redis connection did not begin TLS"),
+        },
+    };
     let database = Arc::clone(&redis.database);
     let _entered = database.measures().connections.redis.enter();
     let mut connection = Connection::new(stream, from, redis);

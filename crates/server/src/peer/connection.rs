@@ -13,12 +13,12 @@ use codec::{FRAME_BYTES_MAX, FrameDecoder, FrameEncoder, FrameError};
 use proto::{Lane, Message};
 use stdx::{Mono, Span};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::event::Event;
 use crate::peer::{Peer, Surroundings};
+use crate::tls::Stream;
 
 /// Bytes of messages that go into one frame; a larger message has a frame of its own.
 pub(crate) const FRAME_BYTES: usize = 1 << 20;
@@ -71,13 +71,25 @@ impl From<io::Error> for Broken {
 
 /// Serves a connection that this node dialled until it breaks. `buffer` holds what has come of it already.
 pub(crate) async fn serve_dialled(
-    mut stream: TcpStream,
+    stream: Stream,
     buffer: BytesMut,
     peer: &Peer,
     lane: Lane,
     surroundings: &Surroundings,
 ) -> Broken {
-    let (mut reading, mut writing) = stream.split();
+    match stream {
+        Stream::Plain(mut stream) => dialled(stream.split(), buffer, peer, lane, surroundings).await,
+        Stream::Tls(stream) => dialled(tokio::io::split(*stream), buffer, peer, lane, surroundings).await,
+    }
+}
+
+async fn dialled(
+    (mut reading, mut writing): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    buffer: BytesMut,
+    peer: &Peer,
+    lane: Lane,
+    surroundings: &Surroundings,
+) -> Broken {
     tokio::select! {
         broken = send(&mut writing, peer, lane, surroundings) => broken,
         broken = receive(&mut reading, buffer, peer, surroundings) => broken,
@@ -86,14 +98,26 @@ pub(crate) async fn serve_dialled(
 
 /// Serves a connection that `peer` has opened until it breaks. `buffer` holds what has come of it already.
 pub(crate) async fn serve_accepted(
-    mut stream: TcpStream,
+    stream: Stream,
+    buffer: BytesMut,
+    peer: &Peer,
+    lane: Lane,
+    surroundings: &Surroundings,
+) -> Broken {
+    match stream {
+        Stream::Plain(mut stream) => accepted(stream.split(), buffer, peer, lane, surroundings).await,
+        Stream::Tls(stream) => accepted(tokio::io::split(*stream), buffer, peer, lane, surroundings).await,
+    }
+}
+
+async fn accepted(
+    (mut reading, mut writing): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     buffer: BytesMut,
     peer: &Peer,
     lane: Lane,
     surroundings: &Surroundings,
 ) -> Broken {
     let _way_back = peer.way_back(lane);
-    let (mut reading, mut writing) = stream.split();
     tokio::select! {
         broken = receive(&mut reading, buffer, peer, surroundings) => broken,
         broken = send_back(&mut writing, peer, lane, surroundings) => broken,
@@ -178,6 +202,7 @@ where
             _ => continue,
         }
     }
+    timeout(WRITE_TIME, stream.flush()).await.map_err(|_| Broken::Stuck)??;
     Ok(bytes)
 }
 
@@ -266,7 +291,7 @@ mod tests {
         }
         let received = async { Frames::new(&mut reading, BytesMut::new(), FRAME_BYTES_MAX).next().await };
         tokio::select! {
-            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing.into(), BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             frame = received => assert_eq!(frame.unwrap(), messages),
         }
         assert_eq!(surroundings.counters.peer_frames_out.get(), 1);
@@ -290,7 +315,7 @@ mod tests {
             counts
         };
         tokio::select! {
-            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
+            broken = serve_dialled(writing.into(), BytesMut::new(), &peer, Lane::Data, &surroundings) => panic!("{broken}"),
             counts = received => assert_eq!(counts, [2, 1, 1, 1]),
         }
     }
@@ -319,7 +344,7 @@ mod tests {
         let (writing, reading) = pair().await;
         drop(reading);
         assert!(matches!(
-            serve_dialled(writing, BytesMut::new(), &peer, Lane::Control, &surroundings).await,
+            serve_dialled(writing.into(), BytesMut::new(), &peer, Lane::Control, &surroundings).await,
             Broken::Closed
         ));
     }
@@ -337,7 +362,7 @@ mod tests {
             }
         };
         tokio::select! {
-            broken = serve_dialled(writing, BytesMut::new(), &peer, Lane::Control, &surroundings) => {
+            broken = serve_dialled(writing.into(), BytesMut::new(), &peer, Lane::Control, &surroundings) => {
                 assert!(matches!(broken, Broken::Silent), "{broken}");
             }
             () = silent => {}

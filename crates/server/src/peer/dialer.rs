@@ -7,14 +7,12 @@
 //! Refuses to know what is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::{HandshakeRefusal, Role};
 use liveness::Backoff;
 use proto::Lane;
 use stdx::{Prng, Span};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
@@ -22,9 +20,7 @@ use crate::address::Address;
 use crate::event::Event;
 use crate::peer::handshake::{self, HANDSHAKE_TIME, HandshakeError};
 use crate::peer::{Peer, Surroundings, connection};
-
-/// How long a connection may take to be made.
-pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(3);
+use crate::tls::{Stream, dial_peer};
 
 const WAIT_BASE: Span = Span::millis(100);
 const WAIT_MAX: Span = Span::secs(2);
@@ -61,14 +57,15 @@ impl Dialer {
         }
     }
 
-    async fn connect(&self, address: &Address) -> Result<(TcpStream, BytesMut), HandshakeError> {
+    async fn connect(&self, address: &Address) -> Result<(Stream, BytesMut), HandshakeError> {
         let local = &self.surroundings.local;
         let role = match self.lane {
             Lane::Control => Role::Control,
             Lane::Data => Role::Data,
         };
         let hello = handshake::hello(local.node, Some(local.cluster), role, &local.name, local.pulse.get());
-        let mut stream = dial(address).await?;
+        let dialling = dial_peer(self.surroundings.tls.as_deref(), address);
+        let mut stream = dialling.await.map_err(HandshakeError::Tls)?;
         let mut buffer = BytesMut::new();
         let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
         let accepted = timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;
@@ -82,7 +79,7 @@ impl Dialer {
         Ok((stream, buffer))
     }
 
-    async fn serve(&mut self, stream: TcpStream, buffer: BytesMut) {
+    async fn serve(&mut self, stream: Stream, buffer: BytesMut) {
         let (peer, lane) = (&self.peer, self.lane);
         debug!(peer = %peer.id, ?lane, "connected to {}[{}]", peer.name, peer.uri);
         self.told.clear();
@@ -125,6 +122,9 @@ impl Dialer {
             HandshakeError::SomebodyElse { .. } | HandshakeError::Outdated(_) => {
                 warn!(peer = %id, "{name}[{address}]: {sentence}")
             }
+            HandshakeError::Tls(error) if error.is_about_trust() => {
+                warn!(peer = %id, "could not connect to {name}[{address}]: {sentence}")
+            }
             _ => debug!(peer = %id, "could not connect to {name}[{address}]: {sentence}"),
         }
         self.told = sentence;
@@ -150,12 +150,4 @@ impl Dialer {
             }
         }
     }
-}
-
-/// Opens a connection for small messages that must not wait for each other.
-pub(crate) async fn dial(address: &Address) -> Result<TcpStream, HandshakeError> {
-    let connecting = TcpStream::connect((address.host.as_str(), address.port));
-    let stream = timeout(CONNECT_TIME, connecting).await.map_err(|_| HandshakeError::TooSlow)??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

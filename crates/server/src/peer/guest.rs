@@ -10,11 +10,11 @@ use bytes::BytesMut;
 use codec::GUEST_FRAME_BYTES_MAX;
 use proto::{Admin, Message, OpId, Request};
 use stdx::Span;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::handle::Handle;
 use crate::peer::connection::{Broken, Frames, write_frame};
+use crate::tls::Stream;
 
 /// How long a guest may think between two questions.
 const IDLE_TIME: Duration = Duration::from_secs(30);
@@ -47,8 +47,8 @@ impl From<Broken> for Farewell {
 }
 
 /// Answers a guest's questions until it goes or has to go.
-pub(crate) async fn host(mut stream: TcpStream, buffer: BytesMut, handle: &Handle) -> Farewell {
-    let (mut reading, mut writing) = stream.split();
+pub(crate) async fn host(stream: Stream, buffer: BytesMut, handle: &Handle) -> Farewell {
+    let (mut reading, mut writing) = tokio::io::split(stream);
     let mut frames = Frames::new(&mut reading, buffer, GUEST_FRAME_BYTES_MAX);
     loop {
         let messages = match timeout(IDLE_TIME, frames.next()).await {
@@ -104,7 +104,7 @@ mod tests {
     async fn a_guest_may_look_but_not_touch() {
         let (mut guest, server) = pair().await;
         let (handle, mut queue) = handle();
-        let hosting = tokio::spawn(async move { host(server, BytesMut::new(), &handle).await });
+        let hosting = tokio::spawn(async move { host(server.into(), BytesMut::new(), &handle).await });
 
         write_frame(&mut guest, &[forward(9, Request::Admin(Admin::Status))]).await.unwrap();
         let Some(Event::Client { reply, .. }) = queue.recv().await else { panic!("no question") };
@@ -123,6 +123,6 @@ mod tests {
         let (_guest, server) = pair().await;
         let (handle, _queue) = handle();
         tokio::time::pause();
-        assert!(matches!(host(server, BytesMut::new(), &handle).await, Farewell::Idle));
+        assert!(matches!(host(server.into(), BytesMut::new(), &handle).await, Farewell::Idle));
     }
 }

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::peer::directory::Roster;
 use crate::peer::{Local, Peer};
+use crate::tls::TlsError;
 
 /// How long a handshake may take.
 pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ const READ_BYTES: usize = 512;
 pub(crate) enum HandshakeError {
     /// The system failed the connection.
     Io(io::Error),
+    /// The connection could not be made, or the other side's certificate is not accepted.
+    Tls(TlsError),
     /// The other side went away.
     Closed,
     /// What the other side said was no handshake.
@@ -50,6 +53,7 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HandshakeError::Io(error) => error.fmt(f),
+            HandshakeError::Tls(error) => error.fmt(f),
             HandshakeError::Closed => f.write_str("it closed the connection before it had said who it is"),
             HandshakeError::Malformed(error) => error.fmt(f),
             HandshakeError::TooSlow => f.write_str("it did not answer in time"),
@@ -89,6 +93,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.write_all(&codec::encode_hello(hello)).await?;
+    stream.flush().await?;
     loop {
         match codec::decode_welcome(buffer).map_err(HandshakeError::Malformed)? {
             Some(Welcome::Accepted { node, cluster, pulse, .. }) => return Ok(Greeted { node, cluster, pulse }),
@@ -116,7 +121,8 @@ pub(crate) async fn answer<S>(stream: &mut S, welcome: &Welcome) -> Result<(), H
 where
     S: AsyncWrite + Unpin,
 {
-    Ok(stream.write_all(&codec::encode_welcome(welcome)).await?)
+    stream.write_all(&codec::encode_welcome(welcome)).await?;
+    Ok(stream.flush().await?)
 }
 
 async fn read_more<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<(), HandshakeError> {

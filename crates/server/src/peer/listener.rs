@@ -6,7 +6,7 @@
 //! Refuses to know HTTP.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::peer::handshake::{self, Admission, HANDSHAKE_TIME, HandshakeError};
 use crate::peer::sniff::{Opener, sniff};
 use crate::peer::{Peer, Surroundings, guest};
 use crate::task::Task;
+use crate::tls::{Shown, Stream, TlsError};
 
 /// Connections that have not said who they are, and guests.
 const STRANGERS_MAX: usize = 1_024;
@@ -39,7 +40,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const REFUSALS_KEPT: usize = 32;
 
 /// A client's connection and where it comes from.
-pub type HttpStream = (TcpStream, SocketAddr);
+pub type HttpStream = (Stream, SocketAddr);
 
 /// Takes connections in.
 #[derive(Clone)]
@@ -92,14 +93,21 @@ impl Listener {
             debug!(%from, "lost a connection at once: {error}");
             return;
         }
-        match sniff(&stream).await {
-            Some(Opener::Client) => self.hand_on(stream, from, &http),
-            Some(Opener::Peer) => self.shake_hands(stream, from).await,
-            None => debug!(%from, "closed a connection that said nothing"),
+        match &self.surroundings.tls {
+            None => match sniff(&stream).await {
+                Some(Opener::Client) => self.hand_on(stream.into(), from, &http),
+                Some(Opener::Peer) => self.shake_hands(stream.into(), from).await,
+                None => debug!(%from, "closed a connection that said nothing"),
+            },
+            Some(tls) => match tls.accept(stream).await {
+                Ok((stream, Shown::Nothing)) => self.hand_on(stream, from, &http),
+                Ok((stream, Shown::Node)) => self.shake_hands(stream, from).await,
+                Err(error) => self.refusals.tell_distrust(from, &error),
+            },
         }
     }
 
-    fn hand_on(&self, stream: TcpStream, from: SocketAddr, http: &mpsc::WeakSender<HttpStream>) {
+    fn hand_on(&self, stream: Stream, from: SocketAddr, http: &mpsc::WeakSender<HttpStream>) {
         let handed = http.upgrade().is_some_and(|http| http.try_send((stream, from)).is_ok());
         if !handed {
             self.surroundings.counters.shed.add(1);
@@ -107,7 +115,7 @@ impl Listener {
         }
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream, from: SocketAddr) {
+    async fn shake_hands(&self, mut stream: Stream, from: SocketAddr) {
         let mut buffer = BytesMut::new();
         let greeting = self.greeted(&mut stream, &mut buffer, from);
         match timeout(HANDSHAKE_TIME, greeting).await.unwrap_or(Err(HandshakeError::TooSlow)) {
@@ -126,7 +134,7 @@ impl Listener {
 
     async fn greeted(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Stream,
         buffer: &mut BytesMut,
         from: SocketAddr,
     ) -> Result<Admission, HandshakeError> {
@@ -149,7 +157,7 @@ impl Listener {
 }
 
 /// Serves what a member has opened until it breaks.
-async fn serve(stream: TcpStream, buffer: BytesMut, peer: Arc<Peer>, lane: Lane, surroundings: Arc<Surroundings>) {
+async fn serve(stream: Stream, buffer: BytesMut, peer: Arc<Peer>, lane: Lane, surroundings: Arc<Surroundings>) {
     let broken = connection::serve_accepted(stream, buffer, &peer, lane, &surroundings).await;
     let damaged = matches!(broken, Broken::Frame(_));
     if damaged {
@@ -165,7 +173,7 @@ async fn serve(stream: TcpStream, buffer: BytesMut, peer: Arc<Peer>, lane: Lane,
 
 /// The refusals that were told in the log last: whoever is refused comes again every few seconds.
 #[derive(Default, Debug)]
-pub(crate) struct Refusals(Mutex<VecDeque<(NodeId, HandshakeRefusal)>>);
+pub(crate) struct Refusals(Mutex<VecDeque<(NodeId, HandshakeRefusal)>>, Mutex<VecDeque<(IpAddr, String)>>);
 
 impl Refusals {
     fn tell(&self, hello: &Hello, refusal: &HandshakeRefusal, from: SocketAddr) {
@@ -175,6 +183,18 @@ impl Refusals {
         } else if self.is_new(node, refusal) {
             warn!(%node, "refused {name} from {from}: {refusal}");
         }
+    }
+
+    /// Somebody did not get through the beginning of TLS.
+    fn tell_distrust(&self, from: SocketAddr, error: &TlsError) {
+        let sentence = error.to_string();
+        let mut told = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if !error.is_about_trust() || told.iter().any(|(of, why)| *of == from.ip() && *why == sentence) {
+            return debug!(%from, "closed a connection: {sentence}");
+        }
+        warn!("closed a connection from {from}: {sentence}");
+        told.truncate(REFUSALS_KEPT - 1);
+        told.push_front((from.ip(), sentence));
     }
 
     fn is_new(&self, node: NodeId, refusal: &HandshakeRefusal) -> bool {
