@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OURS: [&str; 18] = [
+const OURS: [&str; 19] = [
     "stdx", "backup", "causal", "ring", "liveness", "proto", "codec", "storage", "node", "server", "api", "sim",
-    "alianza", "faults", "explore", "resp", "workload", "measure",
+    "alianza", "faults", "explore", "resp", "workload", "measure", "client",
 ];
 
 /// What each crate may use of ours. Tests of a crate may use more.
@@ -30,6 +30,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("api", with(&["server", "backup", "resp"])),
         ("sim", with(&[])),
         ("workload", only(&["stdx"])),
+        ("client", only(&["ring", "liveness", "stdx"])),
         ("measure", with(&["resp"])),
         ("alianza", with(&["server", "api", "backup", "workload"])),
         ("explore", only(&["proto", "ring", "stdx"])),

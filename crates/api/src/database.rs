@@ -51,6 +51,11 @@ pub trait Database: Send + Sync + 'static {
         None
     }
 
+    /// The epoch of the newest event this node has heard of.
+    fn epoch(&self) -> u64 {
+        self.news().epoch()
+    }
+
     /// Ends the process, keeping the data.
     fn shutdown(&self);
 }

@@ -31,7 +31,7 @@ pub(crate) struct Fake {
 impl Fake {
     pub(crate) fn new(script: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Fake {
         let engine = Mutex::new(ModelDisk::new().open().unwrap());
-        let (teller, news) = server::news();
+        let (teller, news) = server::news(3);
         Fake {
             teller,
             news,
@@ -71,7 +71,7 @@ impl Fake {
 
     /// Tells those who listen that the history has grown.
     pub(crate) fn tell(&self) {
-        self.teller.tell();
+        self.teller.tell(4);
     }
 
     /// Refuses everything for one reason.

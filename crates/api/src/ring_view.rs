@@ -1,9 +1,11 @@
-//! `GET /v1/ring`: who owns what, as runs of partitions, for pictures of the ring.
+//! `GET /v1/ring`: who owns what, as runs of partitions for pictures of the ring, and with tokens and buckets for clients that
+//! send requests straight to replicas.
 //!
 //! Invariant: the runs cover every partition once, in order. Nodes that are leaving have given up their tokens and are
 //! not shown.
 
 use crate::bucket_names;
+use crate::buckets;
 use crate::cluster;
 use crate::json;
 use crate::problem::Problem;
@@ -50,6 +52,7 @@ fn ring_json(status: &Status, ring: &Ring) -> Value {
         "epoch": status.epoch.0,
         "partitions": status.partitions,
         "n": n,
+        "buckets": status.buckets.iter().map(buckets::bucket_json).collect::<Vec<_>>(),
         "members": ring.members().map(member).collect::<Vec<_>>(),
         "runs": runs(ring),
     })
@@ -84,5 +87,6 @@ mod tests {
         assert!(runs.windows(2).all(|pair| pair[0][0] != pair[1][0]));
         let primaries: u64 = json["members"].as_array().unwrap().iter().map(|m| m["primaries"].as_u64().unwrap()).sum();
         assert_eq!(primaries, u64::from(status.partitions));
+        assert_eq!(json["buckets"][0]["n"], 3);
     }
 }

@@ -13,14 +13,20 @@ use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::State;
-use axum::http::{Method, Request};
+use axum::http::{HeaderName, Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+
+/// A client that goes by the ring names the epoch of the one it knows, and is told this node's.
+const EPOCH: HeaderName = HeaderName::from_static("alianza-epoch");
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// Answers HTTP requests by asking a node. Cloning is cheap.
 #[derive(Clone)]
@@ -54,13 +60,29 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn call(&self, request: Request<B>) -> Self::Future {
         if let Err(problem) = guard::check(&request, &self.api.options) {
             return Box::pin(ready(Ok(problem.into_response())));
         }
         let request = request.map(Body::new);
+        let knows_the_ring = request.headers().contains_key(EPOCH);
+        let answer = self.answer(request);
+        if !knows_the_ring {
+            return answer;
+        }
+        let api = Arc::clone(&self.api);
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            answer.headers_mut().insert(EPOCH, api.database().epoch().into());
+            Ok(answer)
+        })
+    }
+}
+
+impl Service {
+    fn answer(&self, request: Request<Body>) -> Answering {
         if request.method() == Method::POST && request.uri().path() == "/" {
             let answer = items::operate(State(Arc::clone(&self.api)), request);
             return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });

@@ -184,8 +184,8 @@ impl<E: Engine> EventLoop<E> {
                 NodeEffect::Pulse { of, pulse } => self.peers.raise_pulse(of, pulse),
                 NodeEffect::Note(note) => {
                     notes::record(&note, &self.counters);
-                    if matches!(note, Note::EventArrived(_)) {
-                        self.teller.tell();
+                    if let Note::EventArrived(event) = &note {
+                        self.teller.tell(event.epoch.0);
                     }
                 }
                 NodeEffect::Left => {

@@ -218,7 +218,7 @@ pub(crate) mod tests {
             limits: ServerConfig::default().limits(),
             counters: Default::default(),
             measures: Default::default(),
-            news: crate::news().1,
+            news: crate::news(0).1,
             data_dir: Default::default(),
             phase: PhaseCell::new(),
         };

@@ -73,7 +73,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
     let (events, queue) = event::queue();
-    let (teller, news) = news::news();
+    let (teller, news) = news::news(node.machine().history().epoch().0);
     let shared = shared(&node, &config, (advertised.to_string(), tls), news);
     let handle = Handle::new(events, shared);
     let roster = Arc::<Roster>::default();

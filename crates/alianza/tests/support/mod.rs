@@ -160,7 +160,16 @@ impl Process {
 
     /// Keys that this node itself stores, by its SQL page.
     pub fn own_keys(&self) -> Vec<String> {
-        let answer = self.post("/console/sql", json!({"sql": "SELECT * FROM ITEM;"}).to_string());
+        self.keys_by("SELECT * FROM ITEM;")
+    }
+
+    /// Those of one bucket.
+    pub fn own_keys_of(&self, bucket: &str) -> Vec<String> {
+        self.keys_by(&format!("SELECT hash, key, value FROM item WHERE bucket = '{bucket}'"))
+    }
+
+    fn keys_by(&self, sql: &str) -> Vec<String> {
+        let answer = self.post("/console/sql", json!({"sql": sql}).to_string());
         assert_eq!(answer.status, 200, "{answer:?}");
         let answer = answer.json();
         assert_eq!(answer["columns"], json!(["hash", "key", "value"]));

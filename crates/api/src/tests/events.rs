@@ -87,3 +87,19 @@ async fn streams_are_a_quarter_of_the_connections_at_most() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), room).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_names_an_epoch_is_told_the_newest() {
+    let fake = node(&Arc::new(AtomicU64::new(3)));
+    fake.tell();
+    for (path, epoch) in [("/v1/ring", Some("3")), ("/", Some("4")), ("/v1/ring", None)] {
+        let request = Http::builder().method(if path == "/" { Method::POST } else { Method::GET }).uri(path);
+        let request = epoch.into_iter().fold(request, |request, epoch| request.header("alianza-epoch", epoch));
+        let reply = super::send(&fake, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(
+            reply.headers.get("alianza-epoch").map(|value| value.to_str().unwrap()),
+            epoch.map(|_| "4"),
+            "{path}"
+        );
+    }
+}

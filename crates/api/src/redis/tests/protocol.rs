@@ -216,7 +216,7 @@ impl Database for Arc<Slow> {
     }
 
     fn news(&self) -> server::News {
-        server::news().1
+        server::news(0).1
     }
 
     fn shutdown(&self) {}
