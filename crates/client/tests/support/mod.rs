@@ -1,6 +1,11 @@
 //! Scripted nodes: HTTP servers on free loopback ports that answer by a function and remember what they were asked.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part, and none of them is a library")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses its part, and none of them is a library"
+)]
 
 use client::{Builder, Client, RetrySettings, Span};
 use http_body_util::{BodyExt as _, Full};
