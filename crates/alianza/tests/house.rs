@@ -168,8 +168,8 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    for directory in ["docs", "docs/adr", "docs/how-to"] {
+    let mut documents = ["README.md", "README.es.md", "ARCHITECTURE.md"].map(|name| root().join(name)).to_vec();
+    for directory in ["docs", "docs/adr", "docs/how-to", "docs/explanation"] {
         let entries = fs::read_dir(root().join(directory)).expect("the documents are there");
         let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
         documents.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
@@ -179,7 +179,7 @@ fn documents() -> Vec<PathBuf> {
 
 /// Paths in back-ticks that begin with one of our top folders.
 fn paths_in(text: &str) -> Vec<String> {
-    let tops = ["crates/", "docs/", "bench/", "fuzz/", ".ci/", "deploy/"];
+    let tops = ["crates/", "docs/", "bench/", "fuzz/", ".ci/", "deploy/", "tests/", "console/"];
     text.split('`')
         .skip(1)
         .step_by(2)
