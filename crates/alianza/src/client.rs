@@ -1,44 +1,25 @@
-//! Asking a node over HTTP, and turning what goes wrong into sentences and exit codes.
+//! Asking a node, through the client crate, and turning what goes wrong into sentences and exit codes.
+//!
+//! A command names the node it wants to ask, and whoever types it sees what that node says: so it asks that one, once, and follows
+//! no ring.
 //!
 //! Invariant: a problem of the node keeps its own sentence; its status decides the exit code.
 
 use crate::args::{Access, Target};
 use crate::exit::{Code, Failure};
+use ::client::{Error, Node, Page, Problem, Why};
 use serde_json::Value;
-use std::io;
-use std::sync::Arc;
+use std::future::Future;
 use std::time::Duration;
-use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use tokio::runtime::{Builder, Runtime};
 
-/// How long to try to connect.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long to wait for an answer; longer than any request takes at a node.
 const ANSWER: Duration = Duration::from_secs(120);
-/// Largest answer.
-const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
-/// Asks one node.
+/// Asks one node. Not to be used by asynchronous code: it waits.
 pub(crate) struct Client {
-    agent: Agent,
-    url: String,
-}
-
-/// An answer that is not JSON.
-pub(crate) struct Page {
-    /// Its body.
-    pub(crate) body: Vec<u8>,
-    /// Where the next one begins, if there is more.
-    pub(crate) cursor: Option<String>,
-}
-
-/// A refusal by the node.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// Its status.
-    pub(crate) status: u16,
-    /// Its problem, as JSON.
-    pub(crate) problem: Value,
+    node: Node,
+    runtime: Runtime,
 }
 
 impl Client {
@@ -49,155 +30,95 @@ impl Client {
 
     /// A client of the node at `url` that waits so long for answers.
     pub(crate) fn to_url(url: &str, access: &Access, patience: Duration) -> Result<Client, Failure> {
-        let url = url.trim_end_matches('/');
-        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(Failure::usage(format!(
-                "{url} is not an address of a node; give one like http://127.0.0.1:8080"
-            )));
-        }
-        let config = Agent::config_builder()
-            .tls_config(trust(access)?)
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT.min(patience)))
-            .timeout_global(Some(patience))
-            .build();
-        Ok(Client { agent: config.into(), url })
+        let node = Node::new(url, patience, authority(access)?, None).map_err(|error| failure(url, &error))?;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::error(format!("cannot wait for answers: {error}; try again")))?;
+        Ok(Client { node, runtime })
     }
 
     /// Reads what is under a path.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
-        let answer = self.agent.get(format!("{}{path}", self.url)).call();
-        self.read(answer).and_then(|answer| answer.map_err(|refused| refused.failure()))
+        self.wait(self.node.get(path))
     }
 
     /// Sends JSON to a path.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.try_post(path, body).and_then(|answer| answer.map_err(|refused| refused.failure()))
-    }
-
-    /// Sends JSON to a path, for whoever wants to look at a refusal.
-    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<Result<Value, Refused>, Failure> {
-        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/json");
-        self.read(request.send(body.to_string()))
+        self.wait(self.node.post(path, body))
     }
 
     /// Puts JSON under a path.
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let request = self.agent.put(format!("{}{path}", self.url)).content_type("application/json");
-        let answer = self.read(request.send(body.to_string()))?;
-        answer.map_err(|refused| refused.failure())
+        self.wait(self.node.put(path, body))
     }
 
     /// Sends bytes to a path.
     pub(crate) fn post_bytes(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
-        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/octet-stream");
-        self.read(request.send(body)).and_then(|answer| answer.map_err(|refused| refused.failure()))
+        self.wait(self.node.post_bytes(path, body.to_vec().into()))
     }
 
     /// Sends JSON to a path that answers with something else.
     pub(crate) fn post_for_bytes(&self, path: &str, body: &Value) -> Result<Page, Failure> {
-        let request = self.agent.post(format!("{}{path}", self.url)).content_type("application/json");
-        let mut answer = request.send(body.to_string()).map_err(|error| self.unreachable(&error))?;
-        if answer.status().as_u16() != 200 {
-            let other = self.read(Ok(answer))?.map_err(|refused| refused.failure())?;
-            return Err(Failure::error(format!("{} gave an answer that does not fit: {other}", self.url)));
-        }
-        let cursor = answer.headers().get("alianza-cursor").and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
-        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        body.map(|body| Page { body, cursor }).map_err(|error| self.unreachable(&error))
+        self.wait(self.node.post_for_bytes(path, body))
     }
 
-    fn read(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Result<Value, Refused>, Failure> {
-        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
-        let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        let body = body.map_err(|error| self.unreachable(&error))?;
-        match (status, serde_json::from_slice::<Value>(&body)) {
-            (200..300, Ok(json)) => Ok(Ok(json)),
-            (400..600, Ok(problem)) if problem["detail"].is_string() => Ok(Err(Refused { status, problem })),
-            _ => Err(Failure::error(format!(
-                "{} answered with status {status} and something that no node says; check the address",
-                self.url
-            ))),
-        }
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+        self.runtime.block_on(answer).map_err(|error| failure(self.node.address().as_str(), &error))
     }
+}
 
-    fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let url = &self.url;
-        let what = match error {
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                "nothing listens there".to_owned()
-            }
-            ureq::Error::Io(error) => error.to_string(),
-            ureq::Error::HostNotFound => "there is no such host".to_owned(),
-            ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
-            ureq::Error::BadUri(_) => {
-                return Failure::usage(format!(
-                    "{url} is not an address of a node; give one like http://127.0.0.1:8080"
-                ));
-            }
-            other => other.to_string(),
-        };
-        if what.contains("certificate") {
-            return Failure::unavailable(format!(
-                "cannot trust {url}: {what}; name the authority that its certificate comes from with --ca"
-            ));
-        }
+/// The certificate that the user names.
+fn authority(access: &Access) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(file) = &access.ca else { return Ok(None) };
+    let unusable = |why: String| Failure::usage(format!("cannot use {} as an authority: {why}", file.display()));
+    let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    if !::client::is_authority(&pem) {
+        return Err(unusable("there is no certificate in it".to_owned()));
+    }
+    Ok(Some(pem))
+}
+
+/// What the command fails with.
+fn failure(url: &str, error: &Error) -> Failure {
+    let unreachable = |what: &str| {
         Failure::unavailable(format!(
             "cannot reach {url}: {what}; start a node with `alianza dev`, or name a running one with --url"
         ))
+    };
+    match error {
+        Error::Refused(problem) => refused(problem),
+        Error::Usage(sentence) => Failure::usage(sentence.clone()),
+        Error::Unreachable { why: Why::Tls(what), .. } => Failure::unavailable(format!(
+            "cannot trust {url}: {what}; name the authority that its certificate comes from with --ca"
+        )),
+        Error::Unreachable { why, .. } => unreachable(&why.to_string()),
+        Error::TimedOut { .. } => unreachable("it did not answer in time"),
+        Error::Broken { why, .. } => unreachable(why),
+        other => Failure::error(other.to_string()),
     }
 }
 
-/// Whom to trust: the authority that was named, and nobody else.
-fn trust(access: &Access) -> Result<TlsConfig, Failure> {
-    let mut authorities = Vec::new();
-    if let Some(file) = &access.ca {
-        let unusable = |why: String| Failure::usage(format!("cannot use {} as an authority: {why}", file.display()));
-        let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-        for item in parse_pem(&text) {
-            if let PemItem::Certificate(certificate) = item.map_err(|error| unusable(error.to_string()))? {
-                authorities.push(certificate);
-            }
-        }
-        if authorities.is_empty() {
-            return Err(unusable("there is no certificate in it".to_owned()));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&authorities));
-    Ok(config.unversioned_rustls_crypto_provider(provider).build())
-}
-
-impl Refused {
-    /// The failure that it is.
-    pub(crate) fn failure(&self) -> Failure {
-        let code = match self.status {
-            404 => Code::NotFound,
-            409 | 412 => Code::Conflict,
-            429 | 503 | 507 => Code::Unavailable,
-            400..500 => Code::Usage,
-            _ => Code::Error,
-        };
-        Failure::new(code, self.problem["detail"].as_str().unwrap_or("the node refused"))
-    }
+fn refused(problem: &Problem) -> Failure {
+    let code = match problem.status {
+        404 => Code::NotFound,
+        409 | 412 => Code::Conflict,
+        429 | 503 | 507 => Code::Unavailable,
+        400..500 => Code::Usage,
+        _ => Code::Error,
+    };
+    Failure::new(code, problem.detail.clone())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Client, Refused};
+    use super::{Access, Client, refused};
+    use ::client::Problem;
     use crate::exit::Code;
     use serde_json::json;
     use std::time::Duration;
 
     #[test]
     fn statuses_become_exit_codes() {
-        let code = |status| Refused { status, problem: json!({ "detail": "No." }) }.failure().code();
+        let code = |status| refused(&Problem::read(status, None, json!({ "detail": "No." })).unwrap()).code();
         let expected = [
             (400, Code::Usage),
             (404, Code::NotFound),
@@ -217,7 +138,7 @@ mod tests {
 
     #[test]
     fn addresses_are_completed_or_refused() {
-        let to = |url: &str| Client::to_url(url, &Access::default(), Duration::from_secs(1)).map(|client| client.url);
+        let to = |url: &str| Client::to_url(url, &Access::default(), Duration::from_secs(1)).map(|client| client.node.address().to_string());
         assert_eq!(to("127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
         assert_eq!(to("https://a/").unwrap(), "https://a");
         assert_eq!(to("ftp://a").unwrap_err().code(), Code::Usage);

@@ -32,7 +32,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("workload", only(&["stdx"])),
         ("client", only(&["ring", "liveness", "stdx"])),
         ("measure", with(&["resp"])),
-        ("alianza", with(&["server", "api", "backup", "workload"])),
+        ("alianza", with(&["server", "api", "backup", "workload", "client"])),
         ("explore", only(&["proto", "ring", "stdx"])),
         ("faults", only(&["stdx", "codec", "sim"])),
     ]

@@ -7,7 +7,7 @@
 //! Invariant: what may have been applied and would count twice is never tried again, whatever there is left of everything else.
 //! Refuses to know nodes, and reads no clock.
 
-use crate::error::Error;
+use crate::error::{Error, Why};
 use crate::problem::Reason;
 use liveness::Backoff;
 use stdx::{Mono, Prng, Span};
@@ -143,6 +143,7 @@ enum Trouble {
 
 fn trouble(error: &Error) -> Trouble {
     match error {
+        Error::Unreachable { why: Why::Tls(_), .. } => Trouble::Final,
         Error::Unreachable { .. } | Error::Broken { .. } | Error::TimedOut { .. } => Trouble::Node,
         Error::Refused(problem) => match problem.reason {
             Reason::NotReady | Reason::Overloaded | Reason::TooManyRequests | Reason::StorageFailed => Trouble::Node,

@@ -28,19 +28,25 @@ pub(crate) fn config(ca: Option<&[u8]>) -> Result<ClientConfig, Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// Whether this is a file of certificates in PEM form, as a builder takes it.
+pub fn is_authority(pem: &[u8]) -> bool {
+    config(Some(pem)).is_ok()
+}
+
 fn unusable() -> Error {
     Error::Usage("the CA file holds no certificate in PEM form; give the file that `alianza cert` calls ca.pem".into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::config;
+    use super::{config, is_authority};
 
     #[test]
     fn what_is_no_certificate_is_said() {
         assert!(config(None).is_ok());
         for wrong in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             assert!(config(Some(wrong.as_bytes())).unwrap_err().to_string().contains("PEM"), "{wrong}");
+            assert!(!is_authority(wrong.as_bytes()));
         }
     }
 }

@@ -128,9 +128,8 @@ impl Transport {
         bytes_max: usize,
     ) -> Result<Reply, Error> {
         if node.is_tls() && !self.has_ca {
-            return Err(Error::Usage(format!(
-                "{node} asks for TLS; name the certificate that its certificate is signed with, by --ca or ALIANZA_CA"
-            )));
+            let why = Why::Tls("no authority is named whose certificates could be trusted".to_owned());
+            return Err(Error::Unreachable { node: node.to_string(), why });
         }
         let applied = ask.changes;
         let request = self.request(node, ask)?;

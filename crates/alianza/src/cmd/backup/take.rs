@@ -223,8 +223,8 @@ fn page(client: &Client, request: &Value) -> Result<Vec<Frame>, Failure> {
     patiently(|| client.post_for_bytes("/v1/backup/page", request).and_then(|answer| frames(answer.body)))
 }
 
-fn frames(body: Vec<u8>) -> Result<Vec<Frame>, Failure> {
-    let mut reader = FrameReader::new(Bytes::from(body));
+fn frames(body: Bytes) -> Result<Vec<Frame>, Failure> {
+    let mut reader = FrameReader::new(body);
     let mut frames = Vec::new();
     while let Some(frame) = reader.next_frame().map_err(|error| Failure::unavailable(error.to_string()))? {
         frames.push(frame);
