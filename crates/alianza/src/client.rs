@@ -32,7 +32,8 @@ impl Client {
     pub(crate) fn to_url(url: &str, access: &Access, patience: Duration) -> Result<Client, Failure> {
         let node = Node::new(url, patience, authority(access)?, None).map_err(|error| failure(url, &error))?;
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::error(format!("cannot wait for answers: {error}; try again")))?;
+        let runtime =
+            runtime.map_err(|error| Failure::error(format!("cannot wait for answers: {error}; try again")))?;
         Ok(Client { node, runtime })
     }
 
@@ -111,8 +112,8 @@ fn refused(problem: &Problem) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::{Access, Client, refused};
-    use ::client::Problem;
     use crate::exit::Code;
+    use ::client::Problem;
     use serde_json::json;
     use std::time::Duration;
 
@@ -138,7 +139,10 @@ mod tests {
 
     #[test]
     fn addresses_are_completed_or_refused() {
-        let to = |url: &str| Client::to_url(url, &Access::default(), Duration::from_secs(1)).map(|client| client.node.address().to_string());
+        let to = |url: &str| {
+            Client::to_url(url, &Access::default(), Duration::from_secs(1))
+                .map(|client| client.node.address().to_string())
+        };
         assert_eq!(to("127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
         assert_eq!(to("https://a/").unwrap(), "https://a");
         assert_eq!(to("ftp://a").unwrap_err().code(), Code::Usage);

@@ -197,27 +197,26 @@ fn failed(node: &Address, error: &legacy::Error, applied: bool) -> Error {
 }
 
 fn why(error: &legacy::Error) -> Why {
-    let mut next = error.source();
-    while let Some(inner) = next {
-        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return Why::Tls(error.to_string());
-        }
-        if inner.to_string().contains("dns error") {
-            return Why::NoSuchHost;
-        }
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return Why::Tls(tls.to_string());
-            }
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return Why::Refused,
-                ErrorKind::TimedOut => return Why::TimedOut,
-                _ => {}
-            }
-        }
-        next = inner.source();
+    error.source().and_then(known).unwrap_or_else(|| Why::Other(innermost(error)))
+}
+
+/// The first cause that says something. An I/O error hides what it was made of from `source`, so that is looked at, too.
+fn known(error: &(dyn std::error::Error + 'static)) -> Option<Why> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(Why::Tls(error.to_string()));
     }
-    Why::Other(innermost(error))
+    if error.to_string().starts_with("dns error") {
+        return Some(Why::NoSuchHost);
+    }
+    let io = error.downcast_ref::<io::Error>();
+    if let Some(why) = io.and_then(io::Error::get_ref).and_then(|inner| known(inner)) {
+        return Some(why);
+    }
+    match io.map(io::Error::kind) {
+        Some(ErrorKind::ConnectionRefused) => Some(Why::Refused),
+        Some(ErrorKind::TimedOut) => Some(Why::TimedOut),
+        _ => error.source().and_then(known),
+    }
 }
 
 /// What the last cause says.
