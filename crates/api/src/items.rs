@@ -175,6 +175,7 @@ async fn add(api: &Api, scope: &Scope<'_>, key: &ItemKey, by: i64) -> Result<Don
         bucket: scope.operation.bucket.clone(),
         key: key.clone(),
         amendment: Amendment::Add { by: Decimal::whole(by), whole: true },
+        ends: None,
         level: scope.operation.level,
         durability: Durability::Fsync,
     };

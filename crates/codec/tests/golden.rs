@@ -13,6 +13,7 @@ use codec::{
     open_context, seal_context, slot_key, version_hash,
 };
 use proto::amended::{End, Mark, Parts, Tally};
+use proto::counted::{Chain, Counted};
 use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
@@ -85,6 +86,14 @@ fn amended() -> Record {
     parts.record().expect("there is something")
 }
 
+fn counted() -> Record {
+    let Record::Siblings(set) = siblings() else { unreachable!("siblings are siblings") };
+    let stamp = Stamp::new(1_700_000_000_500, 0);
+    let chain = Chain { counter: 15, sum: Decimal::whole(12), stamp, gone: 13, taken: Decimal::whole(5) };
+    let end = End { of: None, dot: dot(14), stamp, expires: Some(Wall(1_800_000_000_000)) };
+    Counted { set, chains: [(dot(10), chain)].into(), end: Some(end) }.record().expect("there is something")
+}
+
 fn member() -> Member {
     Member {
         id: NODE,
@@ -134,6 +143,7 @@ fn stored_items() {
         ("sorted", ItemKey::sorted("key_2", "sort"), siblings()),
         ("long", ItemKey::sorted(long(1_025), "sort"), latest()),
         ("amended", ItemKey::plain("key_2"), amended()),
+        ("counted", ItemKey::sorted("key_3", "\0h"), counted()),
     ] {
         let slot = Slot::new(Grid::default(), BucketId(1), key);
         let storage_key = slot_key(&slot);
@@ -271,5 +281,6 @@ fn context_tokens_and_hashes_of_versions() {
     assert_eq!(open_context(&[7; 32], bucket, &key, &token), Ok(siblings().context()));
     golden("version-hash-latest", &version_hash(bucket, &key, &latest()).to_be_bytes());
     golden("version-hash-amended", &version_hash(bucket, &key, &amended()).to_be_bytes());
+    golden("version-hash-counted", &version_hash(bucket, &key, &counted()).to_be_bytes());
     golden("version-hash-siblings", &version_hash(bucket, &key, &siblings()).to_be_bytes());
 }

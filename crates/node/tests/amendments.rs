@@ -6,7 +6,7 @@ mod support;
 use node::NodeInput;
 use node::proto::{
     Admin, Amending, Amendment, Bucket, BucketId, Decimal, Durability, Get, ItemKey, Level, Message, Mode, Refusal,
-    Request, Response, Rule, Slot, Unchanged, When, item,
+    Request, Response, Rule, Slot, Unchanged, Value, When, element, item,
 };
 use ring::NodeId;
 use stdx::{Span, Wall};
@@ -14,7 +14,7 @@ use support::Cluster;
 
 fn amend(amendment: Amendment, level: Option<Level>) -> Request {
     let (bucket, key) = ("default".to_owned(), ItemKey::plain("visits"));
-    Request::Amend(Amending { bucket, key, amendment, level, durability: Durability::Fsync })
+    Request::Amend(Amending { bucket, key, amendment, ends: None, level, durability: Durability::Fsync })
 }
 
 fn add(by: i64) -> Request {
@@ -104,6 +104,66 @@ fn a_new_end_is_kept_beside_what_is_added_and_conditions_are_looked_at() {
     assert_eq!(cluster.get(1, "default", "visits", Some(Level::All)).0, ["10"]);
 }
 
+fn item_of(bytes: &[u8]) -> Value {
+    element::plain(bytes)
+}
+
+/// A field of a hash, and what every node reads of it.
+fn field(amendment: Amendment, ends: Option<Wall>) -> Request {
+    let (bucket, key) = ("default".to_owned(), field_key());
+    Request::Amend(Amending { bucket, key, amendment, ends, level: None, durability: Durability::Fsync })
+}
+
+fn field_key() -> ItemKey {
+    ItemKey::sorted("hash", vec![item::ELEMENT, b'h', 1])
+}
+
+fn read_field(cluster: &mut Cluster, at: u128) -> Option<String> {
+    let get = Get { bucket: "default".to_owned(), key: field_key(), level: Some(Level::All) };
+    let Response::Found(found) = cluster.ask(at, Request::Get(get)) else { panic!("it is read") };
+    let shown = element::shown(found.siblings.iter().map(|sibling| (sibling.dot, &sibling.version)));
+    shown.map(|shown| String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[test]
+fn a_field_is_counted_with_at_every_node_and_a_removal_takes_what_it_has_seen() {
+    let mut cluster = Cluster::of(3, 4);
+    let one = || field(Amendment::Add { by: Decimal::whole(1), whole: true }, None);
+    for i in 0..8_u64 {
+        assert_eq!(value(cluster.ask(1 + u128::from(i) % 4, one())), (i + 1).to_string());
+    }
+    assert_eq!(read_field(&mut cluster, 3).as_deref(), Some("8"));
+    cluster.ask(4, field(Amendment::Put(None), None));
+    assert_eq!(read_field(&mut cluster, 2), None);
+    assert_eq!(value(cluster.ask(3, one())), "1");
+    cluster.ask(1, field(Amendment::Put(Some(item_of(b"40"))), None));
+    assert_eq!(value(cluster.ask(2, one())), "41");
+    // A node starts again, and counts on under another name.
+    cluster.kill(2);
+    cluster.restart(2);
+    cluster.run();
+    assert_eq!(value(cluster.ask(2, one())), "42");
+    let put = Amendment::Put(Some(item_of(b"word")));
+    cluster.ask(3, field(put, None));
+    assert_eq!(cluster.ask(2, one()), Response::Refused(Refusal::Unchanged(Unchanged::NotANumber)));
+}
+
+#[test]
+fn a_field_ends_with_its_hash_and_begins_anew() {
+    let mut cluster = Cluster::of(3, 3);
+    let add = |ends: Option<Wall>| field(Amendment::Add { by: Decimal::whole(5), whole: true }, ends);
+    let soon = cluster.time().wall.plus(Span::secs(5));
+    let Response::Amended(outcome) = cluster.ask(1, add(Some(soon))) else { panic!("it is counted") };
+    assert_eq!(outcome.expires, Some(soon));
+    let Response::Amended(outcome) = cluster.ask(2, add(None)) else { panic!("it is counted") };
+    assert_eq!((outcome.value, outcome.expires), ("10".into(), Some(soon)), "its end stays");
+    let end = Amendment::End { expires: Some(cluster.time().wall), when: When::There };
+    cluster.ask(3, field(end.clone(), None));
+    assert_eq!(read_field(&mut cluster, 1), None);
+    assert_eq!(cluster.ask(1, field(end, None)), Response::Refused(Refusal::Unchanged(Unchanged::Absent)));
+    assert_eq!(value(cluster.ask(2, add(None))), "5");
+}
+
 #[test]
 fn buckets_and_items_that_are_not_counted_with_say_so() {
     let mut cluster = Cluster::of(3, 3);
@@ -116,16 +176,18 @@ fn buckets_and_items_that_are_not_counted_with_say_so() {
     }
     let of = |bucket: &str, key: ItemKey, amendment| {
         let (bucket, level) = (bucket.to_owned(), None);
-        Request::Amend(Amending { bucket, key, amendment, level, durability: Durability::Fsync })
+        Request::Amend(Amending { bucket, key, amendment, ends: None, level, durability: Durability::Fsync })
     };
     let one = Amendment::Add { by: Decimal::whole(1), whole: true };
-    let element = ItemKey::sorted("hash", vec![item::ELEMENT]);
-    for request in [of("carts", ItemKey::plain("k"), one), of("default", element, one)] {
+    let put = Amendment::Put(Some(item_of(b"v")));
+    for request in [of("carts", ItemKey::plain("k"), one.clone()), of("default", ItemKey::plain("k"), put)] {
         let answer = cluster.ask(1, request);
         assert!(matches!(&answer, Response::Refused(Refusal::Invalid(_))), "{answer:?}");
     }
     for expected in ["1", "2"] {
-        let Response::Swapped(current) = cluster.ask(3, of("locks", ItemKey::plain("k"), one)) else { panic!() };
+        let Response::Swapped(current) = cluster.ask(3, of("locks", ItemKey::plain("k"), one.clone())) else {
+            panic!()
+        };
         assert_eq!(current.value.map(|value| value.bytes), Some(expected.into()));
     }
     let end = Amendment::End { expires: None, when: When::There };
@@ -178,7 +240,7 @@ fn what_was_not_there_lives_as_long_as_its_bucket_says() {
     let add = |cluster: &mut Cluster| {
         let (bucket, key, level) = ("limits".to_owned(), ItemKey::plain("k"), None);
         let amendment = Amendment::Add { by: Decimal::whole(1), whole: true };
-        let request = Amending { bucket, key, amendment, level, durability: Durability::Fsync };
+        let request = Amending { bucket, key, amendment, ends: None, level, durability: Durability::Fsync };
         let Response::Amended(outcome) = cluster.ask(2, Request::Amend(request)) else { panic!("it is counted") };
         (outcome.value, outcome.expires)
     };

@@ -50,7 +50,7 @@ pub struct End {
 }
 
 impl End {
-    fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark { stamp: self.stamp, dot: self.dot }
     }
 }
@@ -91,7 +91,7 @@ impl Parts {
         match record {
             Some(Record::Latest { dot, version }) => Parts { base: Some((*dot, version.clone())), ..Parts::default() },
             Some(Record::Amended(amended)) => amended.parts.clone(),
-            Some(Record::Siblings(_) | Record::Register(_)) | None => Parts::default(),
+            Some(Record::Siblings(_) | Record::Counted(_) | Record::Register(_)) | None => Parts::default(),
         }
     }
 

@@ -1,17 +1,20 @@
 //! What a client wants done on top of what is there: add to a number, or change when it ends.
 //!
+//! Elements are amended as [`crate::counted`] says, other items as [`crate::amended`] does.
+//!
 //! Invariant: an actor's entry grows only on top of what its own replica holds, which contains all its earlier ones. Nothing
 //! is changed that is refused.
 
 use crate::amended::{End, Mark, Parts, Tally};
+use crate::counted::Counted;
 use crate::decimal::Decimal;
-use crate::record::{Record, Version};
+use crate::record::{Record, Value, Version};
 use causal::{Dot, Stamp};
 use stdx::Wall;
 use stdx::bugs::planted;
 
 /// A change on top of what is there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Amendment {
     /// Add to the number that the item is; one that is not there is 0.
     Add {
@@ -27,6 +30,8 @@ pub enum Amendment {
         /// Only then.
         when: When,
     },
+    /// Put this in the place of what is there, or nothing. Of elements only: what is added at the same time stays.
+    Put(Option<Value>),
 }
 
 /// On which condition an item gets a new end.
@@ -72,13 +77,18 @@ pub struct Amend {
     pub wall: Wall,
     /// What other replicas hold, to be merged first.
     pub seen: Option<Record>,
-    /// When an item ends that was not there.
+    /// When an item ends that was not there, or that is put.
     pub first_end: Option<Wall>,
+    /// It is of an element.
+    pub element: bool,
 }
 
 impl Amend {
     /// What a replica that held `current` holds from now on.
     pub fn apply(self, current: Option<Record>) -> Result<Record, Unchanged> {
+        if self.element {
+            return self.apply_to_element(current);
+        }
         let seen = self.seen.filter(|_| !planted("an increment is put on an old base"));
         let parts = Parts::of(current.as_ref()).join(&Parts::of(seen.as_ref())).at(self.wall);
         let highest = parts.highest_stamp().map(Stamp::next);
@@ -100,18 +110,52 @@ impl Amend {
                 let of = parts.mark();
                 Parts { end: Some(End { of, dot: made.dot, stamp: made.stamp, expires }), ..parts }
             }
+            // Whoever asks is told before that only elements are put this way.
+            Amendment::Put(_) => return Err(Unchanged::Condition),
         };
         Ok(parts.record().expect("something was put on it"))
     }
+
+    fn apply_to_element(self, current: Option<Record>) -> Result<Record, Unchanged> {
+        let mut counted = Counted::of(current.as_ref()).join(&Counted::of(self.seen.as_ref()));
+        if counted.set.covers(&self.dot) || counted.newest_of(self.dot) >= self.dot.counter {
+            return Err(Unchanged::Known);
+        }
+        let highest = counted.highest_stamp().map(Stamp::next);
+        let made = Mark { stamp: highest.map_or(self.stamp, |highest| highest.max(self.stamp)), dot: self.dot };
+        match self.amendment {
+            Amendment::Add { by, whole } => {
+                let text = counted.shown(self.wall).unwrap_or_else(|| "0".into());
+                check_sum(&text, by, whole)?;
+                if !counted.add(made, by, self.wall, self.first_end) {
+                    return Err(Unchanged::OutOfRange);
+                }
+            }
+            Amendment::End { expires, when } => {
+                let (_, there) = counted.added(self.wall).ok_or(Unchanged::Absent)?;
+                if !when.holds(there.expires, expires) {
+                    return Err(Unchanged::Condition);
+                }
+                counted.end(made, expires);
+            }
+            Amendment::Put(value) => counted.put(made, value, self.first_end),
+        }
+        Ok(counted.record().expect("something was put on it"))
+    }
 }
 
-fn add(mut parts: Parts, there: Option<&Version>, made: Mark, by: Decimal, whole: bool) -> Result<Parts, Unchanged> {
-    let text = there.and_then(|version| version.value.as_ref()).map_or(&b"0"[..], |value| value.bytes.as_ref());
+/// Refuses to add to what is no number, or would leave the range.
+fn check_sum(text: &[u8], by: Decimal, whole: bool) -> Result<(), Unchanged> {
     let number = Decimal::parse(text).ok_or(Unchanged::NotANumber)?;
     if whole && number.as_i64().is_none_or(|number| number.to_string().as_bytes() != text) {
         return Err(Unchanged::NotANumber);
     }
-    number.plus(by).filter(|sum| !whole || sum.as_i64().is_some()).ok_or(Unchanged::OutOfRange)?;
+    number.plus(by).filter(|sum| !whole || sum.as_i64().is_some()).map(|_| ()).ok_or(Unchanged::OutOfRange)
+}
+
+fn add(mut parts: Parts, there: Option<&Version>, made: Mark, by: Decimal, whole: bool) -> Result<Parts, Unchanged> {
+    let text = there.and_then(|version| version.value.as_ref()).map_or(&b"0"[..], |value| value.bytes.as_ref());
+    check_sum(text, by, whole)?;
     let own = parts.tallies.get(&made.dot.actor).filter(|_| !planted("a tally forgets what it held"));
     if own.is_some_and(|own| own.counter >= made.dot.counter) {
         return Err(Unchanged::Known);

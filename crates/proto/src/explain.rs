@@ -84,6 +84,10 @@ fn preview(record: &Record) -> Record {
             parts.record().unwrap_or(Record::Amended(amended))
         }
         Record::Siblings(set) => Record::Siblings(set.map(|_, version| cut(version))),
+        Record::Counted(mut counted) => {
+            counted.set = counted.set.map(|_, version| cut(version));
+            Record::Counted(counted)
+        }
         Record::Register(mut register) => {
             if let Some((_, cell)) = &mut register.state.accepted {
                 cell.value = cell.value.take().map(cut);

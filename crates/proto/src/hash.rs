@@ -6,8 +6,8 @@
 use crate::ids::BucketId;
 use crate::item::ItemKey;
 use crate::paxos::Ballot;
-use crate::record::Record;
-use causal::{Actor, Dot};
+use crate::record::{Record, Version};
+use causal::{Actor, Dot, DvvSet};
 use stdx::bugs::planted;
 use stdx::hash::Mixer;
 
@@ -47,11 +47,20 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
         }
         Record::Siblings(set) => {
             mixer.number(2);
-            for (of, seen, values) in set.entries() {
-                actor(&mut mixer, of);
-                mixer.number(seen);
-                mixer.number(values.len() as u64);
-                values.iter().for_each(|(counter, _)| mixer.number(*counter));
+            siblings(&mut mixer, set);
+        }
+        Record::Counted(counted) => {
+            mixer.number(5);
+            siblings(&mut mixer, &counted.set);
+            mixer.number(counted.chains.len() as u64);
+            for (first, chain) in &counted.chains {
+                name(&mut mixer, *first);
+                mixer.number(chain.counter);
+                mixer.number(chain.gone);
+            }
+            if let Some(end) = &counted.end {
+                name(&mut mixer, end.dot);
+                mixer.number(end.stamp.as_u64());
             }
         }
         // The promise, too: a hand-over must not pass over a replica that lacks nothing but a promise.
@@ -69,6 +78,15 @@ pub fn list_hash(hashes: impl Iterator<Item = u64>) -> u64 {
     let mut mixer = Mixer::new(0);
     hashes.for_each(|hash| mixer.number(hash));
     mixer.finish()
+}
+
+fn siblings(mixer: &mut Mixer, set: &DvvSet<Version>) {
+    for (of, seen, values) in set.entries() {
+        actor(mixer, of);
+        mixer.number(seen);
+        mixer.number(values.len() as u64);
+        values.iter().for_each(|(counter, _)| mixer.number(*counter));
+    }
 }
 
 fn ballot(mixer: &mut Mixer, ballot: Ballot) {

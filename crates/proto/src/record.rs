@@ -10,6 +10,7 @@
 //! clock (Kulkarni et al. 2014).
 
 use crate::amended::{Amended, Parts, Tally, deletion};
+use crate::counted::{Chain, Counted};
 use crate::item::ItemKey;
 use crate::paxos::register::Register;
 use bytes::Bytes;
@@ -102,6 +103,8 @@ pub enum Record {
     Amended(Box<Amended>),
     /// Of a sibling bucket: every version that no other has superseded, and what has been seen.
     Siblings(DvvSet<Version>),
+    /// Of an element that is counted with: its versions, and what was added beside them.
+    Counted(Box<Counted>),
     /// Of a linearizable bucket: what this replica has promised and accepted. Changes by the asks of proposers
     /// ([`Register::on_ask`]), never by an [`Update`].
     Register(Register<Version>),
@@ -114,6 +117,7 @@ impl Record {
         match self {
             Record::Latest { .. } | Record::Amended(_) | Record::Register(_) => false,
             Record::Siblings(set) => set.covers(dot),
+            Record::Counted(counted) => counted.set.covers(dot) || counted.newest_of(*dot) >= dot.counter,
         }
     }
 
@@ -128,13 +132,15 @@ impl Record {
         match rule {
             Rule::LastWriterWins => Record::Latest { dot, version },
             Rule::Siblings => {
-                let mut set = match current {
-                    Some(Record::Siblings(set)) => set,
-                    _ => DvvSet::new(),
+                let mut counted = match current {
+                    Some(Record::Siblings(set)) => Counted { set, ..Counted::default() },
+                    Some(Record::Counted(counted)) => *counted,
+                    _ => Counted::default(),
                 };
-                let context = if planted("a write supersedes what it has not seen") { set.context() } else { context };
-                set.update(&context, dot, version);
-                Record::Siblings(set)
+                let all = planted("a write supersedes what it has not seen");
+                let context = if all { counted.set.context() } else { context };
+                counted.set.update(&context, dot, version);
+                counted.record().expect("something was written")
             }
         }
     }
@@ -161,10 +167,15 @@ impl Record {
                 }
                 set.sync(other_set)
             }
+            (Record::Siblings(_) | Record::Counted(_), Record::Siblings(_) | Record::Counted(_)) => {
+                let joined = Counted::of(Some(self)).join(&Counted::of(Some(other))).record();
+                let joined = joined.filter(|joined| joined != self);
+                joined.map(|joined| *self = joined).is_some()
+            }
             (Record::Register(register), Record::Register(other)) => register.merge(other),
             // A bucket's rule and mode are fixed when it is made and ids are not reused, so this is a damaged or hostile
             // peer.
-            (Record::Siblings(_) | Record::Latest { .. } | Record::Amended(_) | Record::Register(_), _) => false,
+            (_, _) => false,
         }
     }
 
@@ -183,7 +194,7 @@ impl Record {
     /// What a replica that holds nothing holds after a merge with this.
     pub fn received(&self) -> Record {
         match self {
-            Record::Latest { .. } | Record::Amended(_) | Record::Siblings(_) => self.clone(),
+            Record::Latest { .. } | Record::Amended(_) | Record::Siblings(_) | Record::Counted(_) => self.clone(),
             // Which votes are its own is a replica's own affair.
             Record::Register(theirs) => {
                 let mut own = Register::default();
@@ -206,16 +217,19 @@ impl Record {
                 amended.parts().dots().into_iter().map(|dot| (dot.actor, dot.counter)).collect()
             }
             Record::Siblings(set) => set.context(),
+            Record::Counted(counted) => counted.set.context(),
             Record::Register(_) => Context::default(),
         }
     }
 
-    /// Versions held, tombstones among them; what amended ones amount to while nothing of them has ended.
+    /// Versions held, tombstones among them; what amended ones amount to while nothing of them has ended. Not what was added
+    /// to elements, which is no version.
     pub fn versions(&self) -> Vec<(Dot, &Version)> {
         match self {
             Record::Latest { dot, version } => vec![(*dot, version)],
             Record::Amended(amended) => vec![amended.shown()],
             Record::Siblings(set) => set.values().collect(),
+            Record::Counted(counted) => counted.set.values().collect(),
             Record::Register(register) => accepted(register).into_iter().collect(),
         }
     }
@@ -231,6 +245,10 @@ impl Record {
                     left.versions().into_iter().next().map(|(dot, version)| (dot, Cow::Owned(version.clone())))
                 });
                 left.into_iter().filter(is_visible).collect()
+            }
+            Record::Counted(counted) => {
+                let added = counted.added(wall).map(|(dot, version)| (dot, Cow::Owned(version)));
+                self.versions().into_iter().map(shown).filter(is_visible).chain(added).collect()
             }
             _ => self.versions().into_iter().map(shown).filter(is_visible).collect(),
         }
@@ -250,6 +268,11 @@ impl Record {
                 }
                 left.highest_stamp()
             }
+            Record::Counted(counted) if counted.is_there(wall) => return None,
+            Record::Counted(counted) => {
+                let ends = counted.end.and_then(|end| end.expires).map(|end| Stamp::new(end.0, 0));
+                counted.highest_stamp().max(ends)
+            }
             _ => {
                 let dead = self.versions().into_iter().filter(|(_, version)| is_dead(version));
                 dead.map(|(dot, version)| ended_at(dot, version)).max()
@@ -266,6 +289,10 @@ impl Record {
             Record::Amended(amended) => {
                 let left = Parts { base: amended.parts().clone().at(wall).base, ..Parts::default() };
                 highest.map(|stamp| (left.record(), stamp))
+            }
+            Record::Counted(counted) => {
+                let left = counted.without_ended().and_then(Counted::record);
+                highest.map(|stamp| (left, stamp))
             }
             Record::Siblings(set) => {
                 let is_live = |(_, version): &(u64, Version)| !is_dead(version);
@@ -290,6 +317,7 @@ impl Record {
     pub fn highest_stamp(&self) -> Option<Stamp> {
         match self {
             Record::Amended(amended) => amended.parts().highest_stamp(),
+            Record::Counted(counted) => counted.highest_stamp(),
             _ => self.versions().into_iter().map(|(_, version)| version.stamp).max(),
         }
     }
@@ -304,6 +332,7 @@ impl Record {
         let more = match self {
             Record::Register(register) => register.cell().map_or(0, |cell| cell.recent.len()) * mem::size_of::<u64>(),
             Record::Amended(amended) => versions + amended.parts().tallies.len() * mem::size_of::<(Actor, Tally)>(),
+            Record::Counted(counted) => counted.chains.len() * mem::size_of::<(Dot, Chain)>(),
             Record::Latest { .. } | Record::Siblings(_) => 0,
         };
         versions + more + 32

@@ -41,6 +41,7 @@ fn is_of_kind(core: &Core, bucket: BucketId, key: &ItemKey, record: &Record) -> 
         _ if bucket.mode == Mode::Linearizable => false,
         Record::Latest { .. } | Record::Amended(_) => bucket.rule_for(key) == Rule::LastWriterWins,
         Record::Siblings(_) => bucket.rule_for(key) == Rule::Siblings,
+        Record::Counted(_) => key.is_element() && bucket.rule_for(key) == Rule::Siblings,
     }
 }
 

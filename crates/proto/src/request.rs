@@ -118,10 +118,12 @@ pub enum Edit {
 pub struct Amending {
     /// Name of the bucket.
     pub bucket: String,
-    /// Key of the item; not an element.
+    /// Key of the item.
     pub key: ItemKey,
     /// The change.
     pub amendment: Amendment,
+    /// When an item ends that was not there, or an element that is put; after the bucket's `ttl` if none.
+    pub ends: Option<Wall>,
     /// Replicas that must hold it before the answer; the bucket's `w` if none. With `one` (or `any`) it is made on top of what
     /// one replica holds, otherwise on top of what a quorum does.
     pub level: Option<Level>,

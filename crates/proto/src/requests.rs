@@ -211,10 +211,8 @@ impl Machine {
                 Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
             };
         }
-        if bucket.rule_for(&amending.key) == Rule::Siblings {
-            let sentence = "only items of which the last writer wins are counted with and given another end; elements, \
-                            and items of buckets that keep siblings, are not";
-            return self.ops.refuse(&mut self.core, &asker, Refusal::Invalid(sentence.to_owned()));
+        if let Err(refusal) = self.check_amending(&amending, &bucket) {
+            return self.ops.refuse(&mut self.core, &asker, refusal);
         }
         if self.core.is_gone() {
             return self.refuse_as_leaver(&asker);
@@ -227,6 +225,19 @@ impl Machine {
         }
         let key = amending.key.clone();
         Forwarding::start(ops, core, asker, "change", key, Request::Amend(amending), replicas.to_vec(), within);
+    }
+
+    fn check_amending(&self, amending: &Amending, bucket: &Bucket) -> Result<(), Refusal> {
+        let is_element = amending.key.is_element();
+        let sentence = match &amending.amendment {
+            Amendment::Put(value) if is_element => return self.check_value(value.as_ref()),
+            Amendment::Put(_) => "only elements are put in the place of what is there",
+            _ if bucket.rule_for(&amending.key) == Rule::Siblings && !is_element => {
+                "only items of which the last writer wins, and elements, are counted with and given another end"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::Invalid(sentence.to_owned()))
     }
 
     /// The first usable replica carries out the changes of a key, so that proposers seldom meet and its next change takes
@@ -406,6 +417,7 @@ fn change_of(amending: Amending, bucket: &Bucket) -> Result<Cas, Refusal> {
         Amendment::Add { by, whole: true } => by.as_i64(),
         Amendment::Add { .. } => None,
         Amendment::End { .. } => return refused("its items have no time to live"),
+        Amendment::Put(_) => return refused("it has no elements"),
     };
     let Some(by) = by else { return refused("whole numbers are added to its items") };
     if !matches!(level, None | Some(Level::Quorum)) || durability == Durability::Memory {

@@ -3,9 +3,11 @@
 //! Invariant: the same item of the same restore always becomes the same record, dots and all, so doing it twice is doing
 //! it once. A record is never made of deleted or expired versions alone.
 
+use crate::element::plain;
 use crate::event::Restored;
 use crate::ids::{Digest, Epoch};
 use crate::record::{Record, Rule, Version};
+use bytes::Bytes;
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use std::borrow::Cow;
 use stdx::Wall;
@@ -44,6 +46,16 @@ pub enum Verdict {
 impl Restoring {
     /// Versions that are worth restoring, with their new dots and the stamp of the restore.
     pub fn versions(&self, storage_key: &[u8], record: &Record, now: Wall) -> Vec<(Dot, Version)> {
+        // A number that was counted is restored as what it amounted to.
+        if let Record::Counted(counted) = record {
+            let newest = record.visible(now).into_iter().map(|(dot, version)| (version.stamp, dot)).max();
+            let shown = newest.and_then(|(_, dot)| Some((dot, counted.shown(now)?)));
+            let version = |value: Bytes| {
+                let version = Version { stamp: Stamp::MIN, expires: counted.expires(now), value: Some(plain(&value)) };
+                Version { stamp: self.stamp(&version), ..version }
+            };
+            return shown.map(|(dot, value)| (self.dot(storage_key, dot), version(value))).into_iter().collect();
+        }
         let live = record.visible(now).into_iter();
         let new = |(dot, version): (Dot, Cow<'_, Version>)| {
             (self.dot(storage_key, dot), Version { stamp: self.stamp(&version), ..version.into_owned() })
@@ -108,6 +120,7 @@ impl Restoring {
 #[cfg(test)]
 mod tests {
     use super::{Restoring, There, Verdict};
+    use crate::element::plain;
     use crate::event::Restored;
     use crate::ids::{Digest, Epoch};
     use crate::record::{Record, Rule, Value, Version};

@@ -63,7 +63,7 @@ impl CountChooser {
         let (bucket, level) = (DEFAULT.to_owned(), self.level());
         let amend = |amendment: Amendment| {
             let (bucket, key, durability) = (bucket.clone(), key.clone(), Durability::Fsync);
-            Request::Amend(Amending { bucket, key, amendment, level, durability })
+            Request::Amend(Amending { bucket, key, amendment, ends: None, level, durability })
         };
         let end = |expires: Option<Wall>, when: When| amend(Amendment::End { expires, when });
         let choice = self.prng.below(10);

@@ -173,6 +173,7 @@ impl Call {
             bucket: self.place.bucket.clone(),
             key: ItemKey::plain(key.clone()),
             amendment,
+            ends: None,
             level: None,
             durability: Durability::default(),
         };

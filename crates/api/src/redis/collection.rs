@@ -10,7 +10,10 @@ use super::fault::Fault;
 use super::time;
 use bytes::Bytes;
 use causal::Context;
-use proto::{Durability, Get, ItemKey, Mode, Page, Put, Request, Response, Scan, Scope, Sibling, Value};
+use proto::{
+    Amending, Amendment, Durability, Get, ItemKey, Mode, Page, Put, Refusal, Request, Response, Scan, Scope, Sibling,
+    Unchanged, Value, When,
+};
 use stdx::Wall;
 
 /// Items of one page.
@@ -114,6 +117,32 @@ impl Call {
         }
     }
 
+    /// Takes away what was seen of an element; what is added or written at the same time stays.
+    pub(crate) async fn remove_element(&self, item: ItemKey, counted: bool, seen: Context) -> Result<(), Fault> {
+        if counted {
+            self.amend_element(item, Amendment::Put(None), None).await?.ok();
+            return Ok(());
+        }
+        self.write_element(item, None, seen, None).await
+    }
+
+    /// Changes an element on top of what a quorum holds, so that nothing is lost that others add. If it was not there, or is put
+    /// anew, it gets this end. Gives what it is then.
+    pub(crate) async fn amend_element(
+        &self,
+        key: ItemKey,
+        amendment: Amendment,
+        ends: Option<Wall>,
+    ) -> Result<Result<Bytes, Unchanged>, Fault> {
+        let (bucket, durability) = (self.place.bucket.clone(), Durability::default());
+        let amending = Amending { bucket, key, amendment, ends, level: None, durability };
+        match self.ask(Request::Amend(amending)).await {
+            Response::Amended(outcome) => Ok(Ok(outcome.value)),
+            Response::Refused(Refusal::Unchanged(why)) => Ok(Err(why)),
+            other => Err(Fault::unexpected(other)),
+        }
+    }
+
     /// All elements of one kind, in order; empty if there is no such key. Refuses a key of another kind.
     pub(crate) async fn elements(&self, key: &Bytes, kind: Kind) -> Result<Vec<Element>, Fault> {
         if self.of_kind(key, kind).await?.is_none() {
@@ -203,11 +232,17 @@ impl Call {
         then: Option<Option<Wall>>,
     ) -> Option<impl Future<Output = Result<(), Fault>> + Send + use<>> {
         let element = Element::read(&item, siblings)?;
-        let (value, expires) = match then {
-            None => (None, None),
-            Some(expires) => (Some(element.again()), expires),
-        };
         let call = self.clone();
-        Some(async move { call.write_element(item, value, element.seen, expires).await })
+        Some(async move {
+            let Some(expires) = then else { return call.remove_element(item, element.counted, element.seen).await };
+            if element.counted {
+                let end = Amendment::End { expires, when: When::There };
+                call.amend_element(item.clone(), end, None).await?.ok();
+            }
+            match element.again() {
+                Some(again) => call.write_element(item, Some(again), element.seen, expires).await,
+                None => Ok(()),
+            }
+        })
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! sort key   0x00 │ 'h' or 's' │ first 6 bytes of SHA-1(name) │ name
-//! value      0x00 │ bytes                    as it was written
-//!            0x01 │ stamp, 8 bytes │ bytes   written again for another end; the stamp is that of the original write
 //! ```
+//! Values are laid out as [`proto::element`] says.
 //!
 //! Invariant: items whose sort key begins with a zero byte keep siblings ([`proto::ItemKey::is_element`]). Their order is that of
 //! the hashes, so that a cursor of 48 bits says how far a scan is.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use causal::{Context, Stamp};
+use proto::element::{self, Shown};
 use proto::{ItemKey, Sibling, Value};
 use ring::Token;
 use stdx::Wall;
@@ -88,8 +88,10 @@ pub(crate) struct Element {
     pub(crate) value: Bytes,
     /// When it goes.
     pub(crate) expires: Option<Wall>,
-    /// When it was written.
-    stamp: Stamp,
+    /// What was written of it, and when, if anything was; the rest was added.
+    base: Option<(Stamp, Bytes)>,
+    /// Something was added to it: it is changed on top of what is there ([`proto::Amendment`]).
+    pub(crate) counted: bool,
     /// Names what was seen of it.
     pub(crate) seen: Context,
 }
@@ -100,54 +102,37 @@ impl Element {
     pub(crate) fn read(key: &ItemKey, siblings: &[Sibling]) -> Option<Element> {
         let sort = key.sort_key.as_ref().filter(|sort| sort.len() >= HEAD)?;
         let hash = sort[2..HEAD].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte));
-        let mut seen = Context::new();
-        siblings.iter().for_each(|sibling| seen.include(sibling.dot));
-        let value = |sibling: &Sibling| {
-            let value = sibling.version.value.as_ref()?;
-            let (stamp, value) = decode(&value.bytes, sibling.version.stamp)?;
-            Some((stamp, sibling.dot, value, sibling.version.expires))
-        };
-        let newest = siblings.iter().filter_map(value).max_by_key(|(stamp, dot, ..)| (*stamp, *dot));
-        let (stamp, _, value, expires) = newest?;
-        Some(Element { name: sort.slice(HEAD..), hash, value, expires, stamp, seen })
-    }
-
-    /// The same with nothing changed but its end, as a value. Another write that it has not seen stays the later one.
-    pub(crate) fn again(&self) -> Value {
-        let mut bytes = BytesMut::with_capacity(9 + self.value.len());
-        bytes.put_u8(1);
-        bytes.put_u64(self.stamp.as_u64());
-        bytes.put_slice(&self.value);
-        Value::plain(bytes.freeze())
-    }
-}
-
-/// The bytes of a value that is written.
-pub(crate) fn written(value: &[u8]) -> Value {
-    let mut bytes = BytesMut::with_capacity(1 + value.len());
-    bytes.put_u8(0);
-    bytes.put_slice(value);
-    Value::plain(bytes.freeze())
-}
-
-/// When it was written, and what.
-fn decode(bytes: &Bytes, stamp: Stamp) -> Option<(Stamp, Bytes)> {
-    match bytes.split_first()? {
-        (0, _) => Some((stamp, bytes.slice(1..))),
-        (1, rest) => {
-            let (original, _) = rest.split_first_chunk::<8>()?;
-            Some((Stamp::from_u64(u64::from_be_bytes(*original)), bytes.slice(9..)))
+        let (mut seen, mut newest, mut added) = (Context::new(), None, None);
+        for sibling in siblings {
+            let expires = sibling.version.expires;
+            match element::read(&sibling.version) {
+                Some(Shown::Bytes(stamp, bytes)) => {
+                    newest = newest.max(Some((stamp, sibling.dot, bytes, expires)));
+                    seen.include(sibling.dot);
+                }
+                Some(Shown::Sum(_)) => added = Some(expires),
+                None => seen.include(sibling.dot),
+            }
         }
-        _ => None,
+        let value = element::shown(siblings.iter().map(|sibling| (sibling.dot, &sibling.version)))?;
+        let expires = newest.as_ref().map(|(_, _, _, expires)| *expires).or(added)?;
+        let base = newest.map(|(stamp, _, bytes, _)| (stamp, bytes));
+        Some(Element { name: sort.slice(HEAD..), hash, value, expires, base, counted: added.is_some(), seen })
+    }
+
+    /// What was written, with nothing changed but its end, as a value. Another write that it has not seen stays the later one.
+    pub(crate) fn again(&self) -> Option<Value> {
+        self.base.as_ref().map(|(stamp, bytes)| element::again(*stamp, bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Element, Kind, written};
+    use super::{Element, Kind};
     use bytes::Bytes;
     use causal::{Actor, Dot, Stamp};
-    use proto::{Sibling, Value, Version};
+    use proto::element::plain as written;
+    use proto::{Decimal, Sibling, Value, Version};
 
     fn sibling(counter: u64, stamp: u64, value: Value) -> Sibling {
         let dot = Dot { actor: Actor { node: counter.into(), incarnation: 1 }, counter };
@@ -181,9 +166,22 @@ mod tests {
         let item = Kind::Hash.element(&Bytes::from_static(b"k"), b"f");
         let old = Element::read(&item, &[sibling(1, 10, written(b"old"))]).unwrap();
         // Written again at 30, while another wrote at 20.
-        let both = [sibling(2, 30, old.again()), sibling(3, 20, written(b"new"))];
+        let both = [sibling(2, 30, old.again().unwrap()), sibling(3, 20, written(b"new"))];
         assert_eq!(Element::read(&item, &both).unwrap().value, "new");
         let again = Element::read(&item, &both[..1]).unwrap();
-        assert_eq!((again.value.as_ref(), again.stamp), (&b"old"[..], Stamp::from_u64(10)));
+        assert_eq!((&again.value[..], again.base), (&b"old"[..], Some((Stamp::from_u64(10), "old".into()))));
+    }
+    #[test]
+    fn what_was_added_is_added_to_what_was_written() {
+        let item = Kind::Hash.element(&Bytes::from_static(b"k"), b"f");
+        let sum = |counter| sibling(counter, 20, proto::element::sum(Decimal::whole(5)));
+        let alone = Element::read(&item, &[sum(7)]).unwrap();
+        assert_eq!((&alone.value[..], alone.counted, alone.again()), (&b"5"[..], true, None));
+        let both = Element::read(&item, &[sibling(1, 10, written(b"10")), sum(7)]).unwrap();
+        assert_eq!((&both.value[..], both.counted, both.again().is_some()), (&b"15"[..], true, true));
+        assert!(both.seen.covers(&sibling(1, 10, written(b"")).dot), "what was written is replaced by its name");
+        assert!(!both.seen.covers(&sum(7).dot), "what was added is not");
+        let text = Element::read(&item, &[sibling(1, 10, written(b"word")), sum(7)]).unwrap();
+        assert_eq!(text.value, "word");
     }
 }

@@ -79,7 +79,7 @@ async fn what_is_added_answers_with_the_sum() {
     let asked = fake.asked.lock().unwrap();
     let Some((Request::Amend(amending), _)) = asked.last() else { panic!("{asked:?}") };
     let by = proto::Amendment::Add { by: proto::Decimal::whole(-3), whole: true };
-    assert_eq!((amending.amendment, amending.level), (by, Some(Level::One)));
+    assert_eq!((&amending.amendment, amending.level), (&by, Some(Level::One)));
 }
 
 #[tokio::test]

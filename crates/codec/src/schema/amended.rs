@@ -3,7 +3,7 @@
 use super::bucket::{durability, level, wire_durability, wire_level};
 use super::causal::WireDot;
 use super::item::WireKey;
-use super::record::WireLatest;
+use super::record::{WireLatest, WireValue};
 use super::{all, may, need};
 use crate::error::{DecodeError, Fault};
 use bytes::Bytes;
@@ -33,7 +33,7 @@ struct WireMark {
 
 /// A number in units of 10^-17, in two halves.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-struct WireDecimal {
+pub(super) struct WireDecimal {
     #[prost(sfixed64, tag = "1")]
     high: i64,
     #[prost(fixed64, tag = "2")]
@@ -54,7 +54,7 @@ struct WireTally {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct WireEnd {
+pub(super) struct WireEnd {
     #[prost(message, optional, tag = "1")]
     of: Option<WireMark>,
     #[prost(message, optional, tag = "2")]
@@ -103,15 +103,20 @@ impl From<&Parts> for WireAmended {
             stamp: tally.stamp.as_u64(),
             sum: Some(tally.sum.into()),
         };
-        let end = |end: &End| WireEnd {
-            of: end.of.as_ref().map(WireMark::from),
-            made: Some((&Mark { stamp: end.stamp, dot: end.dot }).into()),
-            expires: end.expires.map(|wall| wall.0),
-        };
         WireAmended {
             base: parts.base.as_ref().map(base),
             tallies: parts.tallies.iter().map(tally).collect(),
-            end: parts.end.as_ref().map(end),
+            end: parts.end.as_ref().map(WireEnd::from),
+        }
+    }
+}
+
+impl From<&End> for WireEnd {
+    fn from(end: &End) -> WireEnd {
+        WireEnd {
+            of: end.of.as_ref().map(WireMark::from),
+            made: Some((&Mark { stamp: end.stamp, dot: end.dot }).into()),
+            expires: end.expires.map(|wall| wall.0),
         }
     }
 }
@@ -160,8 +165,10 @@ pub(crate) struct WireAmending {
     level: Option<u32>,
     #[prost(uint32, tag = "4")]
     durability: u32,
-    #[prost(oneof = "WireAmendment", tags = "5, 6")]
+    #[prost(oneof = "WireAmendment", tags = "5, 6, 7")]
     amendment: Option<WireAmendment>,
+    #[prost(uint64, optional, tag = "8")]
+    ends: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -170,6 +177,15 @@ enum WireAmendment {
     Add(WireAdd),
     #[prost(message, tag = "6")]
     End(WireNewEnd),
+    #[prost(message, tag = "7")]
+    Put(WireElement),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireElement {
+    /// Left out to remove it.
+    #[prost(message, optional, tag = "1")]
+    value: Option<WireValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -193,12 +209,13 @@ const WHENS: [When; 5] = [When::There, When::Endless, When::Ending, When::Later,
 
 impl From<&Amending> for WireAmending {
     fn from(amending: &Amending) -> WireAmending {
-        let amendment = match amending.amendment {
-            Amendment::Add { by, whole } => WireAmendment::Add(WireAdd { by: Some(by.into()), whole }),
-            Amendment::End { expires, when } => {
+        let amendment = match &amending.amendment {
+            &Amendment::Add { by, whole } => WireAmendment::Add(WireAdd { by: Some(by.into()), whole }),
+            &Amendment::End { expires, when } => {
                 let when = (1..).zip(WHENS).find_map(|(number, one)| (one == when).then_some(number)).unwrap_or(0);
                 WireAmendment::End(WireNewEnd { expires: expires.map(|wall| wall.0), when })
             }
+            Amendment::Put(value) => WireAmendment::Put(WireElement { value: value.as_ref().map(WireValue::from) }),
         };
         WireAmending {
             bucket: amending.bucket.clone(),
@@ -206,6 +223,7 @@ impl From<&Amending> for WireAmending {
             level: amending.level.map(wire_level),
             durability: wire_durability(amending.durability),
             amendment: Some(amendment),
+            ends: amending.ends.map(|wall| wall.0),
         }
     }
 }
@@ -221,11 +239,13 @@ impl TryFrom<WireAmending> for Amending {
                 let when = *when.ok_or(DecodeError::newer("a condition"))?;
                 Amendment::End { expires: end.expires.map(Wall), when }
             }
+            WireAmendment::Put(put) => Amendment::Put(may(put.value)?),
         };
         Ok(Amending {
             bucket: wire.bucket,
             key: need(wire.key, "a key")?,
             amendment,
+            ends: wire.ends.map(Wall),
             level: wire.level.map(level).transpose()?,
             durability: durability(wire.durability)?,
         })

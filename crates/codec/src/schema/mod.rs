@@ -12,6 +12,7 @@ mod amended;
 pub(crate) mod bucket;
 pub(crate) mod causal;
 pub(crate) mod collect;
+mod counted;
 pub(crate) mod data;
 pub(crate) mod event;
 pub(crate) mod explain;

@@ -2,13 +2,17 @@
 
 use super::amended::WireAmended;
 use super::causal::WireDot;
+use super::counted::WireChains;
 use super::register::WireRegister;
 use super::{all, may, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
-use causal::{DvvSet, Stamp};
-use proto::amended::Parts;
+use causal::{Dot, DvvSet, Stamp};
+
+use proto::amended::{End, Parts};
+use proto::counted::{Chain, Counted};
 use proto::{Record, Value, Version};
+use std::collections::BTreeMap;
 use stdx::Wall;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -64,7 +68,7 @@ impl TryFrom<WireVersion> for Version {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRecord {
-    #[prost(oneof = "WireRule", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "WireRule", tags = "1, 2, 3, 4, 5")]
     rule: Option<WireRule>,
 }
 
@@ -78,6 +82,17 @@ enum WireRule {
     Register(WireRegister),
     #[prost(message, boxed, tag = "4")]
     Amended(Box<WireAmended>),
+    #[prost(message, boxed, tag = "5")]
+    Counted(Box<WireCountedElement>),
+}
+
+/// An element that is counted with.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct WireCountedElement {
+    #[prost(message, optional, tag = "1")]
+    set: Option<WireSiblings>,
+    #[prost(message, optional, tag = "2")]
+    added: Option<WireChains>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -128,9 +143,19 @@ impl From<&Record> for WireRecord {
             }
             Record::Amended(amended) => WireRule::Amended(Box::new(amended.parts().into())),
             Record::Register(register) => WireRule::Register(register.into()),
-            Record::Siblings(set) => WireRule::Siblings(WireSiblings { entries: set.entries().map(entry).collect() }),
+            Record::Siblings(set) => WireRule::Siblings(set.into()),
+            Record::Counted(counted) => WireRule::Counted(Box::new(WireCountedElement {
+                set: Some((&counted.set).into()),
+                added: Some((&**counted).into()),
+            })),
         };
         WireRecord { rule: Some(rule) }
+    }
+}
+
+impl From<&DvvSet<Version>> for WireSiblings {
+    fn from(set: &DvvSet<Version>) -> WireSiblings {
+        WireSiblings { entries: set.entries().map(entry).collect() }
     }
 }
 
@@ -152,6 +177,11 @@ impl TryFrom<WireRecord> for Record {
             WireRule::Amended(amended) => {
                 let parts = Parts::try_from(*amended)?;
                 parts.record().ok_or(DecodeError::malformed("an amended version"))
+            }
+            WireRule::Counted(counted) => {
+                let (chains, end): (BTreeMap<Dot, Chain>, Option<End>) = need(counted.added, "what was added")?;
+                let counted = Counted { set: set(counted.set.unwrap_or_default())?, chains, end };
+                counted.record().ok_or(DecodeError::malformed("an element"))
             }
             WireRule::Register(register) => register.try_into().map(Record::Register),
         }

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::amended::{End, Mark, Parts, Tally};
+use proto::counted::{Chain, Counted};
 use proto::tree::Tree;
 use proto::{
     Bucket, BucketId, Decimal, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Pulse, Record, Rule, Value,
@@ -137,11 +138,28 @@ fn amended() -> BoxedStrategy<Record> {
         .boxed()
 }
 
+fn counted() -> BoxedStrategy<Record> {
+    let chain = (any::<u64>(), decimal(), any::<u64>(), any::<u64>(), decimal()).prop_map(
+        |(counter, sum, stamp, gone, taken)| Chain { counter, sum, stamp: Stamp::from_u64(stamp), gone, taken },
+    );
+    let end = (mark(), option::of(number())).prop_map(|(made, expires)| End {
+        of: None,
+        dot: made.dot,
+        stamp: made.stamp,
+        expires: expires.map(Wall),
+    });
+    let chains = proptest::collection::btree_map(dot(), chain, 1..4);
+    (siblings(), chains, option::of(end))
+        .prop_filter_map("nothing", |(set, chains, end)| Counted { set, chains, end }.record())
+        .boxed()
+}
+
 pub(crate) fn record() -> BoxedStrategy<Record> {
     prop_oneof![
         (dot(), version()).prop_map(|(dot, version)| Record::Latest { dot, version }),
         siblings().prop_map(Record::Siblings),
         amended(),
+        counted(),
         register::register().prop_map(Record::Register),
     ]
     .boxed()

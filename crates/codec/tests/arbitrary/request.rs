@@ -98,9 +98,18 @@ fn amending() -> BoxedStrategy<Amending> {
         (decimal(), any::<bool>()).prop_map(|(by, whole)| Amendment::Add { by, whole }),
         (option::of(any::<u64>()), when)
             .prop_map(|(expires, when)| Amendment::End { expires: expires.map(Wall), when }),
+        option::of(value()).prop_map(Amendment::Put),
     ];
-    (text(), item_key(), amendment, option::of(level()), durability())
-        .prop_map(|(bucket, key, amendment, level, durability)| Amending { bucket, key, amendment, level, durability })
+    let ends = option::of(any::<u64>().prop_map(Wall));
+    (text(), item_key(), amendment, ends, option::of(level()), durability())
+        .prop_map(|(bucket, key, amendment, ends, level, durability)| Amending {
+            bucket,
+            key,
+            amendment,
+            ends,
+            level,
+            durability,
+        })
         .boxed()
 }
 

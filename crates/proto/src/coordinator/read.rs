@@ -91,7 +91,8 @@ impl Reading {
         let is_weak = matches!(level, Level::Any | Level::One | Level::Count(1));
         let read_level = if is_weak { Level::One } else { Level::Quorum };
         let fsync = amending.durability == Durability::Fsync;
-        let then = Some(Change { amendment: amending.amendment, level, fsync, ttl: bucket.ttl });
+        let Amending { amendment, ends, .. } = amending;
+        let then = Some(Change { amendment, level, fsync, ends, ttl: bucket.ttl });
         Reading::begin(ops, core, asker, amending.key, read_level, bucket, then, within);
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Change {
     pub(super) level: Level,
     pub(super) fsync: bool,
     /// Of what was not there.
+    pub(super) ends: Option<Wall>,
+    /// The same, if nothing else is said.
     pub(super) ttl: Option<Span>,
 }
 
@@ -108,7 +110,7 @@ impl Writing {
         within: Span,
         round: u64,
     ) {
-        let Change { amendment, level, fsync, ttl } = change;
+        let Change { amendment, level, fsync, ends, ttl } = change;
         let sets = core.write_sets(slot.partition, slot.bucket);
         if let Some(set) = sets.iter().find(|set| level.needed(set.len()).is_none()) {
             return ops.refuse(core, &asker, impossible(level, set.len()));
@@ -121,8 +123,9 @@ impl Writing {
         let need = Need::Level(level);
         let quorum = Quorum::new(core.groups(slot.partition, slot.bucket, need));
         let wall = core.now.wall;
-        let first_end = ttl.map(|ttl| wall.plus(ttl));
-        let amend = Amend { amendment, dot, stamp: core.next_stamp(), wall, seen, first_end };
+        let first_end = ends.or(ttl.map(|ttl| wall.plus(ttl)));
+        let element = slot.key.is_element();
+        let amend = Amend { amendment, dot, stamp: core.next_stamp(), wall, seen, first_end, element };
         let mut writing = Writing::new(core, asker, slot, quorum, within, Context::default());
         (writing.need, writing.fsync, writing.round, writing.amends) = (Some(need), fsync, round, true);
         let id = core.next_op();
@@ -217,7 +220,7 @@ impl Writing {
         }
         let of_kind = matches!(
             (&restore.record, bucket.rule_for(&restore.key)),
-            (Record::Latest { .. }, Rule::LastWriterWins) | (Record::Siblings(_), Rule::Siblings)
+            (Record::Latest { .. }, Rule::LastWriterWins) | (Record::Siblings(_) | Record::Counted(_), Rule::Siblings)
         );
         if !of_kind {
             return Err(Refusal::Invalid(format!(
@@ -523,7 +526,7 @@ impl Writing {
     fn succeed(&mut self, ops: &mut Operations, core: &mut Core, acknowledged: usize) {
         let acknowledged = small(acknowledged);
         let response = match &self.record {
-            Some(record) if self.amends => Response::Amended(outcome(record, acknowledged)),
+            Some(record) if self.amends => Response::Amended(outcome(record, core.now.wall, acknowledged)),
             _ => Response::Written(Written { context: self.context.clone(), acknowledged }),
         };
         self.answered = true;
@@ -542,7 +545,11 @@ impl Writing {
 }
 
 /// What an amendment led to.
-fn outcome(record: &Record, acknowledged: u8) -> Outcome {
+fn outcome(record: &Record, wall: Wall, acknowledged: u8) -> Outcome {
+    if let Record::Counted(counted) = record {
+        let value = counted.shown(wall).unwrap_or_default();
+        return Outcome { value, expires: counted.expires(wall), acknowledged };
+    }
     let versions = record.versions();
     let version = versions.first().map(|(_, version)| *version);
     let value = version.and_then(|version| version.value.as_ref());

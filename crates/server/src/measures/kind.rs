@@ -130,6 +130,8 @@ pub(super) fn of(request: &Request) -> (Kind, Level) {
         Request::Amend(amending) => match amending.amendment {
             Amendment::Add { .. } => (Kind::Add, Level::asked(amending.level)),
             Amendment::End { .. } => (Kind::Expire, Level::asked(amending.level)),
+            Amendment::Put(Some(_)) => (Kind::Put, Level::asked(amending.level)),
+            Amendment::Put(None) => (Kind::Delete, Level::asked(amending.level)),
         },
         Request::Scan(scan) => (Kind::Scan, Level::asked(scan.level)),
         Request::Dump(scan) => (Kind::Dump, Level::asked(scan.level)),

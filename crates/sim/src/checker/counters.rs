@@ -298,7 +298,7 @@ fn added_by(operation: &Operation) -> Option<i64> {
     match &operation.request {
         Request::Amend(amending) => match amending.amendment {
             Amendment::Add { by, .. } => by.as_i64(),
-            Amendment::End { .. } => None,
+            Amendment::End { .. } | Amendment::Put(_) => None,
         },
         _ => None,
     }
@@ -308,7 +308,7 @@ fn end(operation: &Operation) -> Option<u64> {
     match &operation.request {
         Request::Amend(amending) => match amending.amendment {
             Amendment::End { expires, .. } => expires.map(|end| end.0),
-            Amendment::Add { .. } => None,
+            Amendment::Add { .. } | Amendment::Put(_) => None,
         },
         _ => None,
     }

@@ -41,7 +41,7 @@ impl Dots {
                 let base = amended.parts().base.as_ref();
                 return base.map_or(Ok(()), |(dot, version)| self.see_version(at, bucket, key, *dot, version));
             }
-            Record::Latest { .. } | Record::Siblings(_) => {}
+            Record::Latest { .. } | Record::Siblings(_) | Record::Counted(_) => {}
         }
         record.versions().into_iter().try_for_each(|(dot, version)| self.see_version(at, bucket, key, dot, version))
     }

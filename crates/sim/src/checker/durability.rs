@@ -106,7 +106,7 @@ impl Evidence<'_> {
             Some(Record::Amended(amended)) => {
                 amended.parts().mark().is_some_and(|mark| (mark.stamp, mark.dot) >= (stamp, dot))
             }
-            Some(Record::Siblings(_) | Record::Register(_)) => false,
+            Some(Record::Siblings(_) | Record::Counted(_) | Record::Register(_)) => false,
             None => self.collectable(item).any(|end| self.dots.stamp(&end).is_some_and(|at| (at, end) >= (stamp, dot))),
         }
     }

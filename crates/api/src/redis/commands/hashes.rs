@@ -1,13 +1,14 @@
 //! Hashes: fields under a key.
 
 use super::run;
-use crate::redis::arguments::is;
+use crate::redis::arguments::{integer, is};
 use crate::redis::call::{Call, read_all, together};
-use crate::redis::element::{Element, Kind, written};
+use crate::redis::element::{Element, Kind};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::scanning::Wanted;
 use crate::redis::table::{Command, Flag, Keys, later};
 use bytes::Bytes;
+use proto::{Amendment, Decimal, Unchanged, element};
 use resp::Reply;
 use std::collections::BTreeMap;
 
@@ -22,7 +23,10 @@ pub(super) fn commands() -> Vec<Command> {
         of(WRITE, later("hset", -4, "Writes fields", run!(set))).differs(FIELDS),
         of(WRITE, later("hmset", -4, "Writes fields", run!(set_many))).differs(FIELDS),
         of(WRITE, later("hdel", -3, "Removes fields", run!(remove)))
-            .differs("Takes away what it has seen: a field that is written at the same time stays."),
+            .differs("Takes away what it has seen: a field that is written at the same time stays, and so does what is added to it."),
+        of(WRITE, later("hincrby", 4, "Adds to a field", run!(increment))).differs(COUNTS),
+        of(WRITE, later("hincrbyfloat", 4, "Adds to a field, which may have a fraction", run!(increment_by_float)))
+            .differs(COUNTS),
         of(READ, later("hget", 3, "A field", run!(get))),
         of(MANY, later("hmget", -3, "Several fields", run!(get_many))),
         of(READ, later("hexists", 3, "Whether a field is there", run!(exists))),
@@ -37,6 +41,10 @@ pub(super) fn commands() -> Vec<Command> {
 
 const FIELDS: &str = "Fields are written at the same time, not at once; of two writes of one field at the same time the later \
                       one counts. New fields go when the others do.";
+
+const COUNTS: &str = "No increment is lost, on any number of nodes at once, and HDEL and HSET take away exactly those they have seen. The \
+                      answer is the sum where it is made; what is added elsewhere at the same time is in it later. An answer that is \
+                      lost may have been counted.";
 
 async fn set(call: Call) -> Outcome {
     write(call).await.map(Reply::Integer)
@@ -60,12 +68,41 @@ async fn write(call: Call) -> Result<i64, Fault> {
         async move {
             let item = Kind::Hash.element(call.arg(1), &name);
             let (old, seen) = call.element(&item).await?;
-            call.write_element(item, Some(written(&value)), seen, expires).await?;
+            let value = Some(element::plain(&value));
+            if old.as_ref().is_some_and(|old| old.counted) {
+                call.amend_element(item, Amendment::Put(value), expires).await?.ok();
+            } else {
+                call.write_element(item, value, seen, expires).await?;
+            }
             Ok(old.is_none())
         }
     });
     let new = together(writes).await?;
     Ok(new.into_iter().filter(|new| *new).count() as i64)
+}
+
+async fn increment(call: Call) -> Outcome {
+    let amendment = Amendment::Add { by: Decimal::whole(integer(call.arg(3))?), whole: true };
+    let sum = add(&call, amendment).await?.map_err(|why| match why {
+        Unchanged::OutOfRange => Fault::OVERFLOW,
+        _ => Fault::new("ERR hash value is not an integer"),
+    })?;
+    resp::integer(&sum).map(Reply::Integer).ok_or(Fault::new("ERR hash value is not an integer"))
+}
+
+async fn increment_by_float(call: Call) -> Outcome {
+    let by = Decimal::parse(call.arg(3)).ok_or(Fault::NOT_FLOAT)?;
+    let sum = add(&call, Amendment::Add { by, whole: false }).await?;
+    sum.map(Reply::Bulk).map_err(|why| match why {
+        Unchanged::OutOfRange => Fault::new("ERR increment would leave the range of numbers"),
+        _ => Fault::new("ERR hash value is not a float"),
+    })
+}
+
+async fn add(call: &Call, amendment: Amendment) -> Result<Result<Bytes, Unchanged>, Fault> {
+    let nature = call.of_kind(call.arg(1), Kind::Hash).await?;
+    let item = Kind::Hash.element(call.arg(1), call.arg(2));
+    call.amend_element(item, amendment, nature.and_then(|nature| nature.expires)).await
 }
 
 async fn remove(call: Call) -> Outcome {

@@ -8,8 +8,6 @@ const SCRIPT: &str = "is not served, because a script needs one order for all it
                       XX and GET, and INCR";
 const TWO_KEYS: &str = "is not served, because two keys live on different nodes and cannot be changed at once; write the new one \
                         and delete the old one";
-const NO_FIELD_COUNTERS: &str = "is not served, because a field has no place for the increments of several nodes; count in a \
-                                 key of its own with INCR";
 const NO_ORDER_OF_MEMBERS: &str = "is not served, because it needs one order for all, which hashes and sets do not have; use HSET, \
                                    SADD, SREM and SSCAN";
 const NO_LISTS: &str = "is not served, because there are no lists yet; use a set, or keys that are numbered by INCR";
@@ -33,7 +31,6 @@ pub(super) fn commands() -> Vec<Command> {
         SCRIPT,
         ["eval", "evalsha", "eval_ro", "evalsha_ro", "script", "function", "fcall", "fcall_ro"]
     ));
-    commands.extend(all!(Group::Hashes, NO_FIELD_COUNTERS, ["hincrby", "hincrbyfloat"]));
     commands.extend(all!(Group::Hashes, NO_ORDER_OF_MEMBERS, ["hsetnx"]));
     commands.extend(all!(Group::Sets, NO_ORDER_OF_MEMBERS, ["spop", "smove"]));
     commands.extend(all!(

@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::redis::call::{Call, together};
-use crate::redis::element::{Element, HASH_BITS, Kind, written};
+use crate::redis::element::{Element, HASH_BITS, Kind};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::pattern;
 use crate::redis::scanning::{Wanted, cursor};
@@ -42,7 +42,7 @@ async fn add(call: Call) -> Outcome {
             let item = Kind::Set.element(call.arg(1), &member);
             let (old, seen) = call.element(&item).await?;
             // Also if it is there, so that it wins over whoever removes it now.
-            call.write_element(item, Some(written(b"")), seen, expires).await?;
+            call.write_element(item, Some(proto::element::plain(b"")), seen, expires).await?;
             Ok(old.is_none())
         }
     });
@@ -65,10 +65,9 @@ pub(super) async fn remove_all(call: Call, kind: Kind) -> Outcome {
         async move {
             let item = kind.element(call.arg(1), &name);
             let (old, seen) = call.element(&item).await?;
-            if old.is_some() {
-                call.write_element(item, None, seen, None).await?;
-            }
-            Ok(old.is_some())
+            let Some(old) = old else { return Ok(false) };
+            call.remove_element(item, old.counted, seen).await?;
+            Ok(true)
         }
     });
     let removed = together(writes).await?;

@@ -40,6 +40,43 @@ async fn fields_are_written_read_and_removed() {
 }
 
 #[tokio::test]
+async fn fields_are_counted_with() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    for (line, reply) in [
+        ("HINCRBY h n 5", ":5\r\n"),
+        ("HINCRBY h n -7", ":-2\r\n"),
+        ("HGET h n", "$2\r\n-2\r\n"),
+        ("HSET h n 10 word abc", ":1\r\n"),
+        ("HINCRBY h n 1", ":11\r\n"),
+        ("HINCRBYFLOAT h n 0.5", "$4\r\n11.5\r\n"),
+        ("HINCRBY h n 1", "-ERR hash value is not an integer\r\n"),
+        ("HINCRBY h word 1", "-ERR hash value is not an integer\r\n"),
+        ("HINCRBYFLOAT h word 1", "-ERR hash value is not a float\r\n"),
+        ("HINCRBY h n abc", "-ERR value is not an integer or out of range\r\n"),
+        ("HDEL h word", ":1\r\n"),
+        ("HGETALL h", "*2\r\n$1\r\nn\r\n$4\r\n11.5\r\n"),
+        ("HDEL h n", ":1\r\n"),
+        ("EXISTS h", ":0\r\n"),
+        ("HINCRBY h n 9223372036854775807", ":9223372036854775807\r\n"),
+        ("HINCRBY h n 1", "-ERR increment or decrement would overflow\r\n"),
+        ("DEL h", ":1\r\n"),
+        ("HINCRBY h n 3", ":3\r\n"),
+        ("EXPIRE h 100", ":1\r\n"),
+        ("TTL h", ":100\r\n"),
+        ("HINCRBY h other 1", ":1\r\n"),
+        ("HINCRBY h n 1", ":4\r\n"),
+        ("HDEL h n", ":1\r\n"),
+        ("TTL h", ":100\r\n"),
+        ("PERSIST h", ":1\r\n"),
+        ("TTL h", ":-1\r\n"),
+        ("SET s x", "+OK\r\n"),
+        ("HINCRBY s n 1", "-WRONGTYPE"),
+    ] {
+        client.ask(line, reply).await;
+    }
+}
+
+#[tokio::test]
 async fn members_are_added_and_removed() {
     let mut client = Client::new(RedisOptions::default()).await;
     for (line, reply) in [

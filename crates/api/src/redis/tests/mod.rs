@@ -11,8 +11,8 @@ use crate::redis::{self, RedisOptions};
 use causal::{Actor, Context, Dot, Stamp};
 
 use proto::{
-    Amendment, Decimal, Found, ItemKey, Record, Refusal, Request, Response, Scope, Sibling, Unchanged, Value, Version,
-    When, Written,
+    Amend, Amendment, Decimal, Found, ItemKey, Record, Refusal, Request, Response, Rule, Scope, Sibling, Unchanged,
+    Update, Value, Version, When, Written,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -115,13 +115,34 @@ impl Client {
 
 /// A node that keeps plain items as a last-writer-wins bucket does and elements with siblings, with a counter for a clock.
 pub(super) fn store() -> Fake {
-    let items: Mutex<(u64, Items)> = Mutex::new((0, Items::new()));
+    let items: Mutex<(u64, Items, Elements)> = Mutex::new((0, Items::new(), Elements::new()));
     Fake::new(move |request| {
-        let (clock, items) = &mut *items.lock().unwrap();
+        let (clock, items, elements) = &mut *items.lock().unwrap();
         *clock += 10;
         let dot = Dot { actor: Actor { node: 1, incarnation: 1 }, counter: *clock };
         let written = Response::Written(Written { context: Default::default(), acknowledged: 2 });
         match request {
+            Request::Get(get) if get.key.is_element() => {
+                let context = elements.get(&get.key).map(Record::context).unwrap_or_default();
+                Response::Found(Found { siblings: visible(items.get(&get.key)), context, newest: None, answered: 2 })
+            }
+            Request::Put(put) if put.key.is_element() => {
+                let expires = put.ttl.map(|ttl| redis::time::now().plus(ttl));
+                let version = Version { stamp: Stamp::from_u64(*clock), expires, value: put.value.clone() };
+                let update = Update { dot, context: put.context.clone().unwrap_or_default(), version };
+                hold(items, elements, &put.key, |held| Ok(Record::updated(held, Rule::Siblings, update))).unwrap();
+                written
+            }
+            Request::Amend(amending) if amending.key.is_element() => {
+                let wall = redis::time::now();
+                let (amendment, first_end) = (amending.amendment.clone(), amending.ends);
+                let stamp = Stamp::from_u64(*clock);
+                let amend = Amend { amendment, dot, stamp, wall, seen: None, first_end, element: true };
+                match hold(items, elements, &amending.key, |held| amend.apply(held)) {
+                    Ok(value) => Response::Amended(proto::Outcome { value, expires: None, acknowledged: 2 }),
+                    Err(why) => Response::Refused(Refusal::Unchanged(why)),
+                }
+            }
             Request::Get(get) => {
                 let siblings = visible(items.get(&get.key));
                 let mut context = Context::new();
@@ -133,8 +154,7 @@ pub(super) fn store() -> Fake {
                 let expires = put.ttl.map(|ttl| redis::time::now().plus(ttl));
                 let version = Version { stamp: Stamp::from_u64(*clock), expires, value: put.value.clone() };
                 let siblings = items.entry(put.key.clone()).or_default();
-                let seen = put.context.clone().unwrap_or_default();
-                siblings.retain(|sibling| put.key.is_element() && !seen.covers(&sibling.dot));
+                siblings.clear();
                 siblings.push(Sibling { dot, version });
                 written
             }
@@ -146,13 +166,34 @@ pub(super) fn store() -> Fake {
                 }
                 written
             }
-            Request::Amend(amending) => amend(items.entry(amending.key.clone()).or_default(), dot, amending.amendment),
+            Request::Amend(amending) => {
+                amend(items.entry(amending.key.clone()).or_default(), dot, amending.amendment.clone())
+            }
             Request::Scan(scan) => page(items, &scan.scope, scan.limit as usize),
             Request::Admin(_) => Response::Status(Box::new(crate::fake::status(&["Ted"]))),
             _ => Response::Refused(Refusal::Overloaded),
         }
     })
 }
+
+/// What is there of an element, and what readers see of it.
+fn hold(
+    items: &mut Items,
+    elements: &mut Elements,
+    key: &ItemKey,
+    change: impl FnOnce(Option<Record>) -> Result<Record, Unchanged>,
+) -> Result<bytes::Bytes, Unchanged> {
+    let wall = redis::time::now();
+    let record = change(elements.get(key).cloned())?;
+    let sibling = |(dot, version): (Dot, std::borrow::Cow<'_, Version>)| Sibling { dot, version: version.into_owned() };
+    let siblings: Vec<Sibling> = record.visible(wall).into_iter().map(sibling).collect();
+    let shown = proto::element::shown(siblings.iter().map(|sibling| (sibling.dot, &sibling.version)));
+    items.insert(key.clone(), siblings);
+    elements.insert(key.clone(), record);
+    Ok(shown.unwrap_or_default())
+}
+
+type Elements = BTreeMap<ItemKey, Record>;
 
 /// Changes the only version of an item on top of what is there.
 fn amend(siblings: &mut Vec<Sibling>, dot: Dot, amendment: Amendment) -> Response {
@@ -183,6 +224,7 @@ fn amend(siblings: &mut Vec<Sibling>, dot: Dot, amendment: Amendment) -> Respons
             }
             Version { stamp, expires, ..there }
         }
+        Amendment::Put(_) => panic!("strings are not put on top of what is there"),
     };
     let value = version.value.clone().map(|value| value.bytes).unwrap_or_default();
     let expires = version.expires;
