@@ -14,8 +14,8 @@ use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{
-    Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Get, ItemKey, Outcome, Put, Request, Rule,
-    Sibling,
+    Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Ends, Get, ItemKey, Outcome, Put, Request,
+    Rule, Sibling,
 };
 use std::sync::Arc;
 
@@ -189,10 +189,11 @@ async fn add(api: &Api, scope: &Scope<'_>, key: &ItemKey, by: i64) -> Result<Don
 
 /// A change of an item of a linearizable bucket.
 pub(crate) async fn change(api: &Api, scope: &Scope<'_>, wanted: &Change) -> Result<Done, Problem> {
-    let Change { key, expect, edit, name } = wanted.clone();
+    let Change { key, expect, edit, ttl, name } = wanted.clone();
+    let ends = ttl.map_or(Ends::Never, Ends::After);
     let is_sum = matches!(edit, Edit::Add(_));
     let bucket = scope.operation.bucket.clone();
-    let cas = Cas { bucket, key: key.clone(), expect, edit, id: name.id, tried: name.again };
+    let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: name.id, tried: name.again };
     match api.database().call(Request::Cas(cas), scope.operation.within).await {
         proto::Response::Swapped(current) if is_sum => Ok(Done::Sum(current)),
         proto::Response::Swapped(current) => Ok(Done::Changed(current.version)),

@@ -107,6 +107,8 @@ pub(crate) struct Change {
     pub(crate) expect: Expect,
     /// What to do.
     pub(crate) edit: Edit,
+    /// How long a value that is put lives.
+    pub(crate) ttl: Option<Span>,
     /// The client's name for it.
     pub(crate) name: Name,
 }
@@ -177,7 +179,7 @@ impl Operation {
         }
         let value = Value { bytes, content_type: content_type(&mut fields)? };
         if let Some((expect, name)) = condition(&mut fields)? {
-            let change = Change { key, expect, edit: Edit::Put(value), name };
+            let change = Change { key, expect, edit: Edit::Put(value), ttl: fields.span("ttl")?, name };
             return Operation::change(fields, change, "PUT", PUT_FIELDS);
         }
         let write = Write {
@@ -193,7 +195,7 @@ impl Operation {
     fn delete(mut fields: Fields<'_>, options: &Options) -> Result<Operation, Problem> {
         let key = own_key(&mut fields, options)?;
         if let Some((expect, name)) = condition(&mut fields)? {
-            let change = Change { key, expect, edit: Edit::Delete, name };
+            let change = Change { key, expect, edit: Edit::Delete, ttl: None, name };
             return Operation::change(fields, change, "DELETE", DELETE_FIELDS);
         }
         let write = Write {
@@ -212,12 +214,12 @@ impl Operation {
         let Some((expect, name)) = condition(&mut fields)? else {
             return Operation::with(fields, "w", Action::Add(key, by), "ADD", ADD_FIELDS);
         };
-        Operation::change(fields, Change { key, expect, edit: Edit::Add(by), name }, "ADD", ADD_FIELDS)
+        Operation::change(fields, Change { key, expect, edit: Edit::Add(by), ttl: None, name }, "ADD", ADD_FIELDS)
     }
 
     /// A change on a condition: what only eventual buckets have does not go with it.
     fn change(fields: Fields<'_>, change: Change, what: &str, known: &[&str]) -> Result<Operation, Problem> {
-        let stray = ["context", "durability", "ttl"].into_iter().find(|name| fields.has(name));
+        let stray = ["context", "durability"].into_iter().find(|name| fields.has(name));
         if let Some(name) = stray {
             return Err(invalid(
                 name,
@@ -416,6 +418,8 @@ mod tests {
         };
         let put = change(r#"{"type":"PUT","key":"k","value":"v","bucket":"b","ifVersion":0}"#);
         assert_eq!((put.expect, put.edit), (Expect::Version(0), Edit::Put(Value::plain("v"))));
+        let lock = change(r#"{"type":"PUT","key":"k","value":"v","ifVersion":0,"ttl":"30s"}"#);
+        assert_eq!((lock.expect, lock.ttl), (Expect::Version(0), Some(Span::secs(30))));
         let delete = change(r#"{"type":"DELETE","key":"k","ifValue":"v","id":"00000000000000ff"}"#);
         assert_eq!((delete.expect, delete.edit), (Expect::Value("v".into()), Edit::Delete));
         assert_eq!(delete.name, Name { id: Some(ChangeId(255)), again: false });
@@ -426,7 +430,6 @@ mod tests {
         assert_eq!(added(r#"{"type":"ADD","key":"k","by":-3,"level":"one"}"#), Action::Add(ItemKey::plain("k"), -3));
         for body in [
             r#"{"type":"ADD","key":"k","by":0.5}"#,
-            r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"ttl":"1s"}"#,
             r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"level":"one"}"#,
             r#"{"type":"PUT","key":"k","value":"v","ifVersion":1,"ifValue":"x"}"#,
             r#"{"type":"PUT","key":"k","value":"v","id":"12"}"#,

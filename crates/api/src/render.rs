@@ -26,12 +26,15 @@ pub(crate) fn current(key: &ItemKey, current: &Current) -> Vec<u8> {
         write_bytes(&mut object, value);
     }
     object.number("version", current.version);
+    if let Some(Wall(end)) = current.expires {
+        object.number("expires", end);
+    }
     object.end()
 }
 
 /// The answer to a change in a linearizable bucket.
 pub(crate) fn changed(key: &ItemKey, version: u64) -> Vec<u8> {
-    current(key, &Current { version, value: None, stamp: None })
+    current(key, &Current { version, ..Current::default() })
 }
 
 /// The answer to a write.

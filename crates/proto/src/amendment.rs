@@ -170,7 +170,8 @@ fn add(mut parts: Parts, there: Option<&Version>, made: Mark, by: Decimal, whole
 }
 
 impl When {
-    fn holds(self, now: Option<Wall>, wanted: Option<Wall>) -> bool {
+    /// True if an item that has this end gets the wanted one.
+    pub(crate) fn holds(self, now: Option<Wall>, wanted: Option<Wall>) -> bool {
         let later = |end: Option<Wall>| end.map_or(u64::MAX, |end| end.0);
         match self {
             When::There => true,

@@ -69,9 +69,9 @@ pub use paxos::register::ChangeId;
 pub use pulse::Pulse;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
-    Admin, Amending, Cas, Current, Edit, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Outcome, Page, Plan,
-    Put, Records, Refusal, RepairStatus, Request, Response, Restore, Risk, Scan, Scope, Sibling, Status, TreeStatus,
-    Written,
+    Admin, Amending, Cas, Current, Edit, Ends, Expect, Found, Get, HintsWaiting, Join, MemberStatus, Outcome, Page,
+    Plan, Put, Records, Refusal, RepairStatus, Request, Response, Restore, Risk, Scan, Scope, Sibling, Status,
+    TreeStatus, Written,
 };
 pub use sizes::Sizes;
 pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

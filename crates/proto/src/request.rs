@@ -3,7 +3,7 @@
 //!
 //! Invariant: every request gets exactly one response, at the latest when its deadline has passed.
 
-use crate::amendment::{Amendment, Unchanged};
+use crate::amendment::{Amendment, Unchanged, When};
 use crate::bucket::{Bucket, Durability, Level};
 use crate::event::Event;
 use crate::explain::{Explain, Explanation};
@@ -81,6 +81,8 @@ pub struct Cas {
     pub expect: Expect,
     /// What to do.
     pub edit: Edit,
+    /// When a value that is put ends.
+    pub ends: Ends,
     /// Names this change, so that asking again does not do it again while it is among the key's last few. Made up if
     /// none is given.
     pub id: Option<ChangeId>,
@@ -101,6 +103,21 @@ pub enum Expect {
     Value(bytes::Bytes),
 }
 
+/// When a value ends that is put into a linearizable bucket. Whether one has ended is judged, for each change, by the clock of
+/// the node that carries it out; for each read, by that of the node that answers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// It stays.
+    #[default]
+    Never,
+    /// When the value in whose place it is put would have.
+    Kept,
+    /// Then.
+    At(Wall),
+    /// So long after the node that carries the change out has begun with it, by its clock.
+    After(Span),
+}
+
 /// What to do to an item.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Edit {
@@ -110,6 +127,13 @@ pub enum Edit {
     Delete,
     /// Add to the whole number that it is, in decimal digits; one that is not there is 0.
     Add(i64),
+    /// Change when it ends, if this holds. Refused with [`Refusal::Unchanged`] if not.
+    End {
+        /// From when on it counts as deleted; none: never.
+        expires: Option<Wall>,
+        /// On which condition.
+        when: When,
+    },
 }
 
 /// Change one item on top of what is there: no such change overwrites another, however many nodes make some at once, and
@@ -382,8 +406,10 @@ pub struct Outcome {
 pub struct Current {
     /// How many changes led to it; 0 if there is no such item. Never goes back, also over a deletion.
     pub version: u64,
-    /// The value; none if there is no such item.
+    /// The value; none if there is no such item, or it has ended.
     pub value: Option<Value>,
+    /// When it ends.
+    pub expires: Option<Wall>,
     /// When the change was asked for, by the clock of the node that carried it out.
     pub stamp: Option<causal::Stamp>,
 }

@@ -9,8 +9,8 @@ use crate::message::Progress;
 use crate::paxos::register::ChangeId;
 use crate::record::{Rule, Value};
 use crate::request::{
-    Admin, Amending, Cas, Edit, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response, Restore,
-    Scan, Status,
+    Admin, Amending, Cas, Edit, Ends, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response,
+    Restore, Scan, Status,
 };
 use crate::{Bucket, BucketId, Durability, ItemKey, Level, Mode, Slot};
 use ring::{Member, NodeId, PartitionId};
@@ -393,9 +393,6 @@ fn leaver(admin: &Admin) -> Option<NodeId> {
 /// A write in a linearizable bucket: a change without a condition.
 fn swap_of(put: Put, bucket: &Bucket) -> Result<Cas, Refusal> {
     let refused = |what: &str| Err(Refusal::Invalid(format!("bucket {} is linearizable: {what}", bucket.name)));
-    if put.ttl.is_some() {
-        return refused("its items have no time to live");
-    }
     if !matches!(put.level, None | Some(Level::Quorum)) {
         return refused("it is written at level quorum only");
     }
@@ -406,24 +403,26 @@ fn swap_of(put: Put, bucket: &Bucket) -> Result<Cas, Refusal> {
         return refused("its items have versions, not contexts; use a condition on the version");
     }
     let edit = put.value.map_or(Edit::Delete, Edit::Put);
-    Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, id: None, tried: false })
+    let ends = put.ttl.map_or(Ends::Never, Ends::After);
+    Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, ends, id: None, tried: false })
 }
 
 /// An amendment in a linearizable bucket: one change of the register.
 fn change_of(amending: Amending, bucket: &Bucket) -> Result<Cas, Refusal> {
     let Amending { key, amendment, level, durability, .. } = amending;
     let refused = |what: &str| Err(Refusal::Invalid(format!("bucket {} is linearizable: {what}", bucket.name)));
-    let by = match amendment {
-        Amendment::Add { by, whole: true } => by.as_i64(),
+    let edit = match amendment {
+        Amendment::Add { by, whole: true } => by.as_i64().map(Edit::Add),
         Amendment::Add { .. } => None,
-        Amendment::End { .. } => return refused("its items have no time to live"),
+        Amendment::End { expires, when } => Some(Edit::End { expires, when }),
         Amendment::Put(_) => return refused("it has no elements"),
     };
-    let Some(by) = by else { return refused("whole numbers are added to its items") };
+    let Some(edit) = edit else { return refused("whole numbers are added to its items") };
     if !matches!(level, None | Some(Level::Quorum)) || durability == Durability::Memory {
         return refused("it is written at level quorum only, and to disk");
     }
-    Ok(Cas { bucket: bucket.name.clone(), key, expect: Expect::Any, edit: Edit::Add(by), id: None, tried: false })
+    let (expect, ends) = (Expect::Any, Ends::Never);
+    Ok(Cas { bucket: bucket.name.clone(), key, expect, edit, ends, id: None, tried: false })
 }
 
 fn find_bucket(core: &Core, name: &str) -> Result<Bucket, Refusal> {

@@ -120,7 +120,6 @@ impl Restoring {
 #[cfg(test)]
 mod tests {
     use super::{Restoring, There, Verdict};
-    use crate::element::plain;
     use crate::event::Restored;
     use crate::ids::{Digest, Epoch};
     use crate::record::{Record, Rule, Value, Version};

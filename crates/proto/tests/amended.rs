@@ -32,7 +32,8 @@ impl Replicas {
     fn amend(&mut self, at: usize, seen: Option<usize>, amendment: Amendment) -> Result<(), Unchanged> {
         let seen = seen.and_then(|from| self.held[from].clone());
         let stamp = Stamp::new(self.wall.0, 0);
-        let amend = Amend { amendment, dot: self.dot(at), stamp, wall: self.wall, seen, first_end: None };
+        let amend =
+            Amend { amendment, dot: self.dot(at), stamp, wall: self.wall, seen, first_end: None, element: false };
         let record = amend.apply(self.held[at].clone())?;
         self.holds(at, record);
         Ok(())
@@ -177,7 +178,7 @@ fn an_end_takes_everything_away_that_was_added_before_it_came_also_by_a_clock_ah
     replicas.merge(1, 0);
     let (dot, wall) = (replicas.dot(1), replicas.wall);
     let (amendment, stamp) = (Amendment::Add { by: Decimal::whole(1), whole: true }, Stamp::new(wall.0 + 1_000, 0));
-    let amend = Amend { amendment, dot, stamp, wall, seen: None, first_end: None };
+    let amend = Amend { amendment, dot, stamp, wall, seen: None, first_end: None, element: false };
     let added = amend.apply(replicas.held[1].clone()).unwrap();
     replicas.holds(1, added);
     assert_eq!(shown(replicas.all().as_ref(), replicas.wall).as_deref(), Some("2"));

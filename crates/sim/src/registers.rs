@@ -8,7 +8,8 @@ use crate::history::{Operation, Outcome};
 use crate::plan::Plan;
 use bytes::Bytes;
 use node::proto::{
-    Bucket, BucketId, Cas, ChangeId, Edit, Expect, Get, ItemKey, Level, Mode, Refusal, Request, Response, Rule, Value,
+    Bucket, BucketId, Cas, ChangeId, Edit, Ends, Expect, Get, ItemKey, Level, Mode, Refusal, Request, Response, Rule,
+    Value,
 };
 use std::collections::BTreeMap;
 use stdx::Prng;
@@ -67,7 +68,8 @@ impl RegisterChooser {
         let (expect, edit) =
             if is_counter { (Expect::Any, Edit::Add(self.prng.between(1, 3) as i64)) } else { self.edit(&key, number) };
         let id = ChangeId(self.prng.next_u64());
-        Some(Request::Cas(Cas { bucket, key, expect, edit, id: Some(id), tried: self.prng.below(8) == 0 }))
+        let (ends, tried) = (Ends::Never, self.prng.below(8) == 0);
+        Some(Request::Cas(Cas { bucket, key, expect, edit, ends, id: Some(id), tried }))
     }
 
     fn edit(&mut self, key: &ItemKey, number: usize) -> (Expect, Edit) {

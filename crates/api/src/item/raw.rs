@@ -27,7 +27,7 @@ pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag
         typed(StatusCode::OK, ITEM_JSON, found.json(key).into())
     } else {
         match found {
-            Read::Current(current) => one(current.value.as_ref(), None),
+            Read::Current(current) => one(current.value.as_ref(), current.expires.map(|at| at.0)),
             Read::Found { siblings, .. } => match siblings.as_slice() {
                 [Sibling { version: Version { value, expires, .. }, .. }] => {
                     one(value.as_ref(), expires.map(|at| at.0))

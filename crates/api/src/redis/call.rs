@@ -13,7 +13,7 @@ use super::time;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
-    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Expect, Get, ItemKey, Mode, Put, Record, Refusal,
+    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Get, ItemKey, Mode, Put, Record, Refusal,
     Request, Response, Restore, Unchanged, Value, Version, When,
 };
 use resp::Reply;
@@ -49,7 +49,7 @@ pub(crate) struct Item {
     /// When it was written.
     stamp: Stamp,
     /// Its version, in linearizable buckets.
-    version: u64,
+    pub(crate) version: u64,
 }
 
 /// What becomes of an item.
@@ -166,7 +166,7 @@ impl Call {
         }
     }
 
-    /// Adds to a string in an eventual bucket, or changes when it goes, on top of what is there, so that nothing that others
+    /// Adds to a string, or changes when it goes, on top of what is there, so that nothing that others
     /// add or change is lost.
     pub(crate) async fn on_top(&self, key: &Bytes, amendment: Amendment) -> Result<Result<Bytes, Unchanged>, Fault> {
         let amending = Amending {
@@ -179,12 +179,14 @@ impl Call {
         };
         match self.ask(Request::Amend(amending)).await {
             Response::Amended(outcome) => Ok(Ok(outcome.value)),
+            // The bucket is linearizable.
+            Response::Swapped(current) => Ok(Ok(current.value.map(|value| value.bytes).unwrap_or_default())),
             Response::Refused(Refusal::Unchanged(why)) => Ok(Err(why)),
             other => Err(Fault::unexpected(other)),
         }
     }
 
-    /// Gives a string in an eventual bucket another end. False if the condition does not hold, `None` if it is not there.
+    /// Gives a string another end. False if the condition does not hold, `None` if it is not there.
     pub(crate) async fn give_end(&self, key: &Bytes, expires: Option<Wall>, when: When) -> Result<Option<bool>, Fault> {
         match self.on_top(key, Amendment::End { expires, when }).await? {
             Ok(_) => Ok(Some(true)),
@@ -202,7 +204,7 @@ impl Call {
         mut wanted: impl FnMut(Option<&Item>) -> Result<(Become, Reply), Fault>,
     ) -> Outcome {
         if self.mode().await? == Mode::Linearizable {
-            return self.change_in_order(key, wanted).await;
+            return self.change_in_order(key, Ends::Kept, wanted).await;
         }
         let (read, seen) = self.look(key).await?;
         if read.is_none() {
@@ -234,9 +236,11 @@ impl Call {
         Ok(bucket.and_then(|bucket| bucket.ttl).map(|ttl| time::now().plus(ttl)))
     }
 
-    async fn change_in_order(
+    /// The same in a linearizable bucket. A value that is put ends then.
+    pub(crate) async fn change_in_order(
         &self,
         key: &Bytes,
+        ends: Ends,
         mut wanted: impl FnMut(Option<&Item>) -> Result<(Become, Reply), Fault>,
     ) -> Outcome {
         for _ in 0..TRIES {
@@ -251,7 +255,7 @@ impl Call {
                 }
             };
             let expect = Expect::Version(read.map_or(0, |item| item.version));
-            if self.swap(key, expect, edit).await?.is_some() {
+            if self.swap(key, expect, edit, ends).await?.is_some() {
                 return Ok(reply);
             }
         }
@@ -259,9 +263,15 @@ impl Call {
     }
 
     /// A change on a condition, in a linearizable bucket. `None` if the condition does not hold.
-    pub(crate) async fn swap(&self, key: &Bytes, expect: Expect, edit: Edit) -> Result<Option<Current>, Fault> {
+    pub(crate) async fn swap(
+        &self,
+        key: &Bytes,
+        expect: Expect,
+        edit: Edit,
+        ends: Ends,
+    ) -> Result<Option<Current>, Fault> {
         let key = ItemKey::plain(key.clone());
-        let cas = Cas { bucket: self.place.bucket.clone(), key, expect, edit, id: None, tried: false };
+        let cas = Cas { bucket: self.place.bucket.clone(), key, expect, edit, ends, id: None, tried: false };
         match self.ask(Request::Cas(cas)).await {
             Response::Swapped(current) => Ok(Some(current)),
             Response::Refused(Refusal::ConditionFailed(_)) => Ok(None),
@@ -342,6 +352,6 @@ pub(crate) async fn together<T: Send>(
 }
 
 fn item_of(current: Current) -> Option<Item> {
-    let Current { version, value, stamp } = current;
-    value.map(|value| Item { value, expires: None, stamp: stamp.unwrap_or(Stamp::MIN), version })
+    let Current { version, value, expires, stamp } = current;
+    value.map(|value| Item { value, expires, stamp: stamp.unwrap_or(Stamp::MIN), version })
 }

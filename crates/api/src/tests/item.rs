@@ -30,12 +30,12 @@ fn cluster(values: Vec<Sibling>) -> Arc<Fake> {
     Arc::new(Fake::new(move |request| match request {
         Request::Get(get) if get.bucket == "locks" => {
             let value = values.first().and_then(|sibling| sibling.version.value.clone());
-            Response::Current(Current { version: value.as_ref().map_or(0, |_| 7), value, stamp: None })
+            Response::Current(Current { version: value.as_ref().map_or(0, |_| 7), value, ..Current::default() })
         }
         Request::Get(_) => {
             Response::Found(Found { siblings: values.clone(), context: seen(5), newest: None, answered: 2 })
         }
-        Request::Cas(_) => Response::Swapped(Current { version: 8, value: None, stamp: None }),
+        Request::Cas(_) => Response::Swapped(Current { version: 8, ..Current::default() }),
         Request::Put(_) => Response::Written(Written { context: seen(6), acknowledged: 2 }),
         _ => {
             let mut status = fake::status(&["Ted"]);

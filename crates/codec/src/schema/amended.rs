@@ -197,7 +197,7 @@ struct WireAdd {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-struct WireNewEnd {
+pub(super) struct WireNewEnd {
     #[prost(uint64, optional, tag = "1")]
     expires: Option<u64>,
     /// 1 if it is there, 2 if it has no end, 3 if it has one, 4 if that is earlier, 5 if there is none or a later one.
@@ -207,14 +207,23 @@ struct WireNewEnd {
 
 const WHENS: [When; 5] = [When::There, When::Endless, When::Ending, When::Later, When::Earlier];
 
+impl WireNewEnd {
+    pub(super) fn new(expires: Option<Wall>, when: When) -> WireNewEnd {
+        let when = (1..).zip(WHENS).find_map(|(number, one)| (one == when).then_some(number)).unwrap_or(0);
+        WireNewEnd { expires: expires.map(|wall| wall.0), when }
+    }
+
+    pub(super) fn read(self) -> Result<(Option<Wall>, When), DecodeError> {
+        let when = (self.when as usize).checked_sub(1).and_then(|at| WHENS.get(at));
+        Ok((self.expires.map(Wall), *when.ok_or(DecodeError::newer("a condition"))?))
+    }
+}
+
 impl From<&Amending> for WireAmending {
     fn from(amending: &Amending) -> WireAmending {
         let amendment = match &amending.amendment {
             &Amendment::Add { by, whole } => WireAmendment::Add(WireAdd { by: Some(by.into()), whole }),
-            &Amendment::End { expires, when } => {
-                let when = (1..).zip(WHENS).find_map(|(number, one)| (one == when).then_some(number)).unwrap_or(0);
-                WireAmendment::End(WireNewEnd { expires: expires.map(|wall| wall.0), when })
-            }
+            &Amendment::End { expires, when } => WireAmendment::End(WireNewEnd::new(expires, when)),
             Amendment::Put(value) => WireAmendment::Put(WireElement { value: value.as_ref().map(WireValue::from) }),
         };
         WireAmending {
@@ -235,9 +244,8 @@ impl TryFrom<WireAmending> for Amending {
         let amendment = match wire.amendment.ok_or(DecodeError::newer("an amendment"))? {
             WireAmendment::Add(add) => Amendment::Add { by: need(add.by, "a number")?, whole: add.whole },
             WireAmendment::End(end) => {
-                let when = (end.when as usize).checked_sub(1).and_then(|at| WHENS.get(at));
-                let when = *when.ok_or(DecodeError::newer("a condition"))?;
-                Amendment::End { expires: end.expires.map(Wall), when }
+                let (expires, when) = end.read()?;
+                Amendment::End { expires, when }
             }
             WireAmendment::Put(put) => Amendment::Put(may(put.value)?),
         };

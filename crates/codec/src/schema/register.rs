@@ -1,5 +1,6 @@
 //! Items of linearizable buckets: what replicas hold, what proposers ask, what clients ask and get.
 
+use super::amended::WireNewEnd;
 use super::fences::WireFences;
 use super::item::{WireKey, WirePlace};
 use super::paxos::WireBallot;
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use causal::Stamp;
 use proto::paxos::register::{Answer, Ask, Cell, Held, Register};
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Cas, ChangeId, Current, Edit, Epoch, Expect, Message, OpId, RegisterAnswer, Version};
+use proto::{Cas, ChangeId, Current, Edit, Ends, Epoch, Expect, Message, OpId, RegisterAnswer, Version};
+use stdx::{Span, Wall};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireCell {
@@ -289,12 +291,27 @@ pub(crate) struct WireCas {
     key: Option<WireKey>,
     #[prost(oneof = "WireExpect", tags = "3, 4, 5, 6")]
     expect: Option<WireExpect>,
-    #[prost(oneof = "WireEdit", tags = "7, 8, 9")]
+    #[prost(oneof = "WireEdit", tags = "7, 8, 9, 12")]
     edit: Option<WireEdit>,
     #[prost(fixed64, optional, tag = "10")]
     id: Option<u64>,
     #[prost(bool, tag = "11")]
     tried: bool,
+    /// When a value that is put ends.
+    #[prost(oneof = "WireEnds", tags = "13, 14, 15")]
+    ends: Option<WireEnds>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
+enum WireEnds {
+    #[prost(message, tag = "13")]
+    Kept(()),
+    /// Milliseconds since 1970.
+    #[prost(uint64, tag = "14")]
+    At(u64),
+    /// Microseconds after the change was begun with.
+    #[prost(uint64, tag = "15")]
+    After(u64),
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -317,6 +334,8 @@ enum WireEdit {
     Delete(()),
     #[prost(sint64, tag = "9")]
     Add(i64),
+    #[prost(message, tag = "12")]
+    End(WireNewEnd),
 }
 
 impl From<&Cas> for WireCas {
@@ -331,6 +350,13 @@ impl From<&Cas> for WireCas {
             Edit::Put(value) => WireEdit::Put(value.into()),
             Edit::Delete => WireEdit::Delete(()),
             Edit::Add(by) => WireEdit::Add(*by),
+            Edit::End { expires, when } => WireEdit::End(WireNewEnd::new(*expires, *when)),
+        };
+        let ends = match cas.ends {
+            Ends::Never => None,
+            Ends::Kept => Some(WireEnds::Kept(())),
+            Ends::At(wall) => Some(WireEnds::At(wall.0)),
+            Ends::After(span) => Some(WireEnds::After(span.0)),
         };
         WireCas {
             bucket: cas.bucket.clone(),
@@ -339,6 +365,7 @@ impl From<&Cas> for WireCas {
             edit: Some(edit),
             id: cas.id.map(|id| id.0),
             tried: cas.tried,
+            ends,
         }
     }
 }
@@ -357,9 +384,19 @@ impl TryFrom<WireCas> for Cas {
             WireEdit::Put(value) => Edit::Put(value.try_into()?),
             WireEdit::Delete(()) => Edit::Delete,
             WireEdit::Add(by) => Edit::Add(by),
+            WireEdit::End(end) => {
+                let (expires, when) = end.read()?;
+                Edit::End { expires, when }
+            }
+        };
+        let ends = match wire.ends {
+            None => Ends::Never,
+            Some(WireEnds::Kept(())) => Ends::Kept,
+            Some(WireEnds::At(wall)) => Ends::At(Wall(wall)),
+            Some(WireEnds::After(span)) => Ends::After(Span(span)),
         };
         let (key, id) = (need(wire.key, "a key")?, wire.id.map(ChangeId));
-        Ok(Cas { bucket: wire.bucket, key, expect, edit, id, tried: wire.tried })
+        Ok(Cas { bucket: wire.bucket, key, expect, edit, ends, id, tried: wire.tried })
     }
 }
 
@@ -371,6 +408,8 @@ pub(crate) struct WireCurrent {
     value: Option<WireValue>,
     #[prost(fixed64, optional, tag = "3")]
     stamp: Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    expires: Option<u64>,
 }
 
 impl From<&Current> for WireCurrent {
@@ -379,6 +418,7 @@ impl From<&Current> for WireCurrent {
             version: current.version,
             value: current.value.as_ref().map(WireValue::from),
             stamp: current.stamp.map(Stamp::as_u64),
+            expires: current.expires.map(|wall| wall.0),
         }
     }
 }
@@ -387,6 +427,7 @@ impl TryFrom<WireCurrent> for Current {
     type Error = DecodeError;
 
     fn try_from(wire: WireCurrent) -> Result<Current, DecodeError> {
-        Ok(Current { version: wire.version, value: may(wire.value)?, stamp: wire.stamp.map(Stamp::from_u64) })
+        let (expires, stamp) = (wire.expires.map(Wall), wire.stamp.map(Stamp::from_u64));
+        Ok(Current { version: wire.version, value: may(wire.value)?, expires, stamp })
     }
 }

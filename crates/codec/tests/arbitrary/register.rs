@@ -8,7 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::paxos::register::{Answer, Ask, Cell, Held, Register};
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Cas, ChangeId, Current, Edit, Expect, RegisterAnswer, Version};
+use proto::{Cas, ChangeId, Current, Edit, Ends, Expect, RegisterAnswer, Version, When};
+use stdx::{Span, Wall};
 
 fn cell() -> BoxedStrategy<Cell<Version>> {
     (option::of(version()), vec(number().prop_map(ChangeId), 0..4), 0..9_u64)
@@ -64,14 +65,27 @@ pub(crate) fn cas() -> BoxedStrategy<Cas> {
         number().prop_map(Expect::Version),
         bytes().prop_map(Expect::Value),
     ];
-    let edit = prop_oneof![value().prop_map(Edit::Put), Just(Edit::Delete), any::<i64>().prop_map(Edit::Add)];
-    (text(), item_key(), expect, edit, option::of(number().prop_map(ChangeId)), any::<bool>())
-        .prop_map(|(bucket, key, expect, edit, id, tried)| Cas { bucket, key, expect, edit, id, tried })
+    let edit = prop_oneof![
+        value().prop_map(Edit::Put),
+        Just(Edit::Delete),
+        any::<i64>().prop_map(Edit::Add),
+        (option::of(number().prop_map(Wall)), Just(When::Later))
+            .prop_map(|(expires, when)| Edit::End { expires, when }),
+    ];
+    let ends = prop_oneof![
+        Just(Ends::Never),
+        Just(Ends::Kept),
+        number().prop_map(|at| Ends::At(Wall(at))),
+        number().prop_map(|after| Ends::After(Span(after))),
+    ];
+    (text(), item_key(), expect, edit, ends, option::of(number().prop_map(ChangeId)), any::<bool>())
+        .prop_map(|(bucket, key, expect, edit, ends, id, tried)| Cas { bucket, key, expect, edit, ends, id, tried })
         .boxed()
 }
 
 pub(crate) fn current() -> BoxedStrategy<Current> {
-    (number(), option::of(value()), option::of(number().prop_map(Stamp::from_u64)))
-        .prop_map(|(version, value, stamp)| Current { version, value, stamp })
+    let expires = option::of(number().prop_map(Wall));
+    (number(), option::of(value()), expires, option::of(number().prop_map(Stamp::from_u64)))
+        .prop_map(|(version, value, expires, stamp)| Current { version, value, expires, stamp })
         .boxed()
 }

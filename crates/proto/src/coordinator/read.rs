@@ -315,7 +315,8 @@ impl Reading {
     }
 
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {
-        let response = if self.linearizable { Response::Current(held(record)) } else { self.found(core, record) };
+        let response =
+            if self.linearizable { Response::Current(held(record, core.now.wall)) } else { self.found(core, record) };
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
@@ -341,9 +342,9 @@ impl Reading {
 }
 
 /// What a client sees of what one replica of a linearizable bucket holds.
-fn held(record: Option<&Record>) -> Current {
+fn held(record: Option<&Record>, wall: Wall) -> Current {
     match record {
-        Some(Record::Register(register)) => register.cell().map(current).unwrap_or_default(),
+        Some(Record::Register(register)) => register.cell().map(|cell| current(cell, wall)).unwrap_or_default(),
         _ => Current::default(),
     }
 }

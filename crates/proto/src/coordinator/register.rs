@@ -18,10 +18,10 @@ use crate::message::{Message, RegisterAnswer};
 use crate::paxos::register::{Ask, Cell, ChangeId, Outcome, Round, Step, Work};
 use crate::quorum::{Group, Need};
 use crate::record::Version;
-use crate::request::{Cas, Refusal, Response};
+use crate::request::{Cas, Current, Refusal, Response};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
-use stdx::{Mono, Span};
+use stdx::{Mono, Span, Wall};
 
 /// Before silent replicas are asked again.
 const ASK_AGAIN: Span = Span::millis(400);
@@ -81,7 +81,8 @@ impl Deciding {
             let refusal = Refusal::NotReady("this node is starting; try again in a moment".to_owned());
             return ops.refuse(core, &asker, refusal);
         }
-        let change = Swap { expect: cas.expect, edit: cas.edit, stamp: core.next_stamp() };
+        let wall = core.now.wall;
+        let change = Swap { expect: cas.expect, edit: cas.edit, ends: cas.ends, wall, stamp: core.next_stamp() };
         let id = cas.id.unwrap_or_else(|| ChangeId(core.prng.next_u64()));
         let work = Work::Change { id, change, tried: cas.tried };
         let deciding = Deciding::new(core, asker, bucket, cas.key, work, within);
@@ -326,11 +327,17 @@ impl Deciding {
         {
             ops.turns.keep(self.slot.clone(), self.views, cache);
         }
-        let response = self.response(&outcome);
+        let response = self.response(&outcome, core.now.wall);
         self.end(ops, core, response);
     }
 
-    fn response(&self, outcome: &Outcome<Version>) -> Response {
+    fn response(&self, outcome: &Outcome<Version>, now: Wall) -> Response {
+        // What a change led to is told as of the time that it carries.
+        let wall = match self.round.work() {
+            Work::Change { change, .. } => change.wall,
+            Work::Read => now,
+        };
+        let current = |cell: &Cell<Version>| current(cell, wall);
         let refused = |cell: &Cell<Version>| match self.round.work() {
             Work::Change { change, .. } => Response::Refused(change.refusal(cell)),
             Work::Read => unreachable!("a read is not refused"),
@@ -339,9 +346,7 @@ impl Deciding {
             Outcome::Read(cell) => Response::Current(current(cell)),
             Outcome::Changed { number, cell } if cell.number == *number => Response::Swapped(current(cell)),
             // Others have changed it since; what exactly ours made of it is not known any more.
-            Outcome::Changed { number, .. } => {
-                Response::Swapped(crate::request::Current { version: *number, value: None, stamp: None })
-            }
+            Outcome::Changed { number, .. } => Response::Swapped(Current { version: *number, ..Current::default() }),
             Outcome::Kept(cell) => Response::Swapped(current(cell)),
             Outcome::Refused(cell) => refused(cell),
             Outcome::Unknown => Response::Refused(Refusal::OutcomeUnknown),

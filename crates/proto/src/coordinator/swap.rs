@@ -1,12 +1,15 @@
 //! What a client wants to become of one item of a linearizable bucket: a condition and an edit, as data.
 //!
-//! Invariant: an item that was never written, one that was deleted, and version 0 are the same to every condition.
+//! Invariant: an item that was never written, one that was deleted, one that has ended and version 0 are the same to every
+//! condition. Whether one has ended is a part of the change: by the time that the change carries.
 //! Refuses to know how it gets decided.
 
+use crate::amendment::Unchanged;
 use crate::paxos::register::{Cell, Change, Verdict};
 use crate::record::{Value, Version};
-use crate::request::{Current, Edit, Expect, Refusal};
+use crate::request::{Current, Edit, Ends, Expect, Refusal};
 use causal::Stamp;
+use stdx::Wall;
 
 /// A change of one item.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +18,10 @@ pub(super) struct Swap {
     pub(super) expect: Expect,
     /// What is to be done.
     pub(super) edit: Edit,
+    /// When a value that is put ends.
+    pub(super) ends: Ends,
+    /// The time it is: what has ended by then is not there.
+    pub(super) wall: Wall,
     /// When it was asked for; for people only.
     pub(super) stamp: Stamp,
 }
@@ -26,15 +33,31 @@ impl Change for Swap {
         if !self.is_met(current) {
             return Verdict::Refuse;
         }
-        let write =
-            |value: Value| Verdict::Write(Some(Version { stamp: self.stamp, expires: None, value: Some(value) }));
+        let there = live(current, self.wall);
+        let write = |value: Value, expires: Option<Wall>| {
+            Verdict::Write(Some(Version { stamp: self.stamp, expires, value: Some(value) }))
+        };
+        let end = there.and_then(|version| version.expires);
         match &self.edit {
-            Edit::Put(value) => write(value.clone()),
-            Edit::Delete if current.value.is_none() => Verdict::Keep,
+            Edit::Put(value) => match self.ends.after(self.wall, end) {
+                // It would end as it begins.
+                Some(expires) if expires <= self.wall && there.is_none() => Verdict::Keep,
+                Some(expires) if expires <= self.wall => Verdict::Write(None),
+                expires => write(value.clone(), expires),
+            },
+            Edit::Delete if there.is_none() => Verdict::Keep,
             Edit::Delete => Verdict::Write(None),
-            Edit::Add(by) => match number(current).and_then(|number| number.checked_add(*by)) {
-                Some(sum) => write(Value { bytes: sum.to_string().into(), content_type: content_type(current) }),
+            Edit::Add(by) => match number(there).and_then(|number| number.checked_add(*by)) {
+                Some(sum) => write(Value { bytes: sum.to_string().into(), content_type: content_type(there) }, end),
                 None => Verdict::Refuse,
+            },
+            Edit::End { expires, when } => match there {
+                Some(version) if when.holds(version.expires, *expires) => match expires {
+                    same if *same == version.expires => Verdict::Keep,
+                    Some(expires) if *expires <= self.wall => Verdict::Write(None),
+                    expires => Verdict::Write(Some(Version { expires: *expires, ..version.clone() })),
+                },
+                _ => Verdict::Refuse,
             },
         }
     }
@@ -50,67 +73,106 @@ impl Change for Swap {
 
 impl Swap {
     fn is_met(&self, cell: &Cell<Version>) -> bool {
+        let there = live(cell, self.wall);
         match &self.expect {
             Expect::Any => true,
-            Expect::Absent => cell.value.is_none(),
-            Expect::Version(version) => current(cell).version == *version,
-            Expect::Value(bytes) => value(cell).is_some_and(|value| value.bytes == bytes),
+            Expect::Absent => there.is_none(),
+            Expect::Version(version) => current(cell, self.wall).version == *version,
+            Expect::Value(bytes) => value(there).is_some_and(|value| value.bytes == bytes),
         }
     }
 
     /// Why the change does not apply to this.
     pub(super) fn refusal(&self, cell: &Cell<Version>) -> Refusal {
+        let there = live(cell, self.wall);
         match &self.edit {
-            Edit::Add(by) if self.is_met(cell) && number(cell).is_none() => {
+            Edit::Add(by) if self.is_met(cell) && number(there).is_none() => {
                 let what = "the item is not a whole number of 64 bits in decimal digits";
                 Refusal::Invalid(format!("{what}, so {by} cannot be added to it"))
             }
             Edit::Add(by) if self.is_met(cell) => {
                 Refusal::Invalid(format!("adding {by} would leave the range of 64 bits"))
             }
-            _ => Refusal::ConditionFailed(Box::new(current(cell))),
+            Edit::End { .. } if self.is_met(cell) => {
+                Refusal::Unchanged(if there.is_some() { Unchanged::Condition } else { Unchanged::Absent })
+            }
+            _ => Refusal::ConditionFailed(Box::new(current(cell, self.wall))),
         }
     }
 }
 
-/// What a client sees of a cell.
-pub(super) fn current(cell: &Cell<Version>) -> Current {
-    match &cell.value {
-        None => Current::default(),
-        Some(version) => Current { version: cell.number, value: version.value.clone(), stamp: Some(version.stamp) },
+impl Ends {
+    /// When a value ends that is put at this time in the place of one that ends then.
+    fn after(self, wall: Wall, old: Option<Wall>) -> Option<Wall> {
+        match self {
+            Ends::Never => None,
+            Ends::Kept => old,
+            Ends::At(wall) => Some(wall),
+            Ends::After(span) => Some(wall.plus(span)),
+        }
     }
 }
 
-fn value(cell: &Cell<Version>) -> Option<&Value> {
-    cell.value.as_ref()?.value.as_ref()
+/// What a client sees of a cell at a time.
+pub(super) fn current(cell: &Cell<Version>, wall: Wall) -> Current {
+    match live(cell, wall) {
+        None => Current::default(),
+        Some(version) => Current {
+            version: cell.number,
+            value: version.value.clone(),
+            expires: version.expires,
+            stamp: Some(version.stamp),
+        },
+    }
+}
+
+/// The version that is there at a time.
+fn live(cell: &Cell<Version>, wall: Wall) -> Option<&Version> {
+    cell.value.as_ref().filter(|version| version.visible(wall).is_some())
+}
+
+fn value(version: Option<&Version>) -> Option<&Value> {
+    version?.value.as_ref()
 }
 
 /// The counter that an item is; one that is not there is 0.
-fn number(cell: &Cell<Version>) -> Option<i64> {
-    match value(cell) {
+fn number(version: Option<&Version>) -> Option<i64> {
+    match value(version) {
         None => Some(0),
         Some(value) => std::str::from_utf8(&value.bytes).ok()?.parse().ok(),
     }
 }
 
-fn content_type(cell: &Cell<Version>) -> Option<String> {
-    value(cell)?.content_type.clone()
+fn content_type(version: Option<&Version>) -> Option<String> {
+    value(version)?.content_type.clone()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Swap, current};
+    use super::Swap;
+    use crate::amendment::{Unchanged, When};
     use crate::paxos::register::{Cell, Change, ChangeId, Verdict};
     use crate::record::{Value, Version};
-    use crate::request::{Edit, Expect, Refusal};
+    use crate::request::{Current, Edit, Ends, Expect, Refusal};
     use causal::Stamp;
+    use stdx::{Span, Wall};
+
+    const NOW: Wall = Wall(1_000);
 
     fn swap(expect: Expect, edit: Edit) -> Swap {
-        Swap { expect, edit, stamp: Stamp::MIN }
+        Swap { expect, edit, ends: Ends::Never, wall: NOW, stamp: Stamp::MIN }
+    }
+
+    fn current(cell: &Cell<Version>) -> Current {
+        super::current(cell, NOW)
     }
 
     fn done(cell: &Cell<Version>, expect: Expect, edit: Edit) -> Option<Cell<Version>> {
-        match swap(expect, edit).apply(cell) {
+        made(cell, swap(expect, edit))
+    }
+
+    fn made(cell: &Cell<Version>, swap: Swap) -> Option<Cell<Version>> {
+        match swap.apply(cell) {
             Verdict::Write(value) => Some(cell.after(ChangeId(cell.number), value)),
             Verdict::Keep => Some(cell.clone()),
             Verdict::Refuse => None,
@@ -149,5 +211,58 @@ mod tests {
         assert_eq!(add.apply(&word), Verdict::Refuse);
         assert!(matches!(add.refusal(&word), Refusal::Invalid(_)));
         assert!(matches!(swap(Expect::Absent, Edit::Add(1)).refusal(&word), Refusal::ConditionFailed(_)));
+    }
+
+    fn at(wall: u64, expect: Expect, edit: Edit, ends: Ends) -> Swap {
+        Swap { ends, wall: Wall(wall), ..swap(expect, edit) }
+    }
+
+    #[test]
+    fn a_lock_is_taken_again_when_it_has_ended_and_not_before() {
+        let take = |wall, name| at(wall, Expect::Absent, put(name), Ends::After(Span::millis(100)));
+        let one = made(&Cell::default(), take(1_000, "one")).expect("it is free");
+        assert_eq!(super::current(&one, Wall(1_099)).expires, Some(Wall(1_100)));
+        assert_eq!(take(1_099, "two").apply(&one), Verdict::Refuse);
+        assert_eq!(super::current(&one, Wall(1_100)), Current::default(), "it has ended");
+        let two = made(&one, take(1_100, "two")).expect("it has ended");
+        assert_eq!(super::current(&two, Wall(1_150)).version, 2, "the number goes on");
+        // Whoever had it before lets nothing go, and puts nothing off.
+        let release = |wall, name: &'static str| at(wall, Expect::Value(name.into()), Edit::Delete, Ends::Never);
+        assert_eq!(release(1_150, "one").apply(&two), Verdict::Refuse);
+        assert_eq!(release(1_250, "two").apply(&two), Verdict::Refuse, "that has ended by itself");
+        assert_eq!(release(1_150, "two").apply(&two), Verdict::Write(None));
+        let longer = Edit::End { expires: Some(Wall(2_000)), when: When::There };
+        let extend = |wall, version| at(wall, Expect::Version(version), longer.clone(), Ends::Never);
+        assert_eq!(extend(1_150, 1).apply(&two), Verdict::Refuse);
+        let extended = made(&two, extend(1_150, 2)).expect("it is there");
+        assert_eq!(super::current(&extended, Wall(1_999)).expires, Some(Wall(2_000)));
+        let late = extend(2_000, 0);
+        assert_eq!(
+            (late.apply(&extended), late.refusal(&extended)),
+            (Verdict::Refuse, Refusal::Unchanged(Unchanged::Absent))
+        );
+    }
+
+    #[test]
+    fn ends_are_kept_given_and_taken_as_asked() {
+        let cell =
+            made(&Cell::default(), at(1_000, Expect::Any, put("1"), Ends::At(Wall(1_500)))).expect("no condition");
+        let end = |cell: &Cell<Version>| super::current(cell, Wall(1_000)).expires;
+        assert_eq!(end(&cell), Some(Wall(1_500)));
+        let kept = made(&cell, at(1_000, Expect::Any, put("2"), Ends::Kept)).expect("no condition");
+        assert_eq!(end(&kept), Some(Wall(1_500)));
+        let added = made(&kept, at(1_000, Expect::Any, Edit::Add(1), Ends::Never)).expect("a number");
+        assert_eq!((end(&added), super::current(&added, NOW).value), (Some(Wall(1_500)), Some(Value::plain("3"))));
+        assert_eq!(end(&made(&kept, at(1_000, Expect::Any, put("2"), Ends::Never)).expect("no condition")), None);
+        let give = |expires, when| at(1_000, Expect::Any, Edit::End { expires, when }, Ends::Never);
+        assert_eq!(give(Some(Wall(9_000)), When::Endless).refusal(&cell), Refusal::Unchanged(Unchanged::Condition));
+        assert_eq!(give(Some(Wall(1_500)), When::There).apply(&cell), Verdict::Keep);
+        assert_eq!(give(Some(Wall(900)), When::There).apply(&cell), Verdict::Write(None), "it ends at once");
+        assert_eq!(end(&made(&cell, give(None, When::Ending)).expect("it has one")), None);
+        let past = at(1_000, Expect::Any, put("x"), Ends::At(Wall(1_000)));
+        assert_eq!((past.apply(&cell), past.apply(&Cell::default())), (Verdict::Write(None), Verdict::Keep));
+        // What is added to after its end begins anew, and stays.
+        let anew = made(&cell, at(1_500, Expect::Any, Edit::Add(4), Ends::Never)).expect("nothing is there");
+        assert_eq!(super::current(&anew, Wall(9_000)).value, Some(Value::plain("4")));
     }
 }

@@ -125,9 +125,10 @@ pub(super) fn of(request: &Request) -> (Kind, Level) {
         Request::Put(put) => (Kind::Put, Level::asked(put.level)),
         Request::Cas(cas) => match cas.edit {
             Edit::Add(_) => (Kind::Add, Level::Linearizable),
+            Edit::End { .. } => (Kind::Expire, Level::Linearizable),
             Edit::Put(_) | Edit::Delete => (Kind::Change, Level::Linearizable),
         },
-        Request::Amend(amending) => match amending.amendment {
+        Request::Amend(amending) => match &amending.amendment {
             Amendment::Add { .. } => (Kind::Add, Level::asked(amending.level)),
             Amendment::End { .. } => (Kind::Expire, Level::asked(amending.level)),
             Amendment::Put(Some(_)) => (Kind::Put, Level::asked(amending.level)),

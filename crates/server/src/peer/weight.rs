@@ -6,8 +6,8 @@
 
 use proto::explain::Account;
 use proto::paxos::register::{Answer, Ask, Cell};
+use proto::{Amendment, Edit, RegisterAnswer, Sibling, Spot, Version};
 use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
-use proto::{Edit, RegisterAnswer, Sibling, Spot, Version};
 
 /// What a message takes beside its parts that grow.
 const BASE: usize = 64;
@@ -106,11 +106,17 @@ fn of_request(request: &Request) -> usize {
         Request::Cas(cas) => {
             let value = match &cas.edit {
                 Edit::Put(value) => value.bytes.len(),
-                Edit::Delete | Edit::Add(_) => 0,
+                Edit::Delete | Edit::Add(_) | Edit::End { .. } => 0,
             };
             cas.key.len() + value
         }
-        Request::Amend(amending) => amending.key.len(),
+        Request::Amend(amending) => {
+            let value = match &amending.amendment {
+                Amendment::Put(Some(value)) => value.bytes.len(),
+                Amendment::Put(None) | Amendment::Add { .. } | Amendment::End { .. } => 0,
+            };
+            amending.key.len() + value
+        }
         Request::Restore(restore) => restore.key.len() + restore.record.weight(),
         Request::Explain(explain) => explain.key.len(),
         Request::Scan(scan) | Request::Dump(scan) => match &scan.scope {

@@ -10,7 +10,7 @@ use crate::redis::call::{Become, Call, Item};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 
-use proto::{Amendment, Cas, Decimal, Edit, Expect, ItemKey, Mode, Refusal, Request, Response, Unchanged};
+use proto::{Amendment, Cas, Decimal, Edit, Ends, Expect, ItemKey, Mode, Refusal, Request, Response, Unchanged};
 use resp::Reply;
 
 pub(super) fn commands() -> Vec<Command> {
@@ -61,6 +61,7 @@ async fn add(call: Call, by: i64) -> Outcome {
         key: ItemKey::plain(key.clone()),
         expect: Expect::Any,
         edit: Edit::Add(by),
+        ends: Ends::Never,
         id: None,
         tried: false,
     };

@@ -15,8 +15,8 @@ use stdx::Wall;
 pub(super) fn commands() -> Vec<Command> {
     const READ: &[Flag] = &[Flag::Read, Flag::Fast];
     const WRITE: &[Flag] = &[Flag::Write, Flag::Fast];
-    const WITHIN: &str = "In eventual buckets only. Conditions are checked on what a quorum holds. Of a hash or set every element \
-                          is written again: those that are added at the same time may stay, and those that are removed come back.";
+    const WITHIN: &str = "In eventual buckets, conditions are checked on what a quorum holds, and of a hash or set every element is \
+                          written again: those that are added at the same time may stay, and those that are removed come back.";
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let write = |command: Command| command.flags(WRITE).keys(Keys::ONE).differs(WITHIN);
     vec![
@@ -146,13 +146,13 @@ impl Condition {
 async fn expire_in(call: Call, unit: Unit) -> Outcome {
     let at = unit.at(integer(call.arg(2))?, call.command.name)?;
     let condition = Condition::read(call.args(3))?;
-    call.eventual("a time to live").await?;
     let key = call.arg(1);
     if condition.some && condition.sooner && call.read(key).await?.is_some_and(|item| item.expires.is_none()) {
         return Ok(Reply::Integer(0));
     }
     let done = match call.give_end(key, Some(at), condition.when()).await? {
         Some(done) => done,
+        None if call.mode().await? == Mode::Linearizable => false,
         None => {
             let nature = call.nature_but_string(key).await?.filter(|nature| condition.holds(nature.expires, at));
             nature.is_some() && call.all_elements(key, Some(Some(at))).await?
@@ -162,10 +162,10 @@ async fn expire_in(call: Call, unit: Unit) -> Outcome {
 }
 
 async fn persist(call: Call) -> Outcome {
-    call.eventual("a time to live").await?;
     let key = call.arg(1);
     let done = match call.give_end(key, None, When::Ending).await? {
         Some(done) => done,
+        None if call.mode().await? == Mode::Linearizable => false,
         None => {
             let ending = call.nature_but_string(key).await?.is_some_and(|nature| nature.expires.is_some());
             ending && call.all_elements(key, Some(None)).await?
@@ -185,9 +185,6 @@ async fn get_and_expire(call: Call) -> Outcome {
         }
         _ => return Err(Fault::SYNTAX),
     };
-    if wanted.is_some() {
-        call.eventual("a time to live").await?;
-    }
     let Some(item) = call.read_string(key).await? else { return Ok(Reply::Null) };
     if let Some(expires) = wanted
         && expires != item.expires
