@@ -75,11 +75,7 @@ pub fn shown<'v>(versions: impl IntoIterator<Item = (Dot, &'v Version)>) -> Opti
     let (mut newest, mut sum): (Option<(Stamp, Dot, Bytes)>, Option<Decimal>) = (None, None);
     for (dot, version) in versions {
         match read(version) {
-            Some(Shown::Bytes(stamp, bytes)) => {
-                if newest.as_ref().is_none_or(|(other, of, _)| (stamp, dot) > (*other, *of)) {
-                    newest = Some((stamp, dot, bytes));
-                }
-            }
+            Some(Shown::Bytes(stamp, bytes)) => newest = newest.max(Some((stamp, dot, bytes))),
             Some(Shown::Sum(more)) => sum = Some(sum.unwrap_or_default().plus_at_most(more)),
             None => {}
         }
