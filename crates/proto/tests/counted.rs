@@ -70,10 +70,10 @@ impl Replicas {
         let own = &mut self.held[at].1;
         own.merge(&model);
         match amendment {
-            Amendment::Add { by, .. } => drop(own.added.insert(dot.counter, by.as_i64().unwrap())),
+            Amendment::Add { by, .. } => drop(own.added.insert(dot.counter, by.as_i64().expect("it applies"))),
             Amendment::Put(value) => {
                 own.take_all();
-                let number = value.map(|value| String::from_utf8_lossy(&value.bytes[1..]).parse().unwrap());
+                let number = value.map(|value| String::from_utf8_lossy(&value.bytes[1..]).parse().expect("it applies"));
                 own.written.extend(number.map(|number: i64| (dot.counter, number)));
             }
             Amendment::End { .. } => {}
@@ -96,7 +96,7 @@ impl Replicas {
         let record = self.held[at].0.as_ref()?;
         let versions = record.visible(self.wall);
         let shown = element::shown(versions.iter().map(|(dot, version)| (*dot, version.as_ref())))?;
-        Some(String::from_utf8_lossy(&shown).parse().unwrap())
+        Some(String::from_utf8_lossy(&shown).parse().expect("it applies"))
     }
 }
 
@@ -108,12 +108,12 @@ fn churn(prng: &mut Prng, replicas: &mut Replicas, steps: usize) {
     for _ in 0..steps {
         let (at, other) = (prng.below(3) as usize, prng.below(3) as usize);
         match prng.below(12) {
-            0..6 => replicas.add(at, other, prng.between(0, 9) as i64 - 3).unwrap(),
+            0..6 => replicas.add(at, other, prng.between(0, 9) as i64 - 3).expect("it applies"),
             // It starts again: another actor, on the same disk.
             6 => replicas.lives[at] += 1,
             7..10 => replicas.merge(at, other),
-            10 => replicas.amend(at, other, put(prng.between(0, 9) as i64 * 100)).unwrap(),
-            _ => replicas.amend(at, other, Amendment::Put(None)).unwrap(),
+            10 => replicas.amend(at, other, put(prng.between(0, 9) as i64 * 100)).expect("it applies"),
+            _ => replicas.amend(at, other, Amendment::Put(None)).expect("it applies"),
         }
         assert_eq!(replicas.shown(at), replicas.held[at].1.shown(), "{:?}", replicas.held[at]);
     }
@@ -157,16 +157,16 @@ fn merging_is_idempotent_commutative_and_associative() {
 #[test]
 fn an_increment_beside_a_removal_counts_alone() {
     let mut replicas = Replicas::new();
-    replicas.add(0, 0, 5_000).unwrap();
+    replicas.add(0, 0, 5_000).expect("it applies");
     replicas.merge(1, 0);
-    replicas.amend(1, 1, Amendment::Put(None)).unwrap();
-    replicas.add(0, 0, 1).unwrap();
+    replicas.amend(1, 1, Amendment::Put(None)).expect("it applies");
+    replicas.add(0, 0, 1).expect("it applies");
     assert_eq!((replicas.shown(0), replicas.shown(1)), (Some(5_001), None));
     replicas.merge(0, 1);
     assert_eq!(replicas.shown(0), Some(1));
     replicas.merge(1, 0);
-    replicas.amend(1, 1, put(10)).unwrap();
-    replicas.add(0, 0, 2).unwrap();
+    replicas.amend(1, 1, put(10)).expect("it applies");
+    replicas.add(0, 0, 2).expect("it applies");
     replicas.merge(0, 1);
     assert_eq!(replicas.shown(0), Some(12));
 }
@@ -174,7 +174,7 @@ fn an_increment_beside_a_removal_counts_alone() {
 #[test]
 fn a_plain_write_beside_counting_takes_away_no_increment() {
     let mut replicas = Replicas::new();
-    replicas.add(0, 0, 3).unwrap();
+    replicas.add(0, 0, 3).expect("it applies");
     let (dot, stamp) = replicas.dot(1);
     let version = Version { stamp, expires: None, value: Some(element::plain(b"40")) };
     let update = Update { dot, context: Default::default(), version };
@@ -186,35 +186,35 @@ fn a_plain_write_beside_counting_takes_away_no_increment() {
     let (dot, stamp) = replicas.dot(0);
     let held = replicas.held[0].0.clone();
     let amend = Amend { amendment: text, dot, stamp, wall: Wall(1), seen: None, first_end: None, element: true };
-    replicas.held[0].0 = Some(amend.apply(held).unwrap());
+    replicas.held[0].0 = Some(amend.apply(held).expect("it applies"));
     assert_eq!(replicas.add(0, 0, 1), Err(Unchanged::NotANumber));
 }
 
 #[test]
 fn what_ends_is_taken_away_and_begins_anew_and_is_collected_in_two_steps() {
     let mut replicas = Replicas::new();
-    replicas.add(0, 0, 5).unwrap();
+    replicas.add(0, 0, 5).expect("it applies");
     let end = |expires: u64| Amendment::End { expires: Some(Wall(expires)), when: When::There };
-    replicas.amend(1, 0, end(1_100)).unwrap();
+    replicas.amend(1, 0, end(1_100)).expect("it applies");
     replicas.merge(0, 1);
     assert_eq!(replicas.shown(0), Some(5));
     replicas.wall = Wall(1_100);
     assert_eq!((replicas.shown(0), replicas.shown(1)), (None, None));
     assert_eq!(replicas.amend(0, 0, end(2_000)), Err(Unchanged::Absent));
-    let ended = replicas.held[1].0.clone().unwrap();
+    let ended = replicas.held[1].0.clone().expect("it applies");
     let Some((Some(taken), _)) = ended.spent(replicas.wall, 8) else { panic!("it is taken away first") };
     let Some((None, stamp)) = taken.spent(replicas.wall, 8) else { panic!("then nothing is left") };
     assert!(stamp >= Stamp::new(1_100, 0));
-    replicas.add(0, 0, 2).unwrap();
+    replicas.add(0, 0, 2).expect("it applies");
     assert_eq!(replicas.shown(0), Some(2), "the new one has no end");
-    assert_eq!(replicas.held[0].0.as_ref().unwrap().spent(Wall(5_000), 8), None);
+    assert_eq!(replicas.held[0].0.as_ref().expect("it applies").spent(Wall(5_000), 8), None);
     // What was collected here comes back from one that has not let go.
     replicas.held[2].0 = None;
     replicas.held[2].1 = Model::default();
-    replicas.add(2, 2, 7).unwrap();
+    replicas.add(2, 2, 7).expect("it applies");
     for state in [ended, taken] {
         let merged = Record::merged(replicas.held[2].0.clone(), Some(&state));
-        let merged = Record::merged(merged, replicas.held[0].0.as_ref()).unwrap();
+        let merged = Record::merged(merged, replicas.held[0].0.as_ref()).expect("it applies");
         let versions = merged.visible(replicas.wall);
         let shown = element::shown(versions.iter().map(|(dot, version)| (*dot, version.as_ref())));
         assert_eq!(shown, Some("9".into()));
