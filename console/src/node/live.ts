@@ -5,6 +5,7 @@ import { computed, signal } from "@preact/signals";
 import { remember, remembered } from "../parts/memory";
 import { asProblem, ask } from "./ask";
 import { Series } from "./series";
+import { listen } from "./stream";
 import type { Cluster, HistoryEvent, Repair, RingView, Stats } from "./types";
 
 const EVERY_MS = 2_000;
@@ -105,6 +106,16 @@ async function look(): Promise<void> {
 
 /** Looks at once, for instance after something was changed from here. */
 export const lookNow = look;
+
+/** Takes events in as they arrive, from the newest one known on, until what it returns is called. */
+export function follow(): () => void {
+  return listen(history.peek().at(-1)?.epoch ?? 0, (event) => {
+    if (event.epoch <= (history.peek().at(-1)?.epoch ?? 0)) return;
+    history.value = [...history.peek(), event];
+    // The ring and the members have changed, too.
+    void look();
+  });
+}
 
 export function start(): void {
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void look());

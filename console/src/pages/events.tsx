@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { dateTime, moment, number, t } from "../i18n";
-import { cluster, history } from "../node/live";
+import { cluster, follow, history } from "../node/live";
 import type { HistoryEvent } from "../node/types";
 import { Badge, Card, CommandLine, Empty, Loading } from "../parts/bits";
 import { nameOf, sayEvent, toneOf } from "./event_words";
@@ -20,6 +20,8 @@ export function Events() {
   // What came since the page was opened stands out.
   const before = (seen.current ??= newest > 0 ? newest : undefined) ?? newest;
   useEffect(() => void (seen.current ??= newest || undefined), [newest]);
+  const known = newest > 0;
+  useEffect(() => (known ? follow() : undefined), [known]);
   const kinds = [...new Set(events.map((event) => event.type))];
   const matching = events.filter((event) => (kind.value === "" || event.type === kind.value) && (wanted.value === "" || JSON.stringify(event).toLowerCase().includes(wanted.value.toLowerCase()))).reverse();
   const shown = matching.slice(0, SHOWN);
