@@ -61,9 +61,11 @@ def unreachable():
         for link in links(page):
             path = link.partition("#")[0]
             to = (page.parent / path).resolve() if path else page
-            if to.suffix == ".md" and to.exists() and to not in reached:
-                reached.add(to)
-                ahead.append(to)
+            # Who links to a folder links to all that is in it.
+            for to in to.glob("*.md") if path and to.is_dir() else [to]:
+                if to.suffix == ".md" and to.exists() and to not in reached:
+                    reached.add(to)
+                    ahead.append(to)
     return [f"docs/README.md does not lead to {page.relative_to(ROOT)}" for page in (ROOT / "docs").rglob("*.md") if page not in reached]
 
 
