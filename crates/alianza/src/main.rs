@@ -13,6 +13,7 @@ mod output;
 mod reload;
 mod settings;
 mod signals;
+mod spans;
 mod start;
 mod table;
 

@@ -6,6 +6,7 @@ use crate::args::Start;
 use crate::exit::{Code, Failure};
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
+use crate::spans::Exporter;
 use crate::{logs, output, reload};
 use api::RedisOptions;
 use server::{Ended, Handle, Running, StartError};
@@ -48,7 +49,11 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
         started = server::start(settings.server) => started.map_err(|error| not_started(&error))?,
         () = end.wanted() => return Ok(()),
     };
-    let Running { handle, http, .. } = started;
+    let Running { handle, http, spans, .. } = started;
+    let exporting = match (settings.otlp, spans) {
+        (Some(url), Some(spans)) => Some(tokio::spawn(Exporter::new(&url, &handle)?.run(spans, handle.clone()))),
+        _ => None,
+    };
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
     let reloading = handle.tls().map(|tls| reload::whenever_changed(Arc::clone(tls))).transpose()?.map(tokio::spawn);
     let serving = tokio::spawn(api::serve(http, service));
@@ -71,6 +76,9 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     let _ = serving.await;
     if let Some(serving) = serving_redis {
         let _ = serving.await;
+    }
+    if let Some(exporting) = exporting {
+        let _ = exporting.await;
     }
     match ended {
         Ended::Left => info!("the node has left the cluster and handed its data over"),

@@ -51,6 +51,11 @@ pub trait Database: Send + Sync + 'static {
         None
     }
 
+    /// Whether requests may be traced.
+    fn is_traced(&self) -> bool {
+        false
+    }
+
     /// The epoch of the newest event this node has heard of.
     fn epoch(&self) -> u64 {
         self.news().epoch()
@@ -61,6 +66,10 @@ pub trait Database: Send + Sync + 'static {
 }
 
 impl Database for server::Handle {
+    fn is_traced(&self) -> bool {
+        self.traces().is_some()
+    }
+
     fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response> {
         Box::pin(server::Handle::call(self, request, within))
     }

@@ -13,7 +13,7 @@ use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::State;
-use axum::http::{HeaderName, Method, Request};
+use axum::http::{HeaderMap, HeaderName, Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::service::Service as _;
@@ -68,7 +68,12 @@ where
         }
         let request = request.map(Body::new);
         let knows_the_ring = request.headers().contains_key(EPOCH);
+        let caller = caller(self.api.database(), request.headers());
         let answer = self.answer(request);
+        let answer = match caller {
+            Some(caller) => Box::pin(server::called_by(caller, answer)),
+            None => answer,
+        };
         if !knows_the_ring {
             return answer;
         }
@@ -79,6 +84,14 @@ where
             Ok(answer)
         })
     }
+}
+
+/// Who asks, if that is to be traced.
+fn caller(database: &dyn Database, headers: &HeaderMap) -> Option<server::Caller> {
+    if !database.is_traced() {
+        return None;
+    }
+    server::Caller::parse(headers.get("traceparent")?.to_str().ok()?)
 }
 
 impl Service {

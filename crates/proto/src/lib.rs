@@ -63,7 +63,7 @@ pub use item::{ItemKey, Range, Slot};
 pub use machine::{Boot, Machine};
 pub use message::{
     Ack, Differences, Lane, Likeness, Message, Offered, Outline, Progress, ReadAnswer, RegisterAnswer, ScanAnswer,
-    Spent, Spot,
+    Spent, Spot, TraceMark,
 };
 pub use paxos::register::ChangeId;
 pub use pulse::Pulse;

@@ -540,6 +540,23 @@ pub enum Message {
         /// It has answered.
         reached: bool,
     },
+    /// The message with this `op` that follows on the same connection belongs to something that is being traced. Shells tell each
+    /// other; the machine neither sends nor heeds it.
+    Traced {
+        /// Of the message that follows.
+        op: OpId,
+        /// To what it belongs, for whoever collects traces.
+        mark: TraceMark,
+    },
+}
+
+/// What is being traced, and which part of it is the cause of what follows. Opaque here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TraceMark {
+    /// The trace.
+    pub trace: u128,
+    /// The part of it.
+    pub span: u64,
 }
 
 impl Message {

@@ -2,9 +2,43 @@
 //!
 //! Invariant: a kind keeps its words, because people search for them. Refuses to know what a message holds.
 
+use crate::ids::OpId;
 use crate::message::Message;
 
 impl Message {
+    /// The operation of a coordinator that it belongs to, if it asks a replica something for one, or answers that.
+    pub fn op(&self) -> Option<OpId> {
+        match self {
+            Message::Replicate { op, .. }
+            | Message::Replicated { op, .. }
+            | Message::KeepHint { op, .. }
+            | Message::Read { op, .. }
+            | Message::ReadReply { op, .. }
+            | Message::Scan { op, .. }
+            | Message::ScanReply { op, .. }
+            | Message::Register { op, .. }
+            | Message::RegisterReply { op, .. }
+            | Message::Explain { op, .. }
+            | Message::Explained { op, .. }
+            | Message::Forward { op, .. }
+            | Message::Forwarded { op, .. } => Some(*op),
+            _ => None,
+        }
+    }
+
+    /// Whether it answers what a coordinator asked; its `op` is then the receiver's, else the sender's.
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Message::Replicated { .. }
+                | Message::ReadReply { .. }
+                | Message::ScanReply { .. }
+                | Message::RegisterReply { .. }
+                | Message::Explained { .. }
+                | Message::Forwarded { .. }
+        )
+    }
+
     /// The kind, in small letters.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -47,6 +81,7 @@ impl Message {
             Message::Pong { .. } => "pong",
             Message::ProbeFor { .. } => "probe for",
             Message::ProbedFor { .. } => "probed for",
+            Message::Traced { .. } => "traced",
         }
     }
 }

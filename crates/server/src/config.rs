@@ -61,6 +61,8 @@ pub struct ServerConfig {
     pub http_connections_max: usize,
     /// Requests that take longer are logged; zero: none.
     pub slow: Span,
+    /// Of a million requests that come without a trace of their own, so many are traced; none: nothing is traced at all.
+    pub traced_per_million: Option<u64>,
 }
 
 impl Default for ServerConfig {
@@ -87,6 +89,7 @@ impl Default for ServerConfig {
             join_patience: Duration::from_secs(60),
             http_connections_max: 1_024,
             slow: Span::secs(1),
+            traced_per_million: None,
         }
     }
 }

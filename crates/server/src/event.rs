@@ -6,7 +6,7 @@
 
 use crate::measures::Gauges;
 use node::LocalItems;
-use proto::{Message, Request, Response};
+use proto::{Message, Request, Response, TraceMark};
 use ring::NodeId;
 use stdx::Span;
 use storage::{Seq, StorageError};
@@ -26,6 +26,8 @@ pub(crate) enum Event {
         within: Span,
         /// When it was asked.
         asked: Instant,
+        /// The trace that it belongs to.
+        mark: Option<TraceMark>,
         /// Where the answer goes.
         reply: oneshot::Sender<Response>,
     },

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use node::{LocalItems, Node, NodeEffect, NodeInput};
-use proto::{Note, Refusal, Response};
+use proto::{Note, Refusal, Response, TraceMark};
 use std::sync::Arc;
 use stdx::{Now, Span};
 use storage::Engine;
@@ -29,6 +29,7 @@ use crate::peer::directory::Directory;
 use crate::phase::{Ended, PhaseCell};
 use crate::replies::Replies;
 use crate::stalls::Watch;
+use crate::traces::Threads;
 
 /// Events handled between two looks at what is to be done about them.
 const BATCH: usize = 256;
@@ -50,6 +51,8 @@ pub(crate) struct EventLoop<E: Engine> {
     pub(crate) teller: Teller,
     pub(crate) phase: PhaseCell,
     pub(crate) replies: Replies,
+    /// If traces are wanted.
+    pub(crate) threads: Option<Threads>,
     /// Empty between two batches; kept for its memory.
     pub(crate) batch: Vec<Event>,
     /// What the machine wants done.
@@ -118,12 +121,13 @@ impl<E: Engine> EventLoop<E> {
 
     fn on_event(&mut self, now: Now, event: Event) {
         match event {
-            Event::Client { request, within, asked, reply } => {
+            Event::Client { request, within, asked, mark, reply } => {
                 let queued = self.clock.instant(now.mono).saturating_duration_since(asked);
                 match patience::left(within, Span::micros(queued.as_micros() as u64)) {
                     Some(left) => {
                         let client = self.replies.insert(reply);
-                        self.input(now, NodeInput::Client { client, request: *request, within: Some(left) });
+                        let input = NodeInput::Client { client, request: *request, within: Some(left) };
+                        self.traced(now, input, mark);
                     }
                     None => {
                         self.counters.shed.add(1);
@@ -134,7 +138,8 @@ impl<E: Engine> EventLoop<E> {
             }
             Event::Peer { from, messages } => {
                 for message in messages {
-                    self.input(now, NodeInput::Peer { from, message });
+                    let mark = self.threads.as_mut().and_then(|threads| threads.heed(from, &message));
+                    self.traced(now, NodeInput::Peer { from, message }, mark);
                 }
             }
             Event::Ejected(reason) => self.phase.stop(Ended::Ejected(reason)),
@@ -163,9 +168,17 @@ impl<E: Engine> EventLoop<E> {
     }
 
     fn input(&mut self, now: Now, input: NodeInput) {
-        let watch = Watch::begin(&input);
+        self.traced(now, input, None);
+    }
+
+    /// An input that belongs to a trace, if it does.
+    fn traced(&mut self, now: Now, input: NodeInput, mark: Option<TraceMark>) {
+        let (watch, begin) = (Watch::begin(&input), self.effects.len());
         self.node.handle(now, input, &mut self.effects);
         watch.end();
+        if let Some(threads) = &mut self.threads {
+            threads.follow(mark, &mut self.effects, begin);
+        }
     }
 
     fn carry_out(&mut self) {

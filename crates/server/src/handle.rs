@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use node::LocalItems;
-use proto::{Refusal, Request, Response};
+use proto::{Refusal, Request, Response, TraceMark};
 use ring::NodeId;
 use stdx::Span;
 use tokio::sync::mpsc::error::TrySendError;
@@ -18,10 +18,11 @@ use crate::config::Limits;
 use crate::counters::Counters;
 use crate::event::{Event, EventSender};
 use crate::measures::process::free_bytes;
-use crate::measures::{Gauges, Measures};
+use crate::measures::{Gauges, Measures, Reason};
 use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
 use crate::tls::Tls;
+use crate::traces::{Open, Traces};
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) measures: Measures,
+    pub(crate) traces: Option<Arc<Traces>>,
     pub(crate) news: News,
     pub(crate) data_dir: PathBuf,
     pub(crate) phase: PhaseCell,
@@ -55,12 +57,17 @@ impl Handle {
     /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
     pub async fn call(&self, request: Request, within: Option<Span>) -> Response {
         let watch = self.shared.measures.begin(&request);
-        let response = self.ask(request, within, watch.begun()).await;
+        let open = self.shared.traces.as_ref().and_then(|traces| traces.begin(watch.kind(), &request));
+        let mark = open.as_ref().map(Open::mark);
+        let response = self.ask(request, within, watch.begun(), mark).await;
+        if let (Some(traces), Some(open)) = (&self.shared.traces, open) {
+            traces.end(open, refused(&response));
+        }
         self.shared.measures.end(&watch, &response);
         response
     }
 
-    async fn ask(&self, request: Request, within: Option<Span>, asked: Instant) -> Response {
+    async fn ask(&self, request: Request, within: Option<Span>, asked: Instant, mark: Option<TraceMark>) -> Response {
         if !self.shared.phase.is_running() {
             return not_ready();
         }
@@ -68,7 +75,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let within = within.unwrap_or(self.shared.limits.request_time);
         let request = Box::new(request);
-        match self.events.try_send(Event::Client { request, within, asked, reply }) {
+        match self.events.try_send(Event::Client { request, within, asked, mark, reply }) {
             Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
             Err(TrySendError::Full(_)) => {
                 self.shared.counters.shed.add(1);
@@ -138,6 +145,11 @@ impl Handle {
         &self.shared.measures
     }
 
+    /// Which requests are traced, if any are.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.shared.traces.as_deref()
+    }
+
     /// Word of events that arrive from now on.
     pub fn news(&self) -> News {
         self.shared.news.clone()
@@ -183,6 +195,13 @@ fn not_ready() -> Response {
     Response::Refused(Refusal::NotReady("this node is ending; ask another one".to_owned()))
 }
 
+fn refused(response: &Response) -> Option<&'static str> {
+    match response {
+        Response::Refused(refusal) => Some(Reason::of(refusal).name()),
+        _ => None,
+    }
+}
+
 fn is_write(request: &Request) -> bool {
     match request {
         Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) => false,
@@ -218,6 +237,7 @@ pub(crate) mod tests {
             limits: ServerConfig::default().limits(),
             counters: Default::default(),
             measures: Default::default(),
+            traces: None,
             news: crate::news(0).1,
             data_dir: Default::default(),
             phase: PhaseCell::new(),

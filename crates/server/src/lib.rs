@@ -33,6 +33,7 @@ mod stalls;
 mod start;
 mod task;
 mod tls;
+mod traces;
 
 pub use address::{Address, AddressError, PORT_DEFAULT};
 pub use config::{Limits, ServerConfig};
@@ -48,6 +49,7 @@ pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};
 pub use tls::{NODE_MARK, Stream, Tls, TlsError, TlsFiles, dial_http as connect};
+pub use traces::{Caller, Span, Traces, called_by};
 
 pub use liveness;
 pub use node::{LocalItem, LocalItems};

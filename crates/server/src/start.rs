@@ -35,6 +35,7 @@ use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
 use crate::tls::Tls;
+use crate::traces::{Span, Threads, Traces};
 
 /// Clients' connections that may wait to be served.
 const HTTP_WAITING_MAX: usize = 128;
@@ -48,6 +49,8 @@ pub struct Running {
     pub http: mpsc::Receiver<HttpStream>,
     /// Where the server really listens.
     pub address: SocketAddr,
+    /// Parts of traces that are over, for whoever sends them on; none if nothing is traced.
+    pub spans: Option<mpsc::Receiver<Span>>,
 }
 
 impl Running {
@@ -74,19 +77,22 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let member = node.member();
     let (events, queue) = event::queue();
     let (teller, news) = news::news(node.machine().history().epoch().0);
-    let shared = shared(&node, &config, (advertised.to_string(), tls), news);
+    let (traces, spans) = config.traced_per_million.map(|share| Traces::new(share, prng.next_u64())).unzip();
+    let traces = traces.map(Arc::new);
+    let shared = shared(&node, &config, (advertised.to_string(), tls), news, traces.clone());
     let handle = Handle::new(events, shared);
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
-    let event_loop = event_loop(node, effects, &surroundings, queue, peers, (handle.phase().clone(), teller))?;
+    let threads = traces.map(Threads::new);
+    let event_loop = event_loop(node, effects, &surroundings, queue, peers, (handle.phase().clone(), teller), threads)?;
     let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
     let listener = Listener { handle: handle.clone(), roster, surroundings, refusals: Arc::default() };
     tokio::spawn(event_loop.run());
     tokio::spawn(listener.run(socket, http));
     tokio::spawn(readdress::when_changed(handle.clone(), member, config.name));
     info!("{} ({}) listens on {address} as {}", handle.name(), handle.node_id(), handle.uri());
-    Ok(Running { handle, http: http_streams, address })
+    Ok(Running { handle, http: http_streams, address, spans })
 }
 
 /// Makes durable what opening wrote, without which a node takes no writes, so that a started server takes them at once.
@@ -111,6 +117,7 @@ fn shared<E: Engine>(
     config: &ServerConfig,
     (uri, tls): (String, Option<Arc<Tls>>),
     news: News,
+    traces: Option<Arc<Traces>>,
 ) -> Shared {
     Shared {
         node: node.id(),
@@ -122,6 +129,7 @@ fn shared<E: Engine>(
         limits: config.limits(),
         counters: Arc::default(),
         measures: Measures::logging(config.slow.into()),
+        traces,
         news,
         data_dir: config.data_dir.clone(),
         phase: PhaseCell::new(),
@@ -143,6 +151,7 @@ fn event_loop<E: Engine>(
     events: mpsc::Receiver<event::Event>,
     peers: Directory,
     (phase, teller): (PhaseCell, Teller),
+    threads: Option<Threads>,
 ) -> Result<EventLoop<E>, StartError> {
     let counters = Arc::clone(&surroundings.counters);
     let syncer = node.engine().syncer();
@@ -150,5 +159,6 @@ fn event_loop<E: Engine>(
     let disk = disk.map_err(StartError::Thread)?;
     let clock = surroundings.clock;
     let replies = Replies::default();
-    Ok(EventLoop { node, clock, events, peers, disk, counters, teller, phase, replies, batch: Vec::new(), effects })
+    let batch = Vec::new();
+    Ok(EventLoop { node, clock, events, peers, disk, counters, teller, phase, replies, threads, batch, effects })
 }

@@ -48,6 +48,7 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Pong { nonce } => ("Pong", *nonce),
         Message::ProbeFor { nonce, .. } => ("ProbeFor", *nonce),
         Message::ProbedFor { nonce, .. } => ("ProbedFor", *nonce),
+        Message::Traced { op, .. } => ("Traced", op.0),
     }
 }
 

@@ -77,6 +77,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     switch("insecure", "Listen beyond loopback although nobody is authenticated"),
     one("log", "FILTER", "info", "What to log: error, warn, info, debug, trace, or like info,server=debug"),
     one("log-format", "FORMAT", "text", "How to log: text or json"),
+    one(
+        "otlp",
+        "URL",
+        "",
+        "Collector of traces (OpenTelemetry, OTLP over HTTP), like http://127.0.0.1:4318; without it nothing is traced",
+    ),
+    one(
+        "otlp-ratio",
+        "SHARE",
+        "0.01",
+        "Share of requests that are traced, from 0 to 1, of those whose caller does not say",
+    ),
     one("slow", "TIME", "1s", "Requests of clients that take longer are logged; 0 logs none"),
     one("value-max", "SIZE", "64MiB", "Largest value of one write"),
     one("key-max", "SIZE", "16MiB", "Longest key"),

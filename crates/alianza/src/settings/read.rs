@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) http: Options,
     /// Where Redis clients are served, and how, if they are.
     pub(crate) redis: Option<(SocketAddr, RedisOptions)>,
+    /// The collector of traces, if there is one.
+    pub(crate) otlp: Option<String>,
     /// What to log.
     pub(crate) log: String,
     /// How to log.
@@ -48,6 +50,7 @@ impl Settings {
             http: http(&server),
             redis: redis(&from, &server)?,
             server,
+            otlp: from.text("otlp")?,
             log: from.text("log")?.unwrap_or_default(),
             log_format: from.read("log-format", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),
@@ -89,8 +92,16 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
             .transpose()?,
         join_patience: from.span("join-patience")?.into(),
         slow: from.span("slow")?,
+        traced_per_million: from.text("otlp")?.map(|_| per_million(from)).transpose()?,
         http_connections_max: from.number("connections-max", 1..=1_000_000)?,
     })
+}
+
+fn per_million(from: &Reader<'_>) -> Result<u64, Failure> {
+    let share = from.read("otlp-ratio", "a number from 0 to 1", |text| {
+        text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share))
+    })?;
+    Ok((share * 1e6).round() as u64)
 }
 
 fn tls(from: &Reader<'_>) -> Result<Option<TlsFiles>, Failure> {

@@ -15,14 +15,14 @@ use super::register::{WireRegisterAsk, WireRegisterReply};
 use super::stream::{WireOffer, WireOutline, WireOutlined, WirePush, WirePushed, WireWant};
 use super::tree::{WireCompare, WireDiffer, WireFetch};
 use crate::error::DecodeError;
-use proto::{Message, OpId};
+use proto::{Message, OpId, TraceMark};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61"
+                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61, 62"
     )]
     kind: Option<WireKind>,
 }
@@ -98,6 +98,8 @@ enum WireKind {
     ProbeFor(WireProbeFor),
     #[prost(message, tag = "61")]
     ProbedFor(WireProbeFor),
+    #[prost(message, tag = "62")]
+    Traced(WireTraced),
     #[prost(message, tag = "28")]
     Register(WireRegisterAsk),
     #[prost(message, tag = "29")]
@@ -187,6 +189,12 @@ impl From<&Message> for WireKind {
             Message::ProbedFor { about, nonce, reached } => {
                 WireKind::ProbedFor(WireProbeFor { about: about.into(), nonce: *nonce, reached: *reached })
             }
+            Message::Traced { op, mark } => WireKind::Traced(WireTraced {
+                op: op.0,
+                high: (mark.trace >> 64) as u64,
+                low: mark.trace as u64,
+                span: mark.span,
+            }),
         }
     }
 }
@@ -220,6 +228,10 @@ impl TryFrom<WireMessage> for Message {
             }
             WireKind::ProbedFor(WireProbeFor { about, nonce, reached }) => {
                 Ok(Message::ProbedFor { about: about.into(), nonce, reached })
+            }
+            WireKind::Traced(WireTraced { op, high, low, span }) => {
+                let mark = TraceMark { trace: u128::from(high) << 64 | u128::from(low), span };
+                Ok(Message::Traced { op: OpId(op), mark })
             }
             WireKind::Compare(body) => body.try_into(),
             WireKind::Differ(body) => Ok(body.into()),
@@ -258,6 +270,19 @@ struct WireProbeFor {
     nonce: u64,
     #[prost(bool, tag = "3")]
     reached: bool,
+}
+
+/// What the message that follows belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireTraced {
+    #[prost(uint64, tag = "1")]
+    op: u64,
+    #[prost(fixed64, tag = "2")]
+    high: u64,
+    #[prost(fixed64, tag = "3")]
+    low: u64,
+    #[prost(fixed64, tag = "4")]
+    span: u64,
 }
 
 /// What a probe carries, and its answer carries back.

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proto::tree::Patch;
 use proto::{
     Ack, Differences, Fences, Likeness, Message, Offered, OpId, Outline, Range, ReadAnswer, ScanAnswer, SessionId,
-    Spent, Spot,
+    Spent, Spot, TraceMark,
 };
 use stdx::Wall;
 
@@ -190,10 +190,12 @@ fn control_message() -> BoxedStrategy<Message> {
             nonce,
             reached
         }),
+        (number(), any::<u128>(), number())
+            .prop_map(|(op, trace, span)| Message::Traced { op: OpId(op), mark: TraceMark { trace, span } }),
     ]
     .boxed()
 }
 
 pub(crate) fn message() -> BoxedStrategy<Message> {
-    prop_oneof![11 => items_message(), 6 => stream_message(), 10 => control_message()].boxed()
+    prop_oneof![11 => items_message(), 6 => stream_message(), 11 => control_message()].boxed()
 }

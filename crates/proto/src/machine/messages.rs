@@ -137,6 +137,7 @@ impl Machine {
             Message::Ping { .. } | Message::Pong { .. } | Message::ProbeFor { .. } | Message::ProbedFor { .. } => {
                 self.on_probe_message(from, message);
             }
+            Message::Traced { .. } => {}
             other => self.on_membership_message(from, other),
         }
     }

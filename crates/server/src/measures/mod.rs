@@ -102,6 +102,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// What it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// When it began.
     pub(crate) fn begun(&self) -> Instant {
         self.begun

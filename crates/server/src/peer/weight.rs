@@ -58,7 +58,8 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::Ping { .. }
         | Message::Pong { .. }
         | Message::ProbeFor { .. }
-        | Message::ProbedFor { .. } => 0,
+        | Message::ProbedFor { .. }
+        | Message::Traced { .. } => 0,
     }
 }
 
