@@ -1,15 +1,17 @@
-//! The items of the whole cluster, partition by partition, read as clients read them: from as many replicas as the bucket
-//! asks for, each item once, siblings as a row each.
+//! The items of the whole cluster, partition by partition, or those of one key, read as clients read them: from as many
+//! replicas as the bucket asks for, each item once, siblings as a row each.
 //!
 //! Invariant: what could not be read, or not in time, is counted in the [`Shortfall`]; rows are never missing in silence.
 //! At most [`AHEAD_MAX`] pages are in memory. Refuses to know SQL.
 
+use super::only::{Only, Wanted};
 use crate::database::Database;
 use crate::json::{Object, write_object};
 use crate::refusal;
+use bytes::Bytes;
 use node::LocalItem;
 use proto::{Bucket, BucketId, ItemKey, Mode, Page, Request, Response, Scan, Scope};
-use ring::{PartitionId, Token};
+use ring::{Grid, PartitionId, Token};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +32,7 @@ pub(super) struct Shortfall {
     unread: BTreeSet<(BucketId, PartitionId)>,
     of: u32,
     because: Option<String>,
-    not_listed: Vec<String>,
+    not_listed: BTreeSet<String>,
 }
 
 impl Shortfall {
@@ -65,36 +67,59 @@ pub(super) struct Everywhere {
     runtime: Handle,
     buckets: Vec<Bucket>,
     partitions: u32,
+    key: Option<Bytes>,
     until: Instant,
     shortfall: Arc<Mutex<Shortfall>>,
 }
 
 impl Everywhere {
-    /// Over the eventual ones of these buckets, reading no longer than `until`. To be used on threads that may wait for
-    /// the runtime.
+    /// Over the eventual ones of these buckets, as far as `only` wants them, reading no longer than `until`. To be used on
+    /// threads that may wait for the runtime.
     pub(super) fn new(
         (database, runtime): (Arc<dyn Database>, Handle),
-        buckets: &[Bucket],
-        partitions: u32,
+        (buckets, partitions): (&[Bucket], u32),
+        only: Only,
         until: Instant,
         shortfall: Arc<Mutex<Shortfall>>,
     ) -> Everywhere {
-        let (buckets, others): (Vec<Bucket>, Vec<Bucket>) =
-            buckets.iter().cloned().partition(|bucket| bucket.mode == Mode::Eventual);
+        let wanted = buckets.iter().filter(|bucket| only.wants_bucket(&bucket.name)).cloned();
+        let (buckets, others): (Vec<Bucket>, Vec<Bucket>) = wanted.partition(|bucket| bucket.mode == Mode::Eventual);
+        let key = if let Wanted::This(key) = only.key { Some(key) } else { None };
         let mut missing = shortfall.lock().unwrap_or_else(PoisonError::into_inner);
-        missing.of = partitions * buckets.len() as u32;
-        missing.not_listed = others.into_iter().map(|bucket| bucket.name).collect();
+        // A statement may look several times, at more or less of it.
+        let looked_at = if key.is_some() { 1 } else { partitions } * buckets.len() as u32;
+        missing.of = missing.of.max(looked_at);
+        missing.not_listed.extend(others.into_iter().map(|bucket| bucket.name));
         drop(missing);
-        Everywhere { database, runtime, buckets, partitions, until, shortfall }
+        Everywhere { database, runtime, buckets, partitions, key, until, shortfall }
     }
 
     /// Shows every live value to `visit`, until it breaks.
     pub(super) fn each(&self, visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>) {
         for bucket in &self.buckets {
-            if self.each_of(bucket, visit).is_break() {
+            let shown = match &self.key {
+                Some(key) => self.each_of_key(bucket, key, visit),
+                None => self.each_of(bucket, visit),
+            };
+            if shown.is_break() {
                 return;
             }
         }
+    }
+
+    fn each_of_key(
+        &self,
+        bucket: &Bucket,
+        key: &Bytes,
+        visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        // Partitions are a power of two.
+        let grid = Grid::new(self.partitions.trailing_zeros() as u8);
+        let partition = grid.map_or(PartitionId(0), |grid| grid.partition_of(&Token::of(key)));
+        let scope = |after| Scope::SortKeys { partition_key: key.clone(), from: None, to: None, after };
+        let first = page(Arc::clone(&self.database), bucket.name.clone(), scope(None), self.until);
+        let first = self.runtime.block_on(first);
+        self.rest(bucket, partition, (first, &scope), visit)
     }
 
     fn each_of(&self, bucket: &Bucket, visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -102,7 +127,8 @@ impl Everywhere {
         while from < self.partitions {
             let to = self.partitions.min(from + ahead as u32);
             for (partition, page) in self.runtime.block_on(self.first_pages(bucket, from..to)) {
-                self.rest(bucket, partition, page, visit)?;
+                let scope = |after| Scope::Partition { partition, after };
+                self.rest(bucket, partition, (page, &scope), visit)?;
             }
             (from, ahead) = (to, (2 * ahead).min(AHEAD_MAX));
         }
@@ -114,7 +140,8 @@ impl Everywhere {
         let mut asking = JoinSet::new();
         for partition in of {
             let partition = PartitionId(partition as u16);
-            let page = page(Arc::clone(&self.database), bucket.name.clone(), partition, None, self.until);
+            let scope = Scope::Partition { partition, after: None };
+            let page = page(Arc::clone(&self.database), bucket.name.clone(), scope, self.until);
             asking.spawn(async move { (partition, page.await) });
         }
         let mut pages = asking.join_all().await;
@@ -122,12 +149,12 @@ impl Everywhere {
         pages
     }
 
-    /// Shows a page, and those of its partition that follow.
+    /// Shows a page, and those that follow in the same partition.
     fn rest(
         &self,
         bucket: &Bucket,
         partition: PartitionId,
-        mut found: Result<Page, String>,
+        (mut found, scope): (Result<Page, String>, &dyn Fn(Option<ItemKey>) -> Scope),
         visit: &mut dyn FnMut(LocalItem) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         loop {
@@ -141,7 +168,7 @@ impl Everywhere {
             };
             show(bucket.id, read.items, visit)?;
             let Some(after) = read.next else { return ControlFlow::Continue(()) };
-            let next = page(Arc::clone(&self.database), bucket.name.clone(), partition, Some(after), self.until);
+            let next = page(Arc::clone(&self.database), bucket.name.clone(), scope(Some(after)), self.until);
             found = self.runtime.block_on(next);
         }
     }
@@ -160,19 +187,13 @@ fn show(
     ControlFlow::Continue(())
 }
 
-async fn page(
-    database: Arc<dyn Database>,
-    bucket: String,
-    partition: PartitionId,
-    after: Option<ItemKey>,
-    until: Instant,
-) -> Result<Page, String> {
+async fn page(database: Arc<dyn Database>, bucket: String, scope: Scope, until: Instant) -> Result<Page, String> {
     let late = || "There was no time to read everything; narrow the statement, or ask a single node.".to_owned();
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(late());
     }
-    let scan = Scan { bucket, scope: Scope::Partition { partition, after }, limit: PAGE, level: None };
+    let scan = Scan { bucket, scope, limit: PAGE, level: None };
     let within = Some(Span::micros(left.as_micros() as u64));
     match tokio::time::timeout(left, database.call(Request::Scan(scan), within)).await {
         Ok(Response::Page(page)) => Ok(page),

@@ -6,6 +6,7 @@
 
 mod everywhere;
 mod feed;
+mod only;
 mod rows;
 mod statement;
 mod table;
@@ -21,6 +22,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use everywhere::{Everywhere, Shortfall};
 use feed::Origin;
+use only::Only;
 use proto::Status;
 use statement::Bounds;
 use std::sync::{Arc, Mutex};
@@ -87,7 +89,7 @@ fn source(api: &Api, status: Status, everywhere: bool, bounds: Bounds) -> Source
     let missing = Arc::clone(&shortfall);
     let names = status.buckets.iter().map(|bucket| (bucket.id, bucket.name.clone())).collect();
     // Called on a blocking thread only, where waiting for the runtime is allowed.
-    let items = move || {
+    let items = move |only: Only| {
         if !everywhere {
             return runtime.block_on(database.items()).map(Origin::Node);
         }
@@ -95,7 +97,7 @@ fn source(api: &Api, status: Status, everywhere: bool, bounds: Bounds) -> Source
         // The rest of the time is for what SQLite does with the rows.
         let until = started + bounds.time.mul_f64(READING);
         let missing = Arc::clone(&missing);
-        Some(Origin::Cluster(Everywhere::new(around, &status.buckets, status.partitions, until, missing)))
+        Some(Origin::Cluster(Everywhere::new(around, (&status.buckets, status.partitions), only, until, missing)))
     };
     Source {
         items: Box::new(items),

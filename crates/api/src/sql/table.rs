@@ -7,6 +7,7 @@
 
 use super::everywhere::Shortfall;
 use super::feed::{Feed, FeedError, Origin};
+use super::only::{BUCKET_COLUMN, KEY_COLUMN, Only};
 use node::LocalItem;
 use proto::BucketId;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -23,13 +24,14 @@ use std::time::Instant;
 use stdx::Wall;
 
 const SCHEMA: &CStr = c"CREATE TABLE item(hash TEXT, key, value, bucket TEXT HIDDEN, sort HIDDEN)";
-/// A full scan is all there is; what it costs only matters against other tables, and there are none worth it.
+/// What reading everything costs, and what reading some of it does; only which of them is less matters.
 const COST: f64 = 1e6;
+const COST_NARROWED: f64 = 1e3;
 
 /// Where the rows come from.
 pub(super) struct Source {
-    /// A fresh look at the items; none if the node is ending. Each scan needs its own.
-    pub(super) items: Box<dyn Fn() -> Option<Origin> + Send + Sync>,
+    /// A fresh look at the items, at least at those that are named; none if the node is ending. Each scan needs its own.
+    pub(super) items: Box<dyn Fn(Only) -> Option<Origin> + Send + Sync>,
     /// What was missing when they were read.
     pub(super) shortfall: Arc<Mutex<Shortfall>>,
     /// The time as of which items live.
@@ -71,7 +73,8 @@ unsafe impl<'vtab> VTab<'vtab> for ItemTable {
     }
 
     fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
-        info.set_estimated_cost(COST);
+        let is_narrowed = Only::choose(info)?;
+        info.set_estimated_cost(if is_narrowed { COST_NARROWED } else { COST });
         Ok(true)
     }
 
@@ -103,9 +106,9 @@ impl ItemCursor {
 
 // SAFETY: the struct is laid out as C does and begins with `sqlite3_vtab_cursor`, which is all that the trait asks for.
 unsafe impl VTabCursor for ItemCursor {
-    fn filter(&mut self, _index: c_int, _name: Option<&str>, _arguments: &Filters<'_>) -> rusqlite::Result<()> {
+    fn filter(&mut self, given: c_int, _name: Option<&str>, arguments: &Filters<'_>) -> rusqlite::Result<()> {
         let ending = || FeedError::Failed("the node is ending".to_owned());
-        let items = (self.source.items)().ok_or_else(ending).map_err(refused)?;
+        let items = (self.source.items)(Only::read(given, arguments)).ok_or_else(ending).map_err(refused)?;
         self.feed = Some(Feed::start(items, self.source.wall).map_err(refused)?);
         self.row = 0;
         self.advance()
@@ -124,9 +127,9 @@ unsafe impl VTabCursor for ItemCursor {
         let Some(item) = &self.current else { return context.set_result(rusqlite::types::Null) };
         match column {
             0 => context.set_result(item.token.to_string()),
-            1 => context.set_result(text_or_blob(&item.key.partition_key)),
+            KEY_COLUMN => context.set_result(text_or_blob(&item.key.partition_key)),
             2 => context.set_result(text_or_blob(&item.value.bytes)),
-            3 => context.set_result(self.source.buckets.get(&item.bucket).map(String::as_str)),
+            BUCKET_COLUMN => context.set_result(self.source.buckets.get(&item.bucket).map(String::as_str)),
             _ => match &item.key.sort_key {
                 Some(sort) => context.set_result(text_or_blob(sort)),
                 None => context.set_result(rusqlite::types::Null),

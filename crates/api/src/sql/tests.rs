@@ -29,7 +29,7 @@ fn node() -> Arc<Fake> {
 fn query_with(fake: &Arc<Fake>, sql: &str, rows: usize, time: Duration) -> Result<Value, Problem> {
     let items = Arc::clone(fake);
     let source = Source {
-        items: Box::new(move || Some(Origin::Node(items.local_items()))),
+        items: Box::new(move |_| Some(Origin::Node(items.local_items()))),
         shortfall: Arc::default(),
         wall: Wall(1_000_000),
         buckets: BTreeMap::from([(BucketId::DEFAULT, "default".to_owned()), (CART, "cart".to_owned())]),
@@ -196,6 +196,13 @@ fn scanned(unreadable: &'static [u16]) -> Arc<Fake> {
             let none = Page { items: Vec::new(), next: None };
             Response::Page(if bucket == "default" { Page { items: vec![item], next } } else { none })
         }
+        Request::Scan(Scan { scope: Scope::SortKeys { partition_key, after, .. }, bucket, .. }) => {
+            // Two pages of one item under each key, in every bucket.
+            let sort = if after.is_some() { "2" } else { "1" };
+            let key = ItemKey { partition_key: partition_key.clone(), sort_key: Some(sort.into()) };
+            let next = after.is_none().then(|| key.clone());
+            Response::Page(Page { items: vec![(key, vec![sibling(bucket.as_bytes())])], next })
+        }
         other => panic!("{other:?} was asked"),
     }))
 }
@@ -223,6 +230,36 @@ async fn rows_that_are_missing_are_named() {
     assert_eq!(answer["rows"], json!([["a", 14], ["b", 14]]));
     assert_eq!((&answer["partial"]["unread"], &answer["partial"]["of"]), (&json!(4), &json!(32)));
     assert!(answer["partial"]["because"].as_str().unwrap().contains("replicas"), "{answer}");
+}
+
+/// Those partitions that cannot be read, and so show when they are looked at.
+const ALL: &[u16] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+#[tokio::test]
+async fn one_key_takes_no_look_at_whole_partitions() {
+    let rows = |sql: &'static str| async move {
+        let answer = everywhere(&scanned(ALL), sql).await;
+        (answer["rows"].clone(), answer["partial"].clone())
+    };
+    let (found, partial) = rows("SELECT key, sort, value FROM item WHERE key = 'ann' ORDER BY value, sort").await;
+    let expected =
+        json!([["ann", "1", "cart"], ["ann", "2", "cart"], ["ann", "1", "default"], ["ann", "2", "default"]]);
+    assert_eq!((found, &partial["unread"], &partial["of"]), (expected, &json!(0), &json!(2)));
+    let (found, partial) = rows("SELECT sort FROM item WHERE bucket = 'cart' AND 'ann' = key AND sort > '1'").await;
+    assert_eq!((found, partial), (json!([["2"]]), Value::Null));
+    let (found, partial) =
+        rows("SELECT DISTINCT key FROM item WHERE key IN ('bob', 'ann') AND bucket = 'cart' ORDER BY 1").await;
+    assert_eq!((found, partial), (json!([["ann"], ["bob"]]), Value::Null));
+    let (found, partial) = rows("SELECT * FROM item WHERE key = 7").await;
+    assert_eq!((found, partial), (json!([]), Value::Null), "no key is a number");
+}
+
+#[tokio::test]
+async fn a_condition_under_which_other_keys_are_equal_does_not_narrow() {
+    let answer = everywhere(&scanned(&[]), "SELECT key FROM item WHERE key = 'P3_0' COLLATE NOCASE").await;
+    assert_eq!(answer["rows"], json!([["p3_0"]]));
+    let answer = everywhere(&scanned(ALL), "SELECT key FROM item WHERE key > 'p3_0'").await;
+    assert_eq!(answer["partial"]["unread"], 32);
 }
 
 #[tokio::test]
