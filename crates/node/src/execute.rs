@@ -219,6 +219,13 @@ impl<E: Engine> Executor<E> {
         Ok((self.fence.of_read(key_hash(&key)), StoreOutcome::Held(record)))
     }
 
+    /// What a slot holds, if that is on disk and undamaged.
+    pub(crate) fn look_at_durable(&self, slot: &Slot) -> Option<Option<Record>> {
+        let key = codec::slot_key(slot);
+        let is_durable = self.fence.is_durable(self.fence.of_read(key_hash(&key)));
+        if is_durable { self.look(&key).ok() } else { None }
+    }
+
     fn inspect(&mut self, slot: &Slot) -> Answer {
         let key = codec::slot_key(slot);
         let held = match self.get(&key, slot) {

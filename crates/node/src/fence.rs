@@ -64,6 +64,11 @@ impl Fence {
         promised.filter(|_| !planted("reads do not wait for fsync")).unwrap_or(self.durable)
     }
 
+    /// True if everything up to batch `seq` is on disk.
+    pub(crate) fn is_durable(&self, seq: Seq) -> bool {
+        seq <= self.durable
+    }
+
     /// Lets an outcome wait for batch `seq`; gives it back if that is on disk already.
     pub(crate) fn wait(&mut self, seq: Seq, ticket: Ticket, outcome: StoreOutcome) -> Option<(Ticket, StoreOutcome)> {
         if seq <= self.durable {

@@ -20,7 +20,7 @@ mod write;
 pub(crate) use explain::{Explaining, on_explain, on_inspected};
 pub(crate) use forward::Forwarding;
 pub(crate) use handed::Handed;
-pub(crate) use read::Reading;
+pub(crate) use read::{Reading, found};
 pub(crate) use register::Deciding;
 pub(crate) use route::Routes;
 pub(crate) use scan::{PAGE_BYTES, Scanning};

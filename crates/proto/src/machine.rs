@@ -6,6 +6,7 @@
 
 mod follow;
 mod messages;
+mod own;
 mod stored;
 
 use crate::anti_entropy::AntiEntropy;

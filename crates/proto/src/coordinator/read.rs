@@ -315,21 +315,16 @@ impl Reading {
     }
 
     fn answer(&mut self, ops: &mut Operations, core: &mut Core, record: Option<&Record>) {
-        let response =
-            if self.linearizable { Response::Current(held(record, core.now.wall)) } else { self.found(core, record) };
+        let response = match self.linearizable {
+            true => Response::Current(held(record, core.now.wall)),
+            false => Response::Found(found(record, core.now.wall, self.answers.len())),
+        };
         self.phase = Phase::Settling;
         // Late answers are worth a short wait only.
         self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
         core.note_wait(&self.asker, Kind::Read, self.begun);
         ops.answer(core, &self.asker, response);
         ops.read_ends(self.epoch);
-    }
-
-    fn found(&self, core: &Core, record: Option<&Record>) -> Response {
-        let siblings = record.map(|record| siblings(record, core.now.wall)).unwrap_or_default();
-        let context = record.map(Record::context).unwrap_or_default();
-        let newest = record.and_then(Record::highest_stamp);
-        Response::Found(Found { siblings, context, newest, answered: small(self.answers.len()) })
     }
 
     fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
@@ -347,6 +342,14 @@ fn held(record: Option<&Record>, wall: Wall) -> Current {
         Some(Record::Register(register)) => register.cell().map(|cell| current(cell, wall)).unwrap_or_default(),
         _ => Current::default(),
     }
+}
+
+/// What a client is told that so many replicas answered.
+pub(crate) fn found(record: Option<&Record>, wall: Wall, answered: usize) -> Found {
+    let siblings = record.map(|record| siblings(record, wall)).unwrap_or_default();
+    let context = record.map(Record::context).unwrap_or_default();
+    let newest = record.and_then(Record::highest_stamp);
+    Found { siblings, context, newest, answered: small(answered) }
 }
 
 /// What a client sees of a record.
