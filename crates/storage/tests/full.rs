@@ -246,7 +246,7 @@ fn a_reserve_is_for_large_deletions() {
     let Some(device) = device(dir.path(), 1 << 30, "a_reserve_is_for_large_deletions") else { return };
     let mut life = Life::of(device.open());
     life.write_until_full();
-    for part in 0..10u64 {
+    for part in 0..4u64 {
         let mut deletions = Batch::new();
         for n in 0..1_000u64 {
             deletions.delete(Space::Hints, [[7; 92].as_slice(), &(part * 1_000 + n).to_be_bytes()].concat());

@@ -36,6 +36,10 @@ use crate::space::Space;
 /// Where the tree says which list of tables is the current one.
 const CURRENT: &str = "current";
 
+/// Runs in the first level at most. lsm-tree writes their number into one byte of its list, unchecked: with 256 of them the
+/// list could not be read again.
+const YOUNG_MAX: usize = 200;
+
 /// Memory and handles shared by the trees of one opening.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -98,8 +102,12 @@ impl Tables {
         Runs { id: version.id(), runs, young: version.l0().run_count(), bytes: self.tree.disk_space() }
     }
 
-    /// Writes `entries`, ascending by key, one for each, as the newest tables.
+    /// Writes `entries`, ascending by key, one for each, as the newest tables. `Full` if there are so many that some must be
+    /// merged first.
     pub(super) fn add(&self, entries: impl Iterator<Item = Result<Entry, StorageError>>) -> Result<(), StorageError> {
+        if self.tree.current_version().l0().run_count() >= YOUNG_MAX {
+            return Err(StorageError::Full { path: self.path.clone() });
+        }
         let failure = Cell::new(None);
         let items = entries.map_while(|entry| match entry {
             Ok((key, version)) => Some(Ok(item(key, version))),
@@ -180,6 +188,11 @@ impl Tables {
 }
 
 impl Runs {
+    /// True if nothing can be written out before something is merged.
+    pub(super) fn is_list_full(&self) -> bool {
+        self.young >= YOUNG_MAX
+    }
+
     /// The newest version of `key`; `None` if no table has one.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Version>, StorageError> {
         let hash = KeyHash::get_hash(key);
@@ -297,5 +310,35 @@ fn translate(what: &'static str, path: &Path, error: lsm_tree::Error) -> Storage
             damage(&format!("checksum {:032x}", expected.into_u128()), format!("{:032x}", got.into_u128()))
         }
         other => damage("a file as it was written", format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shared, Tables, YOUNG_MAX};
+    use crate::disk::memtable::Version;
+    use crate::{Space, StorageError};
+    use bytes::Bytes;
+
+    fn add(tables: &Tables, lsn: u64) -> Result<(), StorageError> {
+        let version = Version { lsn, value: Some(Bytes::copy_from_slice(&lsn.to_le_bytes())) };
+        tables.add([Ok((Bytes::from_static(b"key"), version))].into_iter())
+    }
+
+    #[test]
+    fn a_list_that_is_not_merged_stays_readable() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shared = Shared::new(1 << 20);
+        Tables::create(dir.path(), Space::Meta, &shared).expect("tables");
+        let tables = Tables::open(dir.path(), Space::Meta, &shared).expect("tables");
+        let taken = (1..300).take_while(|lsn| add(&tables, *lsn).is_ok()).count();
+        assert_eq!(taken, YOUNG_MAX);
+        assert!(matches!(add(&tables, 400), Err(StorageError::Full { .. })));
+        drop(tables);
+        let tables = Tables::open(dir.path(), Space::Meta, &shared).expect("the list can be read");
+        let found = tables.runs().get(b"key").expect("tables can be read").expect("it is there");
+        assert_eq!(found.lsn, YOUNG_MAX as u64, "the newest");
+        assert!(tables.compact().expect("a merge"), "and merging makes room");
+        add(&tables, 401).expect("room");
     }
 }

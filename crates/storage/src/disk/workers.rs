@@ -51,6 +51,8 @@ struct State {
     wanted: [bool; 3],
     /// Why the last attempt to write a memory table out failed, while the disk is full.
     full: Option<StorageError>,
+    /// The same of the last attempt to merge tables.
+    no_merge: Option<StorageError>,
 }
 
 impl Signals {
@@ -185,6 +187,13 @@ fn prepare(store: &Store) -> Result<Option<Duration>, StorageError> {
 /// Writes out every memory table that waits for it, oldest first.
 fn flush_all(store: &Store) -> Result<Option<Duration>, StorageError> {
     while store.view().sealed() > 0 && !store.signals.is_stopped() {
+        if store.view().runs.iter().any(|runs| runs.is_list_full()) {
+            // Whoever waits for the memory table waits for a merge, then.
+            store.signals.want(Work::Compact);
+            let no_merge = lock(&store.signals.state).no_merge.clone();
+            store.signals.report(no_merge);
+            return Ok(Some(RETRY));
+        }
         let flushed = store.poison.check().and_then(|()| flush_oldest(store));
         match flushed {
             Ok(()) => store.signals.report(None),
@@ -214,23 +223,35 @@ fn flush_oldest(store: &Store) -> Result<(), StorageError> {
     store.journal.release(oldest.last())
 }
 
-/// Merges tables until nothing is due.
+/// Merges tables until nothing is due. A space for which there is no room does not keep the others waiting.
 fn compact_all(store: &Store) -> Result<Option<Duration>, StorageError> {
+    let mut full = None;
     for space in Space::ALL {
-        while !store.signals.is_stopped() {
-            store.poison.check()?;
-            let tables = &store.tables[space.index()];
-            if !tables.compact()? {
-                break;
-            }
-            let runs = Arc::new(tables.runs());
-            store.change_view(|view| {
-                let mut changed = view.clone();
-                changed.with_runs(space, &runs);
-                changed
-            });
-            store.signals.progress.notify_all();
+        match compact(store, space) {
+            Ok(()) => {}
+            Err(error @ StorageError::Full { .. }) => full = Some(error),
+            Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    lock(&store.signals.state).no_merge.clone_from(&full);
+    full.map_or(Ok(None), Err)
+}
+
+fn compact(store: &Store, space: Space) -> Result<(), StorageError> {
+    let tables = &store.tables[space.index()];
+    while !store.signals.is_stopped() {
+        store.poison.check()?;
+        if !tables.compact()? {
+            break;
+        }
+        let runs = Arc::new(tables.runs());
+        store.change_view(|view| {
+            let mut changed = view.clone();
+            changed.with_runs(space, &runs);
+            changed
+        });
+        store.signals.progress.notify_all();
+        store.signals.want_flush();
+    }
+    Ok(())
 }
