@@ -13,12 +13,16 @@ use server::{Ended, Handle, Running, StartError};
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::info;
 
 /// Threads for SQL and for resolving names; nothing else blocks.
 const BLOCKING_THREADS: usize = 8;
+
+/// How long the last spans may take to their collector.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Runs a node until it ends.
 pub(crate) fn run(args: Start) -> Result<(), Failure> {
@@ -78,7 +82,8 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
         let _ = serving.await;
     }
     if let Some(exporting) = exporting {
-        let _ = exporting.await;
+        // A collector that does not answer does not hold the process up.
+        let _ = tokio::time::timeout(LAST_SPANS, exporting).await;
     }
     match ended {
         Ended::Left => info!("the node has left the cluster and handed its data over"),
