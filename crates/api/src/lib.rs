@@ -57,6 +57,7 @@ mod service;
 mod sql;
 mod stats;
 mod transfer;
+mod watch;
 mod welcome;
 
 #[cfg(test)]

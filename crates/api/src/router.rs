@@ -7,6 +7,7 @@ use crate::bucket_names::BucketNames;
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
+use crate::watch::Hub;
 use crate::{Options, routes, sql};
 use axum::Router;
 use axum::extract::Request;
@@ -20,6 +21,8 @@ pub(crate) struct Api {
     pub(crate) bodies: Bodies,
     pub(crate) buckets: BucketNames,
     pub(crate) queries: sql::Queries,
+    /// Replicas that are followed for those who watch.
+    pub(crate) hub: Arc<Hub>,
     /// Event streams that may still be opened.
     pub(crate) listeners: Arc<Semaphore>,
 }
@@ -28,6 +31,7 @@ impl Api {
     /// For a node.
     pub(crate) fn new(database: Arc<dyn Database>, options: Options) -> Api {
         Api {
+            hub: Hub::new(Arc::clone(&database)),
             database,
             bodies: Bodies::new(&options),
             buckets: BucketNames::default(),

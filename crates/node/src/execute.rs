@@ -8,6 +8,7 @@ mod collect;
 mod handing;
 mod repair;
 
+use crate::changes::Changes;
 use crate::fence::{Fence, KeyHash, key_hash};
 use crate::trees::Trees;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use proto::explain::{Held, HintSeen, Inspected};
 use proto::hash::version_hash;
 use proto::paxos::register::{Ask, Register};
 use proto::tree::{Place, Tree, TreePart};
+use proto::watch::{Interest, Position};
 use proto::{
     Amend, BucketId, Hint, ItemKey, Meta, Range, Record, Rule, Slot, StoreFailure, StoreOp, StoreOutcome, Ticket,
     Unchanged, Update, Version,
@@ -46,6 +48,8 @@ pub(crate) struct Executor<E: Engine> {
     pub(crate) engine: E,
     grid: Grid,
     fence: Fence,
+    /// For those who follow this replica.
+    changes: Changes,
     pub(crate) trees: Trees,
     /// Outcomes that are due.
     due: Vec<(Ticket, StoreOutcome)>,
@@ -65,13 +69,14 @@ pub(crate) struct Executor<E: Engine> {
 
 impl<E: Engine> Executor<E> {
     /// Over an engine whose contents are all on disk.
-    pub(crate) fn new(engine: E, grid: Grid) -> Executor<E> {
+    pub(crate) fn new(engine: E, grid: Grid, life: u64) -> Executor<E> {
         let fence = Fence::new(engine.applied());
         Executor {
             engine,
             grid,
             fence,
             trees: Trees::default(),
+            changes: Changes::new(life),
             due: Vec::new(),
             damaged: Vec::new(),
             damaged_slots: BTreeSet::new(),
@@ -102,6 +107,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Merge { slot, record, fsync } => self.merge(slot, record, fsync),
             StoreOp::Heal { slot, record } => self.heal(slot, record),
             StoreOp::MergeAll { items } => self.merge_all(items),
+            StoreOp::Follow { interests, after, limit } => Ok(self.follow(&interests, after, limit)),
             StoreOp::Read { slot } => self.read(&slot),
             StoreOp::Inspect { slot } => self.inspect(&slot),
             StoreOp::Register { slot, ask } => self.register(&slot, ask),
@@ -226,6 +232,11 @@ impl<E: Engine> Executor<E> {
         if is_durable { self.look(&key).ok() } else { None }
     }
 
+    fn follow(&mut self, interests: &[Interest], after: Option<Position>, limit: u32) -> (Seq, StoreOutcome) {
+        let (seq, followed) = self.changes.follow(interests, after, limit as usize);
+        (seq, StoreOutcome::Followed(Box::new(followed)))
+    }
+
     fn inspect(&mut self, slot: &Slot) -> Answer {
         let key = codec::slot_key(slot);
         let held = match self.get(&key, slot) {
@@ -277,7 +288,8 @@ impl<E: Engine> Executor<E> {
         let seq = if state(&register) == was {
             self.fence.of_write(key_hash(&key))
         } else {
-            self.put(&key, slot, before_hash, &Record::Register(register), true)?
+            let learned = register.accepted_under() != was.1;
+            self.write(&key, slot, before_hash, &Record::Register(register), true, learned)?
         };
         Ok((seq, StoreOutcome::Register(answer)))
     }
@@ -325,6 +337,7 @@ impl<E: Engine> Executor<E> {
     fn drop_partition(&mut self, partition: PartitionId, buckets: &[BucketId]) -> Answer {
         let (mut start, end) = codec::partition_bounds(partition);
         self.trees.drop_buckets(partition, buckets);
+        self.changes.begin_anew();
         let mut last = Seq(0);
         loop {
             let mut batch = Batch::new();
@@ -425,11 +438,27 @@ impl<E: Engine> Executor<E> {
     }
 
     fn put(&mut self, key: &[u8], slot: &Slot, before: u64, record: &Record, fsync: bool) -> Result<Seq, StoreFailure> {
+        self.write(key, slot, before, record, fsync, true)
+    }
+
+    /// Writes a record. What readers see of it has changed or not.
+    fn write(
+        &mut self,
+        key: &[u8],
+        slot: &Slot,
+        before: u64,
+        record: &Record,
+        fsync: bool,
+        changed: bool,
+    ) -> Result<Seq, StoreFailure> {
         let value: Bytes = codec::encode_stored(key, slot, record);
         let mut batch = Batch::new();
         batch.put(Space::Items, key, value);
         let seq = self.apply(batch)?;
         self.fence.written(key_hash(key), seq, fsync);
+        if changed && self.changes.is_kept(slot) {
+            self.changes.keep(slot, record, if fsync { seq } else { Seq(0) });
+        }
         if !planted("hash trees miss changes") {
             let tree = Tree { partition: slot.partition, bucket: slot.bucket };
             let now = Self::hash_of(slot, Some(record));

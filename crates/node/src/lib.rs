@@ -4,6 +4,7 @@
 //! The server and the simulator run this same type. Invariant: same inputs at the same times over the same engine
 //! contents give the same effects.
 
+mod changes;
 mod execute;
 mod fence;
 pub mod inspect;

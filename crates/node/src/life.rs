@@ -187,7 +187,7 @@ impl<E: Engine> Node<E> {
         let grid = boot.history.genesis().grid;
         let asked = engine.applied();
         let (machine, effects) = Machine::new(boot, config, seed, now);
-        let executor = Executor::new(engine, grid);
+        let executor = Executor::new(engine, grid, seed);
         let mut node = Node { machine, executor, asked, effects, carrying: Vec::new(), due: Vec::new() };
         let mut out = Vec::new();
         node.settle(now, &mut out);

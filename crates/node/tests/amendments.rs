@@ -190,8 +190,14 @@ fn buckets_and_items_that_are_not_counted_with_say_so() {
         };
         assert_eq!(current.value.map(|value| value.bytes), Some(expected.into()));
     }
-    let end = Amendment::End { expires: None, when: When::There };
-    let answer = cluster.ask(3, of("locks", ItemKey::plain("k"), end));
+    let end = cluster.time().wall.plus(Span::secs(50));
+    let give = Amendment::End { expires: Some(end), when: When::There };
+    let Response::Swapped(current) = cluster.ask(3, of("locks", ItemKey::plain("k"), give)) else {
+        panic!("it is there")
+    };
+    assert_eq!(current.expires, Some(end));
+    let half = Amendment::Add { by: Decimal::from_f64(0.5).expect("a number"), whole: false };
+    let answer = cluster.ask(3, of("locks", ItemKey::plain("k"), half));
     assert!(matches!(&answer, Response::Refused(Refusal::Invalid(_))), "{answer:?}");
     let get = Get { bucket: "locks".to_owned(), key: ItemKey::plain("k"), level: None };
     assert!(matches!(cluster.ask(1, Request::Get(get)), Response::Current(_)));

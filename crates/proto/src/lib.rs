@@ -48,6 +48,7 @@ mod store;
 mod streams;
 pub mod tree;
 mod waits;
+pub mod watch;
 
 pub use amendment::{Amend, Amendment, Unchanged, When};
 pub use bucket::{Bucket, Durability, Level, Mode};

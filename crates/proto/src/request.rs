@@ -12,6 +12,7 @@ use crate::item::{ItemKey, Range};
 use crate::message::Progress;
 use crate::paxos::register::ChangeId;
 use crate::record::{Record, Value, Version};
+use crate::watch::{Watch, Watched};
 use causal::{Context, Dot, Stamp};
 use ring::{Member, NodeId, PartitionId, Token};
 use stdx::{Span, Wall};
@@ -38,6 +39,8 @@ pub enum Request {
     Explain(Explain),
     /// Look at or change the cluster itself. Never forwarded.
     Admin(Admin),
+    /// Watch for changes.
+    Watch(Watch),
 }
 
 /// Read one item.
@@ -355,6 +358,8 @@ pub enum Response {
     Plan(Plan),
     /// To [`Admin::RepairStatus`] and [`Admin::RepairRun`].
     Repair(Box<RepairStatus>),
+    /// To [`Request::Watch`].
+    Watched(Box<Watched>),
     /// It was not done.
     Refused(Refusal),
 }

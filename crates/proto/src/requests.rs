@@ -44,6 +44,7 @@ impl Machine {
                 Err(refusal) => self.ops.refuse(&mut self.core, &asker, refusal),
             },
             Request::Admin(admin) => self.on_admin(asker, admin, within),
+            Request::Watch(watch) => self.on_watch(asker, watch, within),
         }
     }
 

@@ -7,6 +7,7 @@
 
 use crate::amendment::{Amend, Unchanged};
 use crate::anti_entropy::Asked;
+use crate::coordinator::Asker;
 use crate::event::Event;
 use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
@@ -17,6 +18,7 @@ use crate::paxos::{AcceptorState, Ballot};
 use crate::pulse::Pulse;
 use crate::record::{Record, Rule, Update, Version};
 use crate::tree::{Patch, TreePart};
+use crate::watch::{Followed, Interest, Position};
 use causal::Stamp;
 use ring::{NodeId, PartitionId};
 use stdx::Wall;
@@ -42,6 +44,8 @@ pub(crate) enum Purpose {
     AnswerRegister { to: NodeId, op: OpId },
     /// Answer a peer's `Scan`.
     AnswerScan { to: NodeId, op: OpId },
+    /// Answer somebody who follows this replica.
+    Followed { asker: Asker },
     /// Answer a peer's `Explain`.
     AnswerExplain { to: NodeId, op: OpId, slot: Slot },
     /// Answer a peer's `Outline`.
@@ -203,6 +207,15 @@ pub enum StoreOp {
         /// The place.
         slot: Slot,
     },
+    /// What has been written of these since then. Answers `Followed`.
+    Follow {
+        /// Of what.
+        interests: Vec<Interest>,
+        /// Since then; from now on if none.
+        after: Option<Position>,
+        /// Most changes.
+        limit: u32,
+    },
     /// Read a range, at least one record if there is one. Answers `Page`.
     Scan {
         /// The range.
@@ -316,6 +329,7 @@ impl StoreOp {
             | StoreOp::Meta(_) => true,
             StoreOp::Read { .. }
             | StoreOp::Inspect { .. }
+            | StoreOp::Follow { .. }
             | StoreOp::Scan { .. }
             | StoreOp::Outline(_)
             | StoreOp::Lacking { .. }
@@ -344,6 +358,8 @@ pub enum StoreOutcome {
     Held(Option<Record>),
     /// What there is of a slot.
     Inspected(Box<Inspected>),
+    /// What has been written.
+    Followed(Box<Followed>),
     /// What the register answers.
     Register(Answer<Version>),
     /// Records in storage order.

@@ -204,7 +204,7 @@ fn refused(response: &Response) -> Option<&'static str> {
 
 fn is_write(request: &Request) -> bool {
     match request {
-        Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) => false,
+        Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) | Request::Watch(_) => false,
         Request::Put(_) | Request::Cas(_) | Request::Amend(_) | Request::Restore(_) | Request::Admin(_) => true,
     }
 }

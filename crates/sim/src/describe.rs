@@ -158,6 +158,7 @@ pub(crate) fn request(request: &Request) -> String {
         Request::Admin(Admin::Join(join)) => format!("join {}", host_of(join.node)),
         Request::Admin(Admin::Leave { node, .. }) => format!("leave {}", host_of(*node)),
         Request::Admin(admin) => format!("{admin:?}"),
+        Request::Watch(watch) => format!("{watch:?}"),
     }
 }
 

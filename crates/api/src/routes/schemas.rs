@@ -51,6 +51,9 @@ pub(super) static PARAMETERS: &[Parameter] = {
         parameter(Query, "from", "First sort key, inclusive; with key only", text),
         parameter(Query, "to", "End of the sort keys, exclusive; with key only", text),
         parameter(Query, "after", "Continue behind this sort key; with key only", text),
+        parameter(Query, "prefix", "Only keys that begin like this; without key", text),
+        parameter(Query, "prefix_base64", "The same in base64", base64),
+        parameter(Query, "from?", "The id of the last event that was seen, to go on behind it", text),
         parameter(Query, "limit", "Most items in all", at_least_one),
         parameter(Query, "cursor", "A cursor of an earlier answer, to go on behind it", text),
         parameter(Query, "level", LEVEL, level),
@@ -85,6 +88,7 @@ pub(super) static PARAMETERS: &[Parameter] = {
         parameter(Header, "alianza-again", AGAIN, change_id),
         parameter(Header, "If-Match", "ETag of an earlier answer; what it does depends on the bucket", tags),
         parameter(Header, "If-None-Match", "ETags, or * in a request that writes", tags),
+        parameter(Header, "Last-Event-ID?", "The id of the last event that was seen, as browsers send it", text),
         parameter(Header, "Last-Event-ID", "The same, as browsers send it when they come back", whole),
         parameter(
             Header,

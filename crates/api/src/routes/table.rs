@@ -4,7 +4,7 @@ use super::Content::{Bytes, Item, Json, Lines, Nothing, Text};
 use super::Route;
 use crate::{
     batch, buckets, cluster, console, event_stream, events, explain, health, history, item, items, leave, listing,
-    metrics, repair, ring_view, rpc, sql, stats, transfer, welcome,
+    metrics, repair, ring_view, rpc, sql, stats, transfer, watch, welcome,
 };
 
 /// A route; the method is named once for the router and the document.
@@ -39,6 +39,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(put "/v1/buckets/{bucket}/item" "putItemByQuery" "Write an item: the body is its value" item::put, &["bucket", "key?", "key_base64?", "sort?", "sort_base64?", "level", "durability", "ttl", "timeout", "context", "ifVersion", "ifValue", "id", "again", "If-Match", "If-None-Match", "alianza-level", "alianza-timeout", "alianza-durability", "alianza-id", "alianza-again", "alianza-ttl"], Bytes, (200, Json("Outcome"))),
     route!(delete "/v1/buckets/{bucket}/item" "deleteItemByQuery" "Delete an item" item::delete, &["bucket", "key?", "key_base64?", "sort?", "sort_base64?", "level", "durability", "timeout", "context", "ifVersion", "ifValue", "id", "again", "If-Match", "If-None-Match", "alianza-level", "alianza-timeout", "alianza-durability", "alianza-id", "alianza-again"], Nothing, (200, Json("Outcome"))),
     route!(get "/v1/buckets/{bucket}/items" "listItems" "Items of a bucket, or of one key, as a stream" listing::list, &["bucket", "limit", "cursor", "level", "timeout", "key?", "key_base64?", "from", "to", "after", "alianza-level", "alianza-timeout"], Nothing, (200, Lines("ListLine"))),
+    route!(get "/v1/buckets/{bucket}/changes" "watchChanges" "Word of changes as server-sent events" watch::changes, &["bucket", "key?", "key_base64?", "sort?", "sort_base64?", "prefix", "prefix_base64", "from?", "Last-Event-ID?"], Nothing, (200, Text("text/event-stream"))),
     route!(post "/v1/batch" "batch" "Carry out many operations" batch::batch, &[], Lines("Operation"), (200, Lines("BatchLine"))),
     route!(post "/rpc" "rpc" "JSON-RPC 2.0; the method rpc.discover describes it" rpc::call, &[], Json("Rpc"), (200, Json("RpcAnswer"))),
     route!(get "/v1/buckets" "listBuckets" "Buckets and their settings" buckets::list, &[], Nothing, (200, Json("Buckets"))),

@@ -32,6 +32,7 @@ pub(crate) mod response;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tree;
+mod watch;
 
 use crate::error::{DecodeError, Fault};
 use bytes::{Buf, Bytes};

@@ -7,6 +7,7 @@ use super::causal::WireContext;
 use super::item::{WireKey, WireSortKeys, partition};
 use super::record::{WireRecord, WireValue};
 use super::register::WireCas;
+use super::watch::WireWatch;
 use super::{may, need};
 use crate::error::DecodeError;
 use causal::Context;
@@ -16,7 +17,7 @@ use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRequest {
-    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "WireAsk", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     ask: Option<WireAsk>,
 }
 
@@ -40,6 +41,8 @@ enum WireAsk {
     Cas(WireCas),
     #[prost(message, tag = "9")]
     Amend(WireAmending),
+    #[prost(message, tag = "10")]
+    Watch(WireWatch),
 }
 
 impl From<&Request> for WireRequest {
@@ -54,6 +57,7 @@ impl From<&Request> for WireRequest {
             Request::Restore(restore) => WireAsk::Restore(restore.into()),
             Request::Explain(explain) => WireAsk::Explain(explain.into()),
             Request::Admin(admin) => WireAsk::Admin(admin.into()),
+            Request::Watch(watch) => WireAsk::Watch(watch.into()),
         };
         WireRequest { ask: Some(ask) }
     }
@@ -72,6 +76,7 @@ impl TryFrom<WireRequest> for Request {
             WireAsk::Dump(scan) => scan.try_into().map(Request::Dump),
             WireAsk::Restore(restore) => restore.try_into().map(Request::Restore),
             WireAsk::Explain(explain) => explain.try_into().map(Request::Explain),
+            WireAsk::Watch(watch) => watch.try_into().map(Request::Watch),
             WireAsk::Admin(admin) => admin.try_into().map(Request::Admin),
         }
     }

@@ -12,6 +12,7 @@ use super::refusal::WireRefusal;
 use super::register::WireCurrent;
 use super::status::WireStatus;
 use super::tree::WireRepairStatus;
+use super::watch::WireWatched;
 use super::{all, list, may, narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use ring::NodeId;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireResponse {
-    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 40")]
+    #[prost(oneof = "WireAnswer", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 40, 14")]
     answer: Option<WireAnswer>,
 }
 
@@ -55,6 +56,8 @@ enum WireAnswer {
     Swapped(WireCurrent),
     #[prost(message, tag = "13")]
     Amended(WireOutcome),
+    #[prost(message, tag = "14")]
+    Watched(WireWatched),
 }
 
 impl From<&Response> for WireResponse {
@@ -77,6 +80,7 @@ impl From<&Response> for WireResponse {
             }),
             Response::Plan(plan) => WireAnswer::Plan(plan.into()),
             Response::Repair(status) => WireAnswer::Repair((&**status).into()),
+            Response::Watched(watched) => WireAnswer::Watched((&**watched).into()),
             Response::Refused(refusal) => WireAnswer::Refused(refusal.into()),
         };
         WireResponse { answer: Some(answer) }
@@ -94,6 +98,7 @@ impl TryFrom<WireResponse> for Response {
             WireAnswer::Records(records) => records.try_into().map(Response::Records),
             WireAnswer::Explained(explained) => Ok(Response::Explained(Box::new((*explained).try_into()?))),
             WireAnswer::Amended(outcome) => outcome.try_into().map(Response::Amended),
+            WireAnswer::Watched(watched) => Ok(Response::Watched(Box::new(watched.try_into()?))),
             WireAnswer::Current(current) => current.try_into().map(Response::Current),
             WireAnswer::Swapped(current) => current.try_into().map(Response::Swapped),
             WireAnswer::Status(status) => Ok(Response::Status(Box::new((*status).try_into()?))),

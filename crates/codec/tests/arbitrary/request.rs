@@ -11,7 +11,9 @@ use causal::Stamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proto::BucketId;
 use proto::explain::Explain;
+use proto::watch::{Changed, Followed, Interest, Places, Position, Watch, Watched};
 use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
 use proto::{Amending, Amendment, Outcome, Unchanged, When};
 use proto::{RepairStatus, Risk, Sibling, TreeStatus, Written};
@@ -113,6 +115,40 @@ fn amending() -> BoxedStrategy<Amending> {
         .boxed()
 }
 
+fn position() -> BoxedStrategy<Position> {
+    any::<(u64, u64)>().prop_map(|(life, seq)| Position { life, seq }).boxed()
+}
+
+fn watch() -> BoxedStrategy<Watch> {
+    let interest = (any::<u32>().prop_map(BucketId), option::of(partition()))
+        .prop_map(|(bucket, partition)| Interest { bucket, partition });
+    prop_oneof![
+        (option::of(text()), option::of(bytes()), vec(node(), 0..3), option::of(node()))
+            .prop_map(|(bucket, partition_key, prefer, avoid)| Watch::Places { bucket, partition_key, prefer, avoid }),
+        (node(), vec(interest, 0..3), option::of(position()), any::<u32>())
+            .prop_map(|(node, interests, after, limit)| Watch::Follow { node, interests, after, limit }),
+    ]
+    .boxed()
+}
+
+fn watched() -> BoxedStrategy<Watched> {
+    let key = (any::<u32>().prop_map(BucketId), partition(), item_key());
+    let times = (option::of(any::<u64>().prop_map(Stamp::from_u64)), option::of(any::<u64>().prop_map(Wall)));
+    let changed =
+        (any::<(u64, bool)>(), key, times).prop_map(|((seq, gone), (bucket, partition, key), (stamp, expires))| {
+            Changed { seq, bucket, partition, key, stamp, expires, gone }
+        });
+    let of = vec((node(), vec(partition(), 0..3)), 0..3);
+    prop_oneof![
+        (option::of(any::<u32>().prop_map(BucketId)), (epoch(), epoch(), epoch()), of)
+            .prop_map(|(bucket, views, of)| Watched::Places(Places { bucket, views, of })),
+        (position(), any::<u64>(), vec(any::<u64>(), 0..3), vec(changed, 0..3), any::<bool>()).prop_map(
+            |(at, oldest, since, changes, more)| Watched::Followed(Followed { at, oldest, since, changes, more })
+        ),
+    ]
+    .boxed()
+}
+
 pub(crate) fn request() -> BoxedStrategy<Request> {
     let get = (text(), item_key(), option::of(level())).prop_map(|(bucket, key, level)| Get { bucket, key, level });
     let restore = (text(), item_key(), record(), option::of(level()))
@@ -121,6 +157,7 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
         get.prop_map(Request::Get),
         put().prop_map(Request::Put),
         cas().prop_map(Request::Cas),
+        watch().prop_map(Request::Watch),
         scan().prop_map(Request::Scan),
         scan().prop_map(Request::Dump),
         restore,
@@ -236,6 +273,7 @@ pub(crate) fn response() -> BoxedStrategy<Response> {
         plan().prop_map(Response::Plan),
         repair_status().prop_map(|status| Response::Repair(Box::new(status))),
         refusal().prop_map(Response::Refused),
+        watched().prop_map(|watched| Response::Watched(Box::new(watched))),
     ]
     .boxed()
 }

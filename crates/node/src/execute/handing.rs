@@ -109,7 +109,7 @@ mod tests {
     impl Bench {
         fn new() -> Bench {
             let engine = ModelDisk::new().open().expect("an empty disk");
-            Bench(Executor::new(engine, Grid::new(16).expect("a power of two")))
+            Bench(Executor::new(engine, Grid::new(16).expect("a power of two"), 1))
         }
 
         fn slot(&self, key: &ItemKey) -> Slot {

@@ -61,8 +61,11 @@ impl Forwarding {
     }
 
     fn send(&mut self, core: &mut Core, id: OpId) {
-        let (name, uri) = core.name_of(self.to);
-        core.note(Note::Forwarded { what: self.what, key: self.key.clone(), name, uri });
+        // Whoever watches asks again and again, which is not worth a line each time.
+        if self.what != "watch" {
+            let (name, uri) = core.name_of(self.to);
+            core.note(Note::Forwarded { what: self.what, key: self.key.clone(), name, uri });
+        }
         self.hand(core, id);
     }
 
@@ -81,7 +84,7 @@ impl Forwarding {
     pub(crate) fn on_answer(self, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, response: Response) {
         if from == self.to {
             core.routes.on_answer(core.now.mono, from, self.sent);
-            if self.what != "scan" {
+            if !matches!(self.what, "scan" | "watch") {
                 core.note_wait(&self.asker, Kind::Forwarded, self.sent);
             }
             let response = self.with_earlier(response);

@@ -61,6 +61,7 @@ impl Machine {
             }
             Purpose::StreamPage(session) => self.streams.on_page(core, session, outcome),
             Purpose::HintPage(target) => self.hints.on_page(ops, core, target, outcome),
+            Purpose::Followed { asker } => self.on_followed(&asker, outcome),
             Purpose::AnswerExplain { to, op, slot } => coordinator::on_inspected(core, to, op, &slot, outcome),
             Purpose::Dropped => self.transition.on_dropped(core, &outcome),
             Purpose::Remembered => self.collector.on_remembered(&outcome),

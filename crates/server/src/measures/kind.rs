@@ -29,11 +29,13 @@ pub enum Kind {
     Explain,
     /// Looks at or changes the cluster.
     Admin,
+    /// Follows changes, on behalf of those who watch.
+    Watch,
 }
 
 impl Kind {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Get,
         Kind::Put,
         Kind::Delete,
@@ -45,6 +47,7 @@ impl Kind {
         Kind::Restore,
         Kind::Explain,
         Kind::Admin,
+        Kind::Watch,
     ];
 
     /// Its name.
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Restore => "restore",
             Kind::Explain => "explain",
             Kind::Admin => "admin",
+            Kind::Watch => "watch",
         }
     }
 }
@@ -139,6 +143,7 @@ pub(super) fn of(request: &Request) -> (Kind, Level) {
         Request::Restore(restore) => (Kind::Restore, Level::asked(restore.level)),
         Request::Explain(_) => (Kind::Explain, Level::OfBucket),
         Request::Admin(_) => (Kind::Admin, Level::OfBucket),
+        Request::Watch(_) => (Kind::Watch, Level::OfBucket),
     }
 }
 

@@ -52,7 +52,7 @@ impl Subject {
                 Scope::SortKeys { partition_key, .. } => (&scan.bucket, ItemKey::plain(partition_key.clone())),
                 Scope::Partition { .. } => (&scan.bucket, ItemKey::plain("")),
             },
-            Request::Explain(_) | Request::Admin(_) => return None,
+            Request::Explain(_) | Request::Admin(_) | Request::Watch(_) => return None,
         };
         Some(Subject { bucket: Name::of(bucket), key })
     }

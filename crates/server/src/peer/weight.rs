@@ -6,6 +6,7 @@
 
 use proto::explain::Account;
 use proto::paxos::register::{Answer, Ask, Cell};
+use proto::watch::{Watch, Watched};
 use proto::{Amendment, Edit, RegisterAnswer, Sibling, Spot, Version};
 use proto::{Change, Event, ItemKey, Message, Page, Range, ReadAnswer, Record, Request, Response, ScanAnswer, Scope};
 
@@ -125,6 +126,8 @@ fn of_request(request: &Request) -> usize {
             Scope::Partition { after, .. } => after.as_ref().map_or(0, ItemKey::len),
         },
         Request::Admin(_) => 8 * BASE,
+        Request::Watch(Watch::Follow { interests, .. }) => BASE + 8 * interests.len(),
+        Request::Watch(Watch::Places { .. }) => BASE,
     }
 }
 
@@ -144,6 +147,10 @@ fn of_response(response: &Response) -> usize {
         }
         // Never sent: an explain is answered where it is asked.
         Response::Explained(_) => BASE,
+        Response::Watched(watched) => match watched.as_ref() {
+            Watched::Followed(followed) => followed.changes.iter().map(|change| BASE + change.key.len()).sum(),
+            Watched::Places(places) => places.of.iter().map(|(_, of)| BASE + 2 * of.len()).sum(),
+        },
         Response::Status(status) => {
             status.members.iter().map(|member| 4 * BASE + 20 * member.member.tokens.len()).sum()
         }

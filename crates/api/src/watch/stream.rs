@@ -1,0 +1,369 @@
+//! One client that watches.
+//!
+//! Invariant: each replica is followed from where its last event ended. Whenever that cannot be gone on with, other places are sought
+//! and a `gap` is told behind which everything counts again. Memory is bounded by a page for each replica and what the client has not
+//! taken yet; one that takes nothing is given up by its connection.
+
+use super::Filter;
+use super::hub::{Joined, Look, Ready, Views, Watcher};
+use super::id::Id;
+use crate::json::Object;
+use crate::lines::Lines;
+use crate::problem::{Kind, Problem};
+use crate::refusal;
+use crate::router::Api;
+use proto::watch::{Changed, Interest, Position, Watch, Watched};
+use proto::{Request, Response};
+use ring::{NodeId, PartitionId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::hash::Mixer;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Between two signs of life while nothing happens; proxies close what is silent for long.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long replicas have to say that they can be followed.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+/// Before places are sought again when none could be had.
+const AGAIN: Duration = Duration::from_millis(500);
+/// What the client is told about coming back.
+const RETRY: &str = "retry: 2000\n\n";
+
+/// A stream of changes.
+pub(super) struct Stream {
+    api: Arc<Api>,
+    bucket: String,
+    filter: Filter,
+    places: Places,
+    news: watch::Receiver<u64>,
+    /// What is to be said first.
+    first: Word,
+    _watcher: Watcher,
+}
+
+/// Which replicas are followed, and how far.
+struct Places {
+    follows: Vec<Follow>,
+    views: Views,
+    /// Names which replica is followed for which partition.
+    print: u32,
+}
+
+struct Follow {
+    joined: Joined,
+    /// The partitions it is followed for.
+    partitions: BTreeSet<PartitionId>,
+    at: Position,
+}
+
+/// What the client is told beside changes.
+enum Word {
+    /// From now on.
+    Ready,
+    /// From where it was.
+    Resumed,
+    /// From now on; something may be missing before.
+    Gap(&'static str),
+}
+
+impl Stream {
+    /// Finds replicas to follow, and goes on from an id if that can be.
+    pub(super) async fn open(
+        api: &Arc<Api>,
+        bucket: String,
+        filter: Filter,
+        from: Option<Id>,
+    ) -> Result<Stream, Problem> {
+        let watcher = api.hub.watcher();
+        let news = api.hub.news();
+        let prefer = from.iter().flat_map(|id| id.of.iter().map(|(node, _)| *node)).collect();
+        let mut places = Places::seek(api, &bucket, &filter, prefer, None).await?;
+        let first = match from {
+            None => Word::Ready,
+            Some(id) => places.go_on(&id),
+        };
+        Ok(Stream { api: Arc::clone(api), bucket, filter, places, news, first, _watcher: watcher })
+    }
+
+    /// Writes until the client is gone.
+    pub(super) async fn write(mut self, mut lines: Lines) {
+        let first = format!("{RETRY}{}", self.word(&self.first));
+        if !lines.send(first.into()).await {
+            return;
+        }
+        let mut beat = Instant::now() + HEARTBEAT;
+        loop {
+            let text = match self.changes().await {
+                Ok(text) => text,
+                Err(why) => {
+                    let avoid = self.unreachable();
+                    if !self.seek(avoid).await {
+                        return;
+                    }
+                    self.word(&Word::Gap(why)).into_bytes()
+                }
+            };
+            if !text.is_empty() {
+                if !lines.send(text).await {
+                    return;
+                }
+                beat = Instant::now() + HEARTBEAT;
+                continue;
+            }
+            tokio::select! {
+                news = self.news.changed() => if news.is_err() {
+                    return;
+                },
+                () = tokio::time::sleep_until(beat) => {
+                    // The client may come back from here.
+                    if !lines.send(format!(":\nid: {}\n\n", self.id()).into()).await {
+                        return;
+                    }
+                    beat = Instant::now() + HEARTBEAT;
+                }
+            }
+        }
+    }
+
+    /// What has come since the last look, as events; or why it cannot be gone on with.
+    async fn changes(&mut self) -> Result<Vec<u8>, &'static str> {
+        if self.api.hub.views().is_some_and(|views| views != self.places.views) {
+            self.look_again().await?;
+        }
+        let mut text = Vec::new();
+        for at in 0..self.places.follows.len() {
+            let Some(follow) = self.places.follows.get(at) else { continue };
+            let is_wanted = |change: &Changed| {
+                change.bucket == follow.joined.interest().bucket
+                    && follow.partitions.contains(&change.partition)
+                    && self.filter.takes(change)
+            };
+            let (changes, seen) = match follow.joined.look(follow.at, is_wanted) {
+                Look::Changes(changes, seen) => (changes, seen),
+                Look::Behind => follow.ask(&self.api, is_wanted).await?,
+                Look::Broken(why) => return Err(why),
+            };
+            for change in changes {
+                // An id in the middle of what was found leads exactly behind that change.
+                self.set(at, Position { seq: change.seq, ..seen });
+                text.extend(event(&self.id(), "change", &told(&change)));
+            }
+            self.set(at, seen);
+        }
+        Ok(text)
+    }
+
+    fn set(&mut self, at: usize, seen: Position) {
+        if let Some(follow) = self.places.follows.get_mut(at) {
+            follow.at = seen;
+        }
+    }
+
+    /// The views have changed: as long as the same replicas may be followed for the same partitions, nothing else has.
+    async fn look_again(&mut self) -> Result<(), &'static str> {
+        let prefer = self.nodes();
+        match places(&self.api, &self.bucket, &self.filter, prefer, None).await {
+            Ok(places) if print(&places.of) == self.places.print => {
+                self.places.views = places.views;
+                Ok(())
+            }
+            Ok(_) => Err("other replicas hold this now"),
+            Err(_) => Err("the ring has changed"),
+        }
+    }
+
+    /// Follows other replicas from now on. False if the node ends.
+    async fn seek(&mut self, avoid: Option<NodeId>) -> bool {
+        loop {
+            let prefer = self.nodes();
+            match Places::seek(&self.api, &self.bucket, &self.filter, prefer, avoid).await {
+                Ok(places) => {
+                    self.places = places;
+                    return true;
+                }
+                Err(problem) if problem.kind() == Kind::UnknownBucket => return false,
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+            if self.news.has_changed().is_err() {
+                return false;
+            }
+        }
+    }
+
+    fn nodes(&self) -> Vec<NodeId> {
+        self.places.follows.iter().map(|follow| follow.joined.node()).collect()
+    }
+
+    /// The first replica that cannot be followed any more.
+    fn unreachable(&self) -> Option<NodeId> {
+        let broken = |follow: &&Follow| matches!(follow.joined.look(follow.at, |_| false), Look::Broken(_));
+        self.places.follows.iter().find(broken).map(|follow| follow.joined.node())
+    }
+
+    fn id(&self) -> String {
+        let of = self.places.follows.iter().map(|follow| (follow.joined.node(), follow.at)).collect();
+        Id { print: self.places.print, of }.write()
+    }
+
+    fn word(&self, word: &Word) -> String {
+        let mut object = Object::sized(200);
+        object.text("bucket", &self.bucket);
+        for (name, bytes) in [("key", &self.filter.key), ("sort", &self.filter.sort), ("prefix", &self.filter.prefix)] {
+            if let Some(bytes) = bytes {
+                object.bytes(name, bytes);
+            }
+        }
+        let name = match word {
+            Word::Ready => "ready",
+            Word::Resumed => "resumed",
+            Word::Gap(why) => {
+                object.text("reason", why);
+                object.text("todo", "read again what you watch; what changes from now on is told");
+                "gap"
+            }
+        };
+        String::from_utf8_lossy(&event(&self.id(), name, &object.end())).into_owned()
+    }
+}
+
+impl Follow {
+    /// What the replica itself still has behind this place.
+    async fn ask(
+        &self,
+        api: &Api,
+        is_wanted: impl Fn(&Changed) -> bool,
+    ) -> Result<(Vec<Changed>, Position), &'static str> {
+        let interest = self.joined.interest();
+        let followed = api.hub.ask(self.joined.node(), vec![interest], Some(self.at)).await;
+        let Some(followed) = followed else { return Err("the replica that was followed cannot be reached") };
+        if followed.at.life != self.at.life {
+            return Err("the replica that was followed has started again or let something go");
+        }
+        let since = followed.since.first().copied().unwrap_or(u64::MAX);
+        if followed.oldest.max(since) > self.at.seq {
+            return Err("more has changed meanwhile than the replica remembers");
+        }
+        Ok((followed.changes.into_iter().filter(|change| is_wanted(change)).collect(), followed.at))
+    }
+}
+
+impl Places {
+    /// Finds replicas and waits until they can be followed.
+    async fn seek(
+        api: &Arc<Api>,
+        bucket: &str,
+        filter: &Filter,
+        prefer: Vec<NodeId>,
+        avoid: Option<NodeId>,
+    ) -> Result<Places, Problem> {
+        let places = places(api, bucket, filter, prefer, avoid).await?;
+        let Some(bucket) = places.bucket else { return Err(silent()) };
+        let print = print(&places.of);
+        let until = Instant::now() + READY_WITHIN;
+        let mut news = api.hub.news();
+        let partition = |of: &[PartitionId]| filter.key.as_ref().and_then(|_| of.first().copied());
+        let joined: Vec<(Joined, Vec<PartitionId>)> = places
+            .of
+            .into_iter()
+            .map(|(node, of)| (api.hub.join(node, Interest { bucket, partition: partition(&of) }), of))
+            .collect();
+        let mut follows = Vec::new();
+        for (joined, partitions) in joined {
+            let Ready { at, since } = loop {
+                if let Some(ready) = joined.ready() {
+                    break ready;
+                }
+                if tokio::time::timeout_at(until, news.changed()).await.is_err() {
+                    return Err(silent());
+                }
+            };
+            if since == u64::MAX {
+                return Err(silent());
+            }
+            follows.push(Follow { joined, partitions: partitions.into_iter().collect(), at });
+        }
+        Ok(Places { follows, views: places.views, print })
+    }
+
+    /// Goes on from an id, if every replica has followed what is wanted since then.
+    fn go_on(&mut self, id: &Id) -> Word {
+        if id.print != self.print || id.of.len() != self.follows.len() {
+            return Word::Gap("other replicas hold this now");
+        }
+        let mut from = Vec::new();
+        for follow in &self.follows {
+            let at = id.of.iter().find(|(node, _)| *node == follow.joined.node()).map(|(_, at)| *at);
+            let ready = follow.joined.ready();
+            // Another node may have followed it a little further than this one has.
+            match (at, ready) {
+                (Some(at), Some(ready)) if at.life == ready.at.life && ready.since <= at.seq => from.push(at),
+                _ => return Word::Gap("the replica that was followed does not remember so far back"),
+            }
+        }
+        self.follows.iter_mut().zip(from).for_each(|(follow, at)| follow.at = at);
+        Word::Resumed
+    }
+}
+
+/// Which replicas to follow.
+async fn places(
+    api: &Api,
+    bucket: &str,
+    filter: &Filter,
+    prefer: Vec<NodeId>,
+    avoid: Option<NodeId>,
+) -> Result<proto::watch::Places, Problem> {
+    let watch = Watch::Places { bucket: Some(bucket.to_owned()), partition_key: filter.key.clone(), prefer, avoid };
+    match api.database().call(Request::Watch(watch), None).await {
+        Response::Watched(watched) => match *watched {
+            Watched::Places(places) => Ok(places),
+            Watched::Followed(_) => Err(silent()),
+        },
+        other => Err(refusal::unexpected(other)),
+    }
+}
+
+fn print(of: &[(NodeId, Vec<PartitionId>)]) -> u32 {
+    let mut mixer = Mixer::new(0);
+    for (node, partitions) in of {
+        mixer.bytes(&node.0.to_be_bytes());
+        mixer.number(partitions.len() as u64);
+        partitions.iter().for_each(|partition| mixer.number(u64::from(partition.0)));
+    }
+    mixer.finish() as u32
+}
+
+/// Replicas of what is to be watched do not answer.
+fn silent() -> Problem {
+    let detail =
+        "A replica of what is to be watched does not answer; see how the nodes are under /v1/cluster, and try again.";
+    Problem::new(Kind::NoAnswer, detail).retry_after(1)
+}
+
+/// What is said of a change.
+fn told(change: &Changed) -> Vec<u8> {
+    let mut object = Object::sized(change.key.len() + 80);
+    object.bytes("key", &change.key.partition_key);
+    if let Some(sort) = &change.key.sort_key {
+        object.bytes("sort", sort);
+    }
+    if let Some(stamp) = change.stamp {
+        object.number("at", stamp.millis());
+    }
+    if let Some(end) = change.expires {
+        object.number("expires", end.0);
+    }
+    if change.gone {
+        object.name("gone").extend(b"true");
+    }
+    object.end()
+}
+
+fn event(id: &str, kind: &str, data: &[u8]) -> Vec<u8> {
+    let mut text = format!("id: {id}\nevent: {kind}\ndata: ").into_bytes();
+    text.extend(data);
+    text.extend(b"\n\n");
+    text
+}
