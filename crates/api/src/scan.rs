@@ -84,7 +84,8 @@ pub(crate) async fn whole_bucket(
     if u32::from(at.partition.0) >= partitions {
         return Err(Problem::new(Kind::InvalidCursor, "The cursor is behind the end; start without one."));
     }
-    let mut ahead = AHEAD_FIRST;
+    // Whoever stands inside a partition most likely finds a full page there.
+    let mut ahead = if at.after.is_some() { 1 } else { AHEAD_FIRST };
     loop {
         let window = Window::ask(api, operation, &at, ahead, partitions, run.limit);
         for task in window.tasks {

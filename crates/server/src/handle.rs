@@ -18,7 +18,7 @@ use crate::config::Limits;
 use crate::counters::Counters;
 use crate::event::{Event, EventSender};
 use crate::measures::process::free_bytes;
-use crate::measures::{Gauges, Measures, Reason};
+use crate::measures::{Gauges, Measures, Reason, Watch};
 use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
 use crate::tls::Tls;
@@ -56,14 +56,18 @@ impl Handle {
 
     /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
     pub async fn call(&self, request: Request, within: Option<Span>) -> Response {
-        let watch = self.shared.measures.begin(&request);
+        let mut unfinished = Unfinished { measures: &self.shared.measures, watch: None };
+        let watch = unfinished.watch.insert(self.shared.measures.begin(&request));
         let open = self.shared.traces.as_ref().and_then(|traces| traces.begin(watch.kind(), &request));
         let mark = open.as_ref().map(Open::mark);
         let response = self.ask(request, within, watch.begun(), mark).await;
+        let watch = unfinished.watch.take();
         if let (Some(traces), Some(open)) = (&self.shared.traces, open) {
             traces.end(open, refused(&response));
         }
-        self.shared.measures.end(&watch, &response);
+        if let Some(watch) = watch {
+            self.shared.measures.end(&watch, &response);
+        }
         response
     }
 
@@ -191,6 +195,20 @@ impl Handle {
     }
 }
 
+/// A request that is counted even if nobody waits for its answer any more.
+struct Unfinished<'m> {
+    measures: &'m Measures,
+    watch: Option<Watch>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            self.measures.abandon(&watch);
+        }
+    }
+}
+
 fn not_ready() -> Response {
     Response::Refused(Refusal::NotReady("this node is ending; ask another one".to_owned()))
 }
@@ -214,6 +232,7 @@ pub(crate) mod tests {
     use super::{Handle, Shared};
     use crate::config::ServerConfig;
     use crate::event::{self, EVENTS_MAX, Event, EventSender};
+    use crate::measures::Reason;
     use crate::phase::PhaseCell;
     use proto::{Admin, Refusal, Request, Response};
     use ring::NodeId;
@@ -269,6 +288,23 @@ pub(crate) mod tests {
         for call in waiting {
             assert_eq!(call.await.unwrap(), Response::History(Vec::new()));
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_gave_up_is_counted() {
+        let (handle, mut queue) = handle();
+        let call = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.call(status(), None).await }
+        });
+        let event = queue.recv().await;
+        call.abort();
+        assert!(call.await.is_err_and(|error| error.is_cancelled()));
+        let refusals = handle.measures().refusals();
+        let counted: u64 =
+            refusals.iter().filter(|(_, reason, _)| *reason == Reason::Abandoned).map(|(_, _, count)| count).sum();
+        assert_eq!(counted, 1);
+        drop(event);
     }
 
     #[tokio::test]

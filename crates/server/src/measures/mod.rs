@@ -158,6 +158,20 @@ impl Measures {
         }
     }
 
+    /// The client of a request did not wait for its answer.
+    pub(crate) fn abandon(&self, watch: &Watch) {
+        let took = watch.begun.elapsed();
+        if let (Some(slow), Some(subject)) = (self.slow, &watch.subject)
+            && took >= slow
+        {
+            let response = Response::Refused(proto::Refusal::NoAnswer { write: false });
+            let of = (watch.kind, watch.level);
+            slow::record((&self.pace, self.uptime().as_secs()), subject, of, took, &response);
+        }
+        self.times[watch.kind as usize][watch.level as usize].observe(took);
+        self.refusals[watch.kind as usize][Reason::Abandoned as usize].add(1);
+    }
+
     /// How long the process has run.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()

@@ -43,11 +43,13 @@ pub enum Reason {
     PlanChanged,
     /// A part of the request is out of bounds.
     Invalid,
+    /// The client did not wait for the answer.
+    Abandoned,
 }
 
 impl Reason {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 19] = [
         Reason::UnknownBucket,
         Reason::LevelImpossible,
         Reason::QuorumUnmet,
@@ -66,6 +68,7 @@ impl Reason {
         Reason::NoMajority,
         Reason::PlanChanged,
         Reason::Invalid,
+        Reason::Abandoned,
     ];
 
     /// Its name.
@@ -89,6 +92,7 @@ impl Reason {
             Reason::NoMajority => "no-majority",
             Reason::PlanChanged => "plan-changed",
             Reason::Invalid => "invalid-field",
+            Reason::Abandoned => "abandoned",
         }
     }
 
