@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Leave(Leave),
     /// Load a cluster, or any Redis server, and measure it
     Bench(Bench),
+    /// Make, list and revoke API tokens
+    Token(Token),
     /// Make certificates for trying TLS out: an authority, and nodes' certificates from it
     Cert(Cert),
     /// Write completions for a shell
@@ -84,6 +86,9 @@ pub(crate) struct Access {
     /// The certificate of the authority that nodes' certificates come from (PEM), for https
     #[arg(long, value_name = "FILE", env = "ALIANZA_CA")]
     pub(crate) ca: Option<PathBuf>,
+    /// A file with an API token; the environment's ALIANZA_TOKEN may be the token itself
+    #[arg(long, value_name = "FILE", env = "ALIANZA_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// Which item.
@@ -136,6 +141,55 @@ pub(crate) struct Dev {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// API tokens.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+/// What to do with tokens.
+#[derive(Subcommand, Debug)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, this once; from the first one on, everybody needs one
+    Create(TokenCreate),
+    /// List the tokens there are, without their secrets
+    List(Target),
+    /// Make a token worthless
+    Revoke {
+        /// Its number or its name
+        token: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Write a new token for --admin-token-file into a file that only its owner may read, without asking a node
+    Bootstrap {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct TokenCreate {
+    /// What to call it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it allows: read, write or admin, everywhere or, as in read:carts, in one bucket; or monitor
+    #[arg(long = "scope", value_name = "SCOPE,…", required = true, value_delimiter = ',')]
+    pub(crate) scopes: Vec<String>,
+    /// Operations per second that it may be used for at each node
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) rate: Option<u32>,
+    /// Operations at once after a rest [default: the rate]
+    #[arg(long, value_name = "COUNT", requires = "rate")]
+    pub(crate) burst: Option<u32>,
+    /// How long it is worth something, like 90d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ttl: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 /// Makes certificates.

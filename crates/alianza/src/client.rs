@@ -30,7 +30,8 @@ impl Client {
 
     /// A client of the node at `url` that waits so long for answers.
     pub(crate) fn to_url(url: &str, access: &Access, patience: Duration) -> Result<Client, Failure> {
-        let node = Node::new(url, patience, authority(access)?, None).map_err(|error| failure(url, &error))?;
+        let node =
+            Node::new(url, patience, authority(access)?, token(access)?).map_err(|error| failure(url, &error))?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| Failure::error(format!("cannot wait for answers: {error}; try again")))?;
@@ -50,6 +51,11 @@ impl Client {
     /// Puts JSON under a path.
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.wait(self.node.put(path, body))
+    }
+
+    /// Deletes what is under a path.
+    pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.wait(self.node.delete(path))
     }
 
     /// Sends bytes to a path.
@@ -98,11 +104,24 @@ fn failure(url: &str, error: &Error) -> Failure {
     }
 }
 
+/// The token to show, if there is one: that of the file, or that of the environment.
+fn token(access: &Access) -> Result<Option<String>, Failure> {
+    if let Some(file) = &access.token_file {
+        let text = std::fs::read_to_string(file);
+        let text =
+            text.map_err(|error| Failure::usage(format!("cannot read a token from {}: {error}", file.display())))?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    let of_environment = std::env::var("ALIANZA_TOKEN").ok().map(|token| token.trim().to_owned());
+    Ok(of_environment.filter(|token| !token.is_empty()))
+}
+
 fn refused(problem: &Problem) -> Failure {
     let code = match problem.status {
         404 => Code::NotFound,
         409 | 412 => Code::Conflict,
         429 | 503 | 507 => Code::Unavailable,
+        401 | 403 => Code::Denied,
         400..500 => Code::Usage,
         _ => Code::Error,
     };
@@ -122,6 +141,8 @@ mod tests {
         let code = |status| refused(&Problem::read(status, None, json!({ "detail": "No." })).unwrap()).code();
         let expected = [
             (400, Code::Usage),
+            (401, Code::Denied),
+            (403, Code::Denied),
             (404, Code::NotFound),
             (409, Code::Conflict),
             (412, Code::Conflict),

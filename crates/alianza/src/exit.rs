@@ -14,6 +14,7 @@ Exit codes:
   3  not found: no such item, bucket or node
   4  conflict: siblings stand side by side, a plan has changed, a change is refused
   5  unavailable: no node answers, too few replicas, overload, full disk
+  6  denied: a token is needed, or it does not allow this
 
 Data goes to standard output, everything else to standard error.";
 
@@ -30,6 +31,8 @@ pub(crate) enum Code {
     Conflict = 4,
     /// Try again, or elsewhere.
     Unavailable = 5,
+    /// Show a token, or one with more scopes.
+    Denied = 6,
 }
 
 /// A command did not do what it was asked to.

@@ -1,33 +1,91 @@
-//! Certificates that change while the node runs: read again on SIGHUP, and soon after a file has changed.
+//! Certificates, and the token of this node, that change while it runs: read again on SIGHUP, and soon after a file has changed.
 //!
 //! Invariant: files that cannot be used are told of once, and what was loaded before stays in use.
 
 use crate::exit::Failure;
 use crate::signals;
-use server::Tls;
+use server::proto::ApiToken;
+use server::{Handle, Tls, Tokens};
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tracing::{info, warn};
 
 /// Between two looks at whether the files have changed. Whoever renews certificates can send SIGHUP to not wait.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// What the token of this node's settings is called.
+const TOKEN_NAME: &str = "admin-token-file";
 
-/// Reads the files again whenever they have changed, or a signal asks for it.
-pub(crate) fn whenever_changed(tls: Arc<Tls>) -> Result<impl Future<Output = ()>, Failure> {
+/// Reads the files again whenever they have changed, or a signal asks for it; `None` if there are none.
+pub(crate) fn whenever_changed(
+    handle: &Handle,
+    token_file: Option<PathBuf>,
+) -> Result<Option<impl Future<Output = ()> + use<>>, Failure> {
+    let tls = handle.tls().cloned();
+    if tls.is_none() && token_file.is_none() {
+        return Ok(None);
+    }
     let mut signal = signals::reload()?;
-    Ok(async move {
+    let mut own = token_file.map(|file| Own { seen: changed_at(&file), file, tokens: Arc::clone(handle.tokens()) });
+    Ok(Some(async move {
         loop {
             let asked = tokio::select! {
                 _ = signal.recv() => true,
                 () = tokio::time::sleep(LOOK_AGAIN) => false,
             };
-            if asked || tls.has_changed() {
-                match tls.reload() {
-                    Ok(()) => info!("certificates were read again; new connections use them"),
-                    Err(error) => warn!("the old certificates stay in use: {error}"),
-                }
-            }
+            tls.iter().for_each(|tls| again(tls, asked));
+            own.iter_mut().for_each(|own| own.again(asked));
         }
-    })
+    }))
+}
+
+fn again(tls: &Tls, asked: bool) {
+    if asked || tls.has_changed() {
+        match tls.reload() {
+            Ok(()) => info!("certificates were read again; new connections use them"),
+            Err(error) => warn!("the old certificates stay in use: {error}"),
+        }
+    }
+}
+
+/// The token of this node.
+struct Own {
+    file: PathBuf,
+    seen: Option<SystemTime>,
+    tokens: Arc<Tokens>,
+}
+
+impl Own {
+    fn again(&mut self, asked: bool) {
+        let now = changed_at(&self.file);
+        if !asked && now == self.seen {
+            return;
+        }
+        self.seen = now;
+        match token(&self.file) {
+            Ok(token) => {
+                self.tokens.set_own(token);
+                info!("the token of this node was read again");
+            }
+            Err(failure) => warn!("the old token of this node stays in use: {failure}"),
+        }
+    }
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).ok()?.modified().ok()
+}
+
+/// The token in a file.
+pub(crate) fn token(file: &Path) -> Result<ApiToken, Failure> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read a token from {shown}: {error}")))?;
+    if std::fs::metadata(file).is_ok_and(|facts| facts.permissions().mode() & 0o007 != 0) {
+        warn!("{shown} can be read by everybody on this machine; take that right away (chmod 600)");
+    }
+    api::read_token(&text, TOKEN_NAME)
+        .ok_or_else(|| Failure::usage(format!("{shown} has no token in it; make one with `alianza token bootstrap`")))
 }

@@ -43,8 +43,10 @@ pub(crate) fn run(args: Start) -> Result<(), Failure> {
     result
 }
 
-async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
+async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure> {
     let mut end = End { signals: Signals::listen()?, stdin: while_stdin.then(stdin_closed).transpose()? };
+    let token_file = settings.admin_token_file.take();
+    settings.server.own_token = token_file.as_deref().map(reload::token).transpose()?;
     let redis = match settings.redis {
         Some((address, options)) => Some((listen_for_redis(address).await?, options)),
         None => None,
@@ -59,7 +61,7 @@ async fn serve(settings: Settings, while_stdin: bool) -> Result<(), Failure> {
         _ => None,
     };
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
-    let reloading = handle.tls().map(|tls| reload::whenever_changed(Arc::clone(tls))).transpose()?.map(tokio::spawn);
+    let reloading = reload::whenever_changed(&handle, token_file)?.map(tokio::spawn);
     let serving = tokio::spawn(api::serve(http, service));
     let serving_redis = redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, options, handle.clone())));
     let ended = tokio::select! {
@@ -141,7 +143,9 @@ fn stdin_closed() -> Result<oneshot::Receiver<()>, Failure> {
 
 fn not_started(error: &StartError) -> Failure {
     let code = match error {
-        StartError::Config(_) | StartError::Insecure { .. } | StartError::Tls(_) => Code::Usage,
+        StartError::Config(_) | StartError::Insecure { .. } | StartError::NoToken { .. } | StartError::Tls(_) => {
+            Code::Usage
+        }
         StartError::SeedsUnreachable { .. } => Code::Unavailable,
         StartError::JoinRefused { .. } => Code::Conflict,
         _ => Code::Error,

@@ -4,12 +4,13 @@
 //! on one item are carried out in the order of their lines; others at the same time. Nothing ties them together: each
 //! succeeds or fails by itself. Answers that wait for their turn or for the client are those of one run at most, few of them large.
 
+use crate::access::Asker;
 use crate::items;
 use crate::lines::{self, Lines};
 use crate::operation::{Action, Operation};
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use bytes::Bytes;
 use proto::ItemKey;
@@ -26,7 +27,7 @@ const READS_AT_ONCE: usize = 8;
 const LINES_MAX: usize = 10_000;
 
 /// Answers with a stream.
-pub(crate) async fn batch(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn batch(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let lines: Vec<Bytes> = body
         .bytes

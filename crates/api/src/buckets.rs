@@ -2,32 +2,31 @@
 //!
 //! Invariant: what a PUT does not name stays as it is, or as a new bucket has it.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::fields::{Fields, excerpt, invalid};
 use crate::json;
 use crate::operation::read_level;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
-use crate::router::Api;
 use crate::segment::Segment;
 use crate::span;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{Admin, Bucket, BucketId, Change, Event, Mode, Request, Rule, Status};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 const FIELDS: &[&str] = &["n", "r", "w", "mode", "rule", "ttl"];
 
 /// `GET /v1/buckets`.
-pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn list(Asker(api): Asker) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     Ok(json::ok(&json!({ "buckets": status.buckets.iter().map(bucket_json).collect::<Vec<_>>() })))
 }
 
 /// `GET /v1/buckets/{name}`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, Segment(name): Segment) -> Result<Response, Problem> {
+pub(crate) async fn get(Asker(api): Asker, Segment(name): Segment) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     let bucket = status.buckets.iter().find(|bucket| bucket.name == name);
     bucket.map(|bucket| json::ok(&bucket_json(bucket))).ok_or_else(|| bucket_names::unknown(&name))
@@ -49,7 +48,7 @@ pub(crate) fn bucket_json(bucket: &Bucket) -> Value {
 
 /// `PUT /v1/buckets/{name}`.
 pub(crate) async fn set(
-    State(api): State<Arc<Api>>,
+    Asker(api): Asker,
     Segment(name): Segment,
     request: extract::Request,
 ) -> Result<Response, Problem> {

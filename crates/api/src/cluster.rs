@@ -3,6 +3,7 @@
 //! Invariant: a change is applied only by naming the plan that was shown; if it would do something else by now, it is
 //! refused.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::buckets;
 use crate::change::{self, Wish};
@@ -12,17 +13,16 @@ use crate::node_name;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use liveness::Condition;
 use proto::{Admin, Digest, Epoch, HintsWaiting, MemberStatus, Plan, Request, Status};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// `GET /v1/cluster`.
-pub(crate) async fn status(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn status(Asker(api): Asker) -> Result<Response, Problem> {
     Ok(json::ok(&status_json(&*bucket_names::status(api.database()).await?)))
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn condition_text(condition: Condition) -> &'static str {
 }
 
 /// `POST /v1/cluster/plan`.
-pub(crate) async fn plan(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn plan(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let status = bucket_names::status(api.database()).await?;
@@ -133,7 +133,7 @@ fn plan_json(plan: &Plan, wish: &Wish, status: &Status) -> Value {
 }
 
 /// `POST /v1/cluster/apply`.
-pub(crate) async fn apply(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn apply(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let plan = fields.text_needed("plan")?;
@@ -149,7 +149,7 @@ pub(crate) async fn apply(State(api): State<Arc<Api>>, request: extract::Request
 }
 
 /// `POST /v1/cluster/abort`.
-pub(crate) async fn abort(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn abort(Asker(api): Asker) -> Result<Response, Problem> {
     let answer = decided(&api, Admin::Abort, Epoch::default()).await?;
     Ok(json::answer(StatusCode::ACCEPTED, answer.to_string()))
 }

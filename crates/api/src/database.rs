@@ -4,9 +4,9 @@
 //! Refuses to know how the node is run.
 
 use node::LocalItems;
-use proto::{Request, Response};
+use proto::{Act, Refusal, Request, Response};
 use ring::NodeId;
-use server::{Address, Counters, Gauges, Measures, News, Stream, Tls, TlsError};
+use server::{Address, Counters, Gauges, Measures, News, Stream, Tls, TlsError, Tokens};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,6 +44,17 @@ pub trait Database: Send + Sync + 'static {
     /// A connection to another node on which to speak HTTP.
     fn connect<'a>(&'a self, to: &'a Address) -> Waiting<'a, Result<Stream, TlsError>> {
         Box::pin(async { server::connect(self.tls().as_deref(), to).await })
+    }
+
+    /// Whether whoever asks may do this in a bucket, or, without one, everywhere.
+    fn may(&self, act: Act, bucket: Option<&str>) -> Result<(), Refusal> {
+        let _ = (act, bucket);
+        Ok(())
+    }
+
+    /// The API tokens that hold now.
+    fn tokens(&self) -> Arc<Tokens> {
+        Arc::default()
     }
 
     /// What TLS is spoken with, if it is.
@@ -100,6 +111,10 @@ impl Database for server::Handle {
 
     fn news(&self) -> News {
         server::Handle::news(self)
+    }
+
+    fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(server::Handle::tokens(self))
     }
 
     fn tls(&self) -> Option<Arc<Tls>> {

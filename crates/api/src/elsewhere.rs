@@ -2,6 +2,7 @@
 //!
 //! Invariant: only members are asked, only with a GET of a path of ours, once; time and size of the answer are bounded.
 
+use crate::access;
 use crate::database::Database;
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -48,7 +49,10 @@ async fn ask(database: &dyn Database, uri: &str, path: &'static str) -> Result<(
     let authority = uri.authority().ok_or("its address makes no sense")?;
     let stream = database.connect(&address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path).header(header::HOST, authority.as_str()).body(Body::empty())?;
+    let request = Request::get(path).header(header::HOST, authority.as_str());
+    let request = request
+        .header(header::AUTHORIZATION, access::peer_authorization(&database.context_key()))
+        .body(Body::empty())?;
     let exchange = async move {
         let answer = sender.send_request(request).await?;
         let status = answer.status();

@@ -3,6 +3,7 @@
 //! Invariant: events come in the order of their epochs, each once and none left out, however often the client comes back with
 //! the last id it saw, and to whichever node. At most a quarter of the connections are streams.
 
+use crate::access::Asker;
 use crate::fields::invalid;
 use crate::history;
 use crate::lines::{self, Lines};
@@ -10,7 +11,7 @@ use crate::problem::{Kind, Problem};
 use crate::query::Query;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use proto::{Admin, Event, Request};
 use server::News;
@@ -23,7 +24,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: &str = "retry: 2000\n\n";
 
 /// Answers with a stream that ends with the node.
-pub(crate) async fn events(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn events(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let mut query = Query::read(request.uri().query())?;
     let after = query.text("after")?;
     query.finish(&["after"])?;

@@ -2,19 +2,17 @@
 //!
 //! Invariant: only what the reference knows, nodes that come and go, and each as it was recorded then.
 
+use crate::access::Asker;
 use crate::json;
 use crate::problem::Problem;
 use crate::refusal;
-use crate::router::Api;
-use axum::extract::State;
 use axum::response::Response;
 use proto::{Admin, Change, Event, Request};
 use ring::Member;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The history.
-pub(crate) async fn events(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn events(Asker(api): Asker) -> Result<Response, Problem> {
     match api.database().call(Request::Admin(Admin::History), None).await {
         proto::Response::History(history) => {
             let entries = history.iter().flat_map(|event| entries(&history, event, &event.change));
@@ -39,6 +37,8 @@ fn entries(history: &[Event], event: &Event, change: &Change) -> Vec<Value> {
         | Change::Readdress { .. }
         | Change::Bucket(_)
         | Change::Restored(_)
+        | Change::Grant(_)
+        | Change::Revoke { .. }
         | Change::Reweigh { .. } => Vec::new(),
     }
 }

@@ -8,9 +8,9 @@ use proto::{
     Version,
 };
 use ring::{Grid, Member, NodeId, Token};
-use server::{Counters, Gauges, Measures, News, PeerQueue, Teller};
-use std::sync::Mutex;
+use server::{Counters, Gauges, Measures, News, PeerQueue, Teller, Tokens};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use stdx::Span;
 use storage::{Batch, Engine as _, ModelDisk, ModelEngine, Space};
 
@@ -24,6 +24,7 @@ pub(crate) struct Fake {
     pub(crate) stopped: AtomicBool,
     teller: Teller,
     news: News,
+    pub(crate) tokens: Arc<Tokens>,
     measures: Measures,
     counters: Counters,
 }
@@ -39,6 +40,7 @@ impl Fake {
             engine,
             asked: Mutex::default(),
             stopped: AtomicBool::new(false),
+            tokens: Arc::default(),
             measures: Measures::default(),
             counters: Counters::default(),
         }
@@ -115,6 +117,10 @@ impl Database for Fake {
 
     fn news(&self) -> News {
         self.news.clone()
+    }
+
+    fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
     }
 
     fn shutdown(&self) {

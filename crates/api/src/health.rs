@@ -2,16 +2,15 @@
 //!
 //! Invariant: being alive never depends on other nodes; being ready means to be a member that is not on its way out.
 
+use crate::access::Asker;
 use crate::json;
 use crate::node_name;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::State;
 use axum::response::Response;
 use proto::{Admin, Request, Status};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use stdx::Span;
 
 /// A node that needs longer to say how it is, is not well.
@@ -23,7 +22,7 @@ pub(crate) async fn live() -> Response {
 }
 
 /// `GET /readyz`.
-pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn ready(Asker(api): Asker) -> Result<Response, Problem> {
     let status = ask(&api).await?;
     match obstacle(&status) {
         None => Ok(json::ok(&describe(&status, "ready"))),
@@ -32,7 +31,7 @@ pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Probl
 }
 
 /// `GET /healthz`.
-pub(crate) async fn health(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn health(Asker(api): Asker) -> Result<Response, Problem> {
     let status = ask(&api).await?;
     let word = match obstacle(&status) {
         Some(_) => "leaving or joining",

@@ -2,21 +2,19 @@
 //!
 //! Invariant: the ring of every epoch can be rebuilt from it alone, so events carry the tokens they gave.
 
+use crate::access::Asker;
 use crate::buckets::bucket_json;
 use crate::json;
 use crate::problem::Problem;
 use crate::refusal;
-use crate::router::Api;
 use crate::utc;
-use axum::extract::State;
 use axum::response::Response;
 use proto::{Admin, Change, Event, Request};
 use ring::{Member, Token};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The history.
-pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn list(Asker(api): Asker) -> Result<Response, Problem> {
     match api.database().call(Request::Admin(Admin::History), None).await {
         proto::Response::History(history) => {
             Ok(json::ok(&json!({ "events": history.iter().map(event).collect::<Vec<_>>() })))
@@ -53,6 +51,15 @@ fn told(change: &Change) -> (&'static str, Value) {
                 "mode": if restored.overwrite { "overwrite" } else { "only-missing" },
             }),
         ),
+        Change::Grant(token) => (
+            "TOKEN",
+            json!({
+                "id": token.id.to_string(),
+                "name": token.name,
+                "scopes": token.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            }),
+        ),
+        Change::Revoke { token } => ("REVOKE", json!({ "id": token.to_string() })),
         Change::Eject { member } => ("EJECT", json!({ "nodeId": member.id.to_string(), "name": member.name })),
         Change::Replace { old, member, .. } => {
             let mut about = admitted(member);

@@ -1,6 +1,7 @@
 //! Operations on items: what is asked of the node for one, and what became of it, apart from how that is told; and `POST /`,
 //! the reference interface and its extensions, which tells it as JSON.
 
+use crate::access::Asker;
 use crate::context;
 use crate::fields::excerpt;
 use crate::json;
@@ -10,17 +11,16 @@ use crate::refusal;
 use crate::render;
 use crate::router::Api;
 use crate::scan;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{
     Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Ends, Get, ItemKey, Outcome, Put, Request,
     Rule, Sibling,
 };
-use std::sync::Arc;
 
 /// `POST /`: carries out one operation.
-pub(crate) async fn operate(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn operate(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let operation = Operation::read(&body.bytes, &api.options)?;
     Ok(json::answer(StatusCode::OK, perform(&api, &operation).await?))

@@ -2,20 +2,20 @@
 //!
 //! Invariant: a node that could hand its data to nobody keeps it and only stops.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::json;
 use crate::problem::Problem;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::{Admin, Request, Status};
+use proto::{Act, Admin, Request, Status};
 use serde_json::json;
-use std::sync::Arc;
 
 /// Leaves, or stops if there is nobody to leave the data to.
-pub(crate) async fn shutdown(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn shutdown(Asker(api): Asker) -> Result<Response, Problem> {
+    api.demand(Act::Admin, None)?;
     let status = bucket_names::status(api.database()).await?;
     if status.leaving || is_leaving(&status) {
         return Ok(leaving(&api));

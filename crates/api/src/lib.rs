@@ -13,6 +13,7 @@ pub mod redis;
 pub mod span;
 pub mod utc;
 
+mod access;
 mod batch;
 mod body;
 mod bucket_names;
@@ -56,6 +57,7 @@ mod serve;
 mod service;
 mod sql;
 mod stats;
+mod tokens;
 mod transfer;
 mod watch;
 mod welcome;
@@ -65,6 +67,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use access::{draw_token, read_token};
 pub use database::Database;
 pub use options::Options;
 pub use problem::{Kind, Problem};

@@ -3,6 +3,7 @@
 //! Invariant: memory is bounded by a page and what the client has not taken yet. A stream that is whole ends with the line
 //! `{"end":true}` or, if the client's limit was reached, with a cursor; whoever sees neither goes on from the last cursor.
 
+use crate::access::Asker;
 use crate::cursor::Cursor;
 use crate::fields::{Fields, invalid};
 use crate::item::Given;
@@ -13,7 +14,7 @@ use crate::render;
 use crate::router::Api;
 use crate::scalar::Scalar;
 use crate::scan::{self, Items};
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use bytes::Bytes;
 use proto::Rule;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 const PAGE: u64 = 100;
 
 /// Answers with a stream.
-pub(crate) async fn list(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn list(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let mut given = Given::read(&parts)?;
     let left = limit(&mut given)?;

@@ -58,12 +58,18 @@ kinds! {
     Sql = "sql", 400, "The SQL statement cannot be run";
     /// The statement took too much time or memory.
     SqlLimit = "sql-limit", 400, "The SQL statement takes too much";
+    /// The client has not said who it is, or not rightly.
+    Unauthenticated = "unauthenticated", 401, "A token is needed";
     /// A page of another origin tried to reach the database through a browser.
     CrossSite = "cross-site", 403, "Requests from other web sites are refused";
+    /// The client has said who it is, and may not do this.
+    NotAllowed = "not-allowed", 403, "The token does not allow this";
     /// There is no such item.
     NotFound = "not-found", 404, "There is no such item";
     /// There is no such bucket.
     UnknownBucket = "unknown-bucket", 404, "There is no such bucket";
+    /// There is no such token.
+    UnknownToken = "unknown-token", 404, "There is no such token";
     /// There is no such node.
     UnknownNode = "unknown-node", 404, "There is no such node";
     /// There is nothing under this path.
@@ -173,6 +179,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(secs) = self.retry_after_secs {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }

@@ -6,6 +6,7 @@
 use crate::bucket_names;
 use crate::problem::{Kind, Problem};
 use proto::{Refusal, Response, Unchanged};
+use stdx::Span;
 
 /// The problem that a refusal is.
 pub(crate) fn problem(refusal: Refusal) -> Problem {
@@ -65,6 +66,8 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
             "The cluster has changed since the plan was made; look at a new plan and apply that one.",
         ),
         Refusal::Invalid(why) => Problem::new(Kind::InvalidField, sentence(why)),
+        Refusal::NotAllowed(why) => Problem::new(Kind::NotAllowed, sentence(why)),
+        Refusal::TooFast { wait } => too_fast(wait),
     }
 }
 
@@ -139,6 +142,13 @@ fn no_answer(write: bool) -> Problem {
     Problem::new(Kind::NoAnswer, detail).with("mayHaveBeenApplied", write).retry_after(1)
 }
 
+fn too_fast(wait: Span) -> Problem {
+    let millis = wait.as_millis().max(1);
+    let detail =
+        format!("The token is used faster than its rate allows; wait for {millis} ms, or ask for a higher rate.");
+    Problem::new(Kind::TooManyRequests, detail).retry_after(wait.as_micros().div_ceil(1_000_000).clamp(1, 3_600) as u32)
+}
+
 /// Words of the node as a sentence: a capital at the beginning, a full stop at the end.
 fn sentence(words: String) -> String {
     let mut chars = words.trim_end_matches('.').chars();
@@ -177,6 +187,8 @@ mod tests {
             (Refusal::NoMajority { voters: 3, reached: 1 }, Kind::NoMajority),
             (Refusal::PlanChanged, Kind::PlanChanged),
             (Refusal::Invalid(String::new()), Kind::InvalidField),
+            (Refusal::NotAllowed("it takes the scope read".into()), Kind::NotAllowed),
+            (Refusal::TooFast { wait: stdx::Span::millis(10) }, Kind::TooManyRequests),
         ];
         for (refusal, kind) in cases {
             let problem = problem(refusal);

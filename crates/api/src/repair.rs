@@ -2,6 +2,7 @@
 //!
 //! Invariant: an answer is one node's word about the trees it holds; nothing is said of partitions that only others hold.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::fields::invalid;
 use crate::json;
@@ -9,23 +10,22 @@ use crate::node_name;
 use crate::problem::Problem;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use proto::{Admin, RepairStatus, Request, Status, TreeStatus};
 use ring::{NodeId, PartitionId};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use stdx::Wall;
 
 /// `GET /v1/repair`, `GET /v1/repair?partition=N`.
-pub(crate) async fn status(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn status(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     let partition = request.uri().query().map(|query| partition_of(query, status.partitions)).transpose()?;
     ask(&api, &status, Admin::RepairStatus { partition }).await
 }
 
 /// `POST /v1/repair`.
-pub(crate) async fn run(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn run(Asker(api): Asker) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     ask(&api, &status, Admin::RepairRun).await
 }

@@ -4,22 +4,20 @@
 //! Invariant: the runs cover every partition once, in order. Nodes that are leaving have given up their tokens and are
 //! not shown.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::buckets;
 use crate::cluster;
 use crate::json;
 use crate::problem::Problem;
-use crate::router::Api;
-use axum::extract::State;
 use axum::response::Response;
 use proto::{BucketId, Status};
 use ring::{Grid, Member, NodeId, Ring};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Describes the ring of the newest epoch this node knows.
-pub(crate) async fn view(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn view(Asker(api): Asker) -> Result<Response, Problem> {
     let status = bucket_names::status(api.database()).await?;
     let ring = ring_of(&status).ok_or_else(|| cluster::nothing_of("ring that makes sense"))?;
     Ok(json::ok(&ring_json(&status, &ring)))

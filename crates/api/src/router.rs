@@ -2,21 +2,34 @@
 //!
 //! Invariant: every answer that is not a success is a problem+json, those for unknown paths and wrong methods too.
 
+use crate::access::{Gate, Guarded, Who};
 use crate::body::Bodies;
 use crate::bucket_names::BucketNames;
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::problem::{Kind, Problem};
 use crate::watch::Hub;
-use crate::{Options, routes, sql};
+use crate::{Options, refusal, routes, sql};
 use axum::Router;
 use axum::extract::Request;
+use proto::Act;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::Semaphore;
 
 /// What handlers share.
 pub(crate) struct Api {
+    /// The node, as whoever asks may use it.
     pub(crate) database: Arc<dyn Database>,
+    shared: Arc<Shared>,
+}
+
+/// What handlers share, whoever asks.
+pub(crate) struct Shared {
+    /// The node without a guard.
+    open: Arc<dyn Database>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) options: Options,
     pub(crate) bodies: Bodies,
     pub(crate) buckets: BucketNames,
@@ -29,21 +42,45 @@ pub(crate) struct Api {
 
 impl Api {
     /// For a node.
-    pub(crate) fn new(database: Arc<dyn Database>, options: Options) -> Api {
-        Api {
-            hub: Hub::new(Arc::clone(&database)),
-            database,
+    pub(crate) fn new(open: Arc<dyn Database>, options: Options) -> Api {
+        let gate = Arc::new(Gate::new(open.tokens(), open.context_key()));
+        let database = Arc::new(Guarded::new(&open, &gate, Who::Anyone));
+        let shared = Shared {
+            hub: Hub::new(Arc::clone(&open)),
+            open,
+            gate,
             bodies: Bodies::new(&options),
             buckets: BucketNames::default(),
             queries: sql::Queries::new(&options),
             listeners: Arc::new(Semaphore::new((options.connections_max / 4).max(1))),
             options,
-        }
+        };
+        Api { database, shared: Arc::new(shared) }
+    }
+
+    /// The same for one who is known. An operation of its rate was taken when the request came in.
+    pub(crate) fn of(&self, who: Who) -> Api {
+        let guarded = Guarded::new(&self.shared.open, &self.shared.gate, who);
+        guarded.paid.store(true, Ordering::Relaxed);
+        Api { database: Arc::new(guarded), shared: Arc::clone(&self.shared) }
+    }
+
+    /// Refuses whoever may not do this in a bucket, or, without one, everywhere.
+    pub(crate) fn demand(&self, act: Act, bucket: Option<&str>) -> Result<(), Problem> {
+        self.database.may(act, bucket).map_err(refusal::problem)
     }
 
     /// The node.
     pub(crate) fn database(&self) -> &dyn Database {
         &*self.database
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
     }
 }
 

@@ -4,20 +4,23 @@
 //! Invariant: the guard stands before both ways, and both answer alike.
 
 use crate::Options;
+use crate::access::Asker;
+use crate::access::{self, Who};
 use crate::database::Database;
 use crate::guard;
 use crate::items;
 use crate::problem::Problem;
+use crate::refusal;
 use crate::router::{self, Api};
 use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use proto::Refusal;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -45,6 +48,21 @@ impl Service {
     /// Counts a connection that is being served.
     pub(crate) fn enter(&self) -> server::Entered<'_> {
         self.api.database().measures().connections.http.enter()
+    }
+
+    /// The interface as the sender of a request may use it; `None` for those who need to show nothing and show nothing.
+    fn asker<B>(&self, request: &Request<B>) -> Result<Option<Arc<Api>>, Problem> {
+        let is_free = access::needs_nothing(request.method(), request.uri().path());
+        let who = match self.api.gate.identify(request.headers()) {
+            Ok(Some(who)) => who,
+            Err(_) | Ok(None) if is_free => return Ok(None),
+            Ok(None) => return Err(access::missing()),
+            Err(problem) => return Err(problem),
+        };
+        if let Who::Token(identity) = &who {
+            identity.take().map_err(|wait| refusal::problem(Refusal::TooFast { wait }))?;
+        }
+        Ok(Some(Arc::new(self.api.of(who))))
     }
 
     /// Connections to serve at once.
@@ -95,9 +113,22 @@ fn caller(database: &dyn Database, headers: &HeaderMap) -> Option<server::Caller
 }
 
 impl Service {
-    fn answer(&self, request: Request<Body>) -> Answering {
+    fn answer(&self, mut request: Request<Body>) -> Answering {
+        let mut api = &self.api;
+        let asker;
+        if !api.gate.is_open() {
+            match self.asker(&request) {
+                Ok(None) => {}
+                Ok(Some(known)) => {
+                    asker = known;
+                    request.extensions_mut().insert(Asker(Arc::clone(&asker)));
+                    api = &asker;
+                }
+                Err(problem) => return Box::pin(ready(Ok(problem.into_response()))),
+            }
+        }
         if request.method() == Method::POST && request.uri().path() == "/" {
-            let answer = items::operate(State(Arc::clone(&self.api)), request);
+            let answer = items::operate(Asker(Arc::clone(api)), request);
             return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
         }
         Box::pin(self.router.call(request))

@@ -3,6 +3,7 @@
 //! Invariant: numbers that grow are counted since the process started; whoever wants rates takes the difference of two
 //! answers. Refuses to judge the numbers.
 
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::cluster::condition_text;
 use crate::elsewhere;
@@ -11,12 +12,11 @@ use crate::node_name;
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use proto::{MemberStatus, Status};
 use serde_json::{Map, Value, json};
 use server::{BOUNDS, Counters, Gauges, Measured, Measures, Process};
-use std::sync::Arc;
 
 /// What is known at one moment.
 pub(crate) struct Snapshot {
@@ -46,7 +46,7 @@ impl Snapshot {
 }
 
 /// `GET /v1/stats`.
-pub(crate) async fn stats(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn stats(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let mut query = Query::read(request.uri().query())?;
     let node = query.text("node")?;
     query.finish(&["node"])?;

@@ -65,6 +65,11 @@ impl Node {
         self.json(Ask::json(Method::PUT, path.to_owned(), body.to_string())).await
     }
 
+    /// Deletes what is under a path.
+    pub async fn delete(&self, path: &str) -> Result<Value, Error> {
+        self.json(Ask { method: Method::DELETE, changes: true, ..Ask::get(path.to_owned()) }).await
+    }
+
     /// Sends bytes to a path.
     pub async fn post_bytes(&self, path: &str, body: Bytes) -> Result<Value, Error> {
         let ask =

@@ -17,9 +17,9 @@ use proto::counted::{Chain, Counted};
 use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
-    Admin, Bucket, BucketId, Change, Decimal, Differences, Digest, Epoch, Event, Genesis, Hint, HintId, ItemKey, Join,
-    Level, Message, OpId, Progress, Pulse, Range, Record, Request, Response, Restored, SessionId, Slot, Spent, Spot,
-    Value, Version,
+    Act, Admin, ApiToken, Bucket, BucketId, Change, Decimal, Differences, Digest, Epoch, Event, Genesis, Hint, HintId,
+    ItemKey, Join, Level, Message, OpId, Progress, Pulse, Range, Rate, Record, Request, Response, Restored, Right,
+    SessionId, Slot, Spent, Spot, TokenId, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -120,6 +120,14 @@ fn changes() -> Vec<(&'static str, Change)> {
         overwrite: true,
         stamp: Stamp::new(1_700_000_000_000, 7),
     };
+    let token = ApiToken {
+        id: TokenId(0x0102_0304_0506_0708),
+        name: "app".to_owned(),
+        digest: Digest([5; 32]),
+        scopes: vec![Right::ALL, Right { act: Act::Read, bucket: Some("carts".to_owned()) }],
+        rate: Some(Rate { per_second: 100, burst: 200 }),
+        expires: Some(Wall(1_800_000_000_000)),
+    };
     let (name, uri) = ("Inti".to_owned(), "http://127.0.0.1:3002".to_owned());
     vec![
         ("create", Change::Create(genesis)),
@@ -128,6 +136,8 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("readdress", Change::Readdress { node: NODE, name, uri }),
         ("bucket", Change::Bucket(bucket)),
         ("restored", Change::Restored(restored)),
+        ("grant", Change::Grant(token)),
+        ("revoke", Change::Revoke { token: TokenId(0x0102_0304_0506_0708) }),
         ("eject", Change::Eject { member: member() }),
         ("replace", Change::Replace { old: NodeId(9), member: member(), seed: true }),
         ("reweigh", Change::Reweigh { node: NODE, weight: 50, tokens: member().tokens }),

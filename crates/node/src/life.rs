@@ -3,11 +3,13 @@
 use crate::execute::Executor;
 use crate::recovery;
 use proto::{
-    ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response, StoreOutcome,
-    Ticket,
+    ApiToken, ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response,
+    StoreOutcome, Ticket, TokenId,
 };
 use ring::{Member, NodeId, Token};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use stdx::{Mono, Now, Span};
 use storage::{Engine, Seq, StorageError};
 
@@ -330,6 +332,12 @@ impl<E: Engine> Node<E> {
     pub fn outcasts(&self) -> Vec<(NodeId, String)> {
         let history = self.machine.history();
         history.outcasts().filter_map(|node| Some((node, history.ejection(node)?))).collect()
+    }
+
+    /// Whether clients need a token as far as the history has arrived, and the tokens there are.
+    pub fn tokens(&self) -> (bool, Arc<BTreeMap<TokenId, ApiToken>>) {
+        let view = self.machine.history().current();
+        (view.guarded, Arc::clone(&view.tokens))
     }
 
     /// The key that authenticates context tokens in this cluster.

@@ -498,6 +498,8 @@ impl Core {
             Change::Readdress { name, uri, .. } => format!("{name} is at {uri}"),
             Change::Bucket(bucket) => format!("bucket {} is set to {} copies", bucket.name, bucket.n),
             Change::Restored(restored) => format!("backup {} is restored", restored.name),
+            Change::Grant(token) => format!("token {} is made", token.name),
+            Change::Revoke { token } => format!("token {token} is revoked"),
             Change::Eject { member } => format!("{} is removed as dead", member.name),
             Change::Replace { old, member, .. } => format!("{} replaces {}", member.name, name(*old)),
             Change::Reweigh { node, weight, .. } => format!("{} gets weight {weight}", name(*node)),

@@ -3,6 +3,7 @@
 //! Invariant: an event's hash covers everything in it, so two histories with equal heads are equal.
 //! Refuses to know how events are agreed on (`paxos`) and how they spread (`membership`).
 
+use crate::access::{ApiToken, TokenId};
 use crate::bucket::{Bucket, Level, Mode};
 use crate::ids::{Digest, Epoch};
 use crate::record::Rule;
@@ -64,6 +65,13 @@ pub enum Change {
         /// Its tokens from now on.
         tokens: Vec<Token>,
     },
+    /// A token is made. From the first on, every client needs one.
+    Grant(ApiToken),
+    /// A token is worth nothing any more.
+    Revoke {
+        /// Which.
+        token: TokenId,
+    },
     /// The newest change of the ring is taken back before reads have followed it.
     Abort {
         /// The event that is taken back.
@@ -99,7 +107,7 @@ impl Change {
 
     /// True if replicas may be others after it.
     pub(crate) fn is_of_the_ring(&self) -> bool {
-        !matches!(self, Change::Readdress { .. } | Change::Restored(_))
+        !matches!(self, Change::Readdress { .. } | Change::Restored(_) | Change::Grant(_) | Change::Revoke { .. })
     }
 
     /// The node that this change bans for good.
@@ -241,6 +249,14 @@ impl Hash {
                 self.number(of.0);
                 self.change(undo);
             }
+            Change::Grant(token) => {
+                self.number(11);
+                self.token(token);
+            }
+            Change::Revoke { token } => {
+                self.number(12);
+                self.number(token.0);
+            }
         }
     }
 
@@ -275,6 +291,17 @@ impl Hash {
             Rule::Siblings => 1,
         });
         self.number(bucket.ttl.map_or(u64::MAX, |ttl| ttl.as_millis()));
+    }
+
+    fn token(&mut self, token: &ApiToken) {
+        self.number(token.id.0);
+        self.bytes(token.name.as_bytes());
+        self.bytes(&token.digest.0);
+        self.number(token.scopes.len() as u64);
+        token.scopes.iter().for_each(|scope| self.bytes(scope.to_string().as_bytes()));
+        self.number(token.rate.map_or(0, |rate| u64::from(rate.per_second)));
+        self.number(token.rate.map_or(0, |rate| u64::from(rate.burst)));
+        self.number(token.expires.map_or(u64::MAX, |at| at.0));
     }
 
     fn restored(&mut self, restored: &Restored) {

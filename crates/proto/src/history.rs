@@ -4,6 +4,7 @@
 //! else, so any node can rebuild any view from the history alone.
 //! Refuses to know who is reachable and how events were agreed on.
 
+use crate::access::{ApiToken, TokenId};
 use crate::bucket::Bucket;
 use crate::event::{Change, Event, Genesis};
 use crate::ids::{BucketId, Digest, Epoch};
@@ -25,6 +26,10 @@ pub struct View {
     pub ring: Ring,
     /// Buckets by id.
     pub buckets: BTreeMap<BucketId, Bucket>,
+    /// API tokens by number.
+    pub tokens: Arc<BTreeMap<TokenId, ApiToken>>,
+    /// Clients need a token: there is one, or there was.
+    pub guarded: bool,
     /// Members that are seeds, and when each member came in.
     joined: BTreeMap<NodeId, (bool, Epoch)>,
     /// Nodes that were put out as dead, and by which event. Nobody listens to them any more, and no id comes back.
@@ -97,6 +102,13 @@ impl View {
                 self.banned.insert(member.id, epoch);
             }
             Change::Restored(_) => {}
+            Change::Grant(token) => {
+                self.guarded = true;
+                Arc::make_mut(&mut self.tokens).insert(token.id, token.clone());
+            }
+            Change::Revoke { token } => {
+                Arc::make_mut(&mut self.tokens).remove(token);
+            }
             Change::Replace { old, member, seed } => {
                 self.let_go(*old);
                 self.banned.insert(*old, epoch);
@@ -183,6 +195,8 @@ impl History {
             epoch: first.epoch,
             ring: Ring::empty(genesis.grid),
             buckets: [(BucketId::DEFAULT, Bucket::default_bucket(genesis.n))].into(),
+            tokens: Arc::default(),
+            guarded: false,
             joined: BTreeMap::new(),
             banned: BTreeMap::new(),
         };

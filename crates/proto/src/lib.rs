@@ -7,6 +7,7 @@
 //!
 //! Invariant: an acknowledgement leaves only on the storage outcome that it reports.
 
+pub mod access;
 pub mod amended;
 pub mod amendment;
 mod anti_entropy;
@@ -50,6 +51,7 @@ pub mod tree;
 mod waits;
 pub mod watch;
 
+pub use access::{Act, ApiToken, Rate, Right, TOKENS_MAX, TokenId};
 pub use amendment::{Amend, Amendment, Unchanged, When};
 pub use bucket::{Bucket, Durability, Level, Mode};
 pub use causal::Context;

@@ -7,6 +7,7 @@
 
 mod abort;
 mod acceptors;
+mod access;
 mod changes;
 mod foreign;
 mod gossip;

@@ -3,6 +3,7 @@
 //!
 //! Invariant: every request gets exactly one response, at the latest when its deadline has passed.
 
+use crate::access::{ApiToken, TokenId};
 use crate::amendment::{Amendment, Unchanged, When};
 use crate::bucket::{Bucket, Durability, Level};
 use crate::event::Event;
@@ -276,6 +277,13 @@ pub enum Admin {
     },
     /// Make a bucket, or change its changeable settings. The id is given by the cluster.
     SetBucket(Bucket),
+    /// Make an API token. From the first on, every client needs one.
+    Grant(ApiToken),
+    /// Make a token worthless.
+    Revoke {
+        /// Which.
+        token: TokenId,
+    },
     /// Put into the history that a backup is being restored. Answered when the event is decided.
     Restored {
         /// The backup.
@@ -653,4 +661,11 @@ pub enum Refusal {
     PlanChanged,
     /// A part of the request is out of bounds; the sentence says which.
     Invalid(String),
+    /// Whoever asks may not do this; the sentence says what it takes. Said by the interfaces, before the node is asked.
+    NotAllowed(String),
+    /// Whoever asks does so faster than agreed. Said by the interfaces, before the node is asked.
+    TooFast {
+        /// When to ask again.
+        wait: Span,
+    },
 }

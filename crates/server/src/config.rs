@@ -47,6 +47,8 @@ pub struct ServerConfig {
     pub insecure: bool,
     /// What TLS is spoken with, by peers and clients alike; without it nobody speaks TLS.
     pub tls: Option<TlsFiles>,
+    /// A token that this node takes besides those of the cluster.
+    pub own_token: Option<proto::ApiToken>,
     /// Bounds and times of the machine.
     pub node: proto::Config,
     /// Bounds of the engine.
@@ -82,6 +84,7 @@ impl Default for ServerConfig {
             grid_bits: 12,
             insecure: false,
             tls: None,
+            own_token: None,
             node: proto::Config::default(),
             disk: DiskOptions::default(),
             replace: None,
@@ -97,7 +100,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Says what is wrong before anything is touched.
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        if !self.listen.ip().is_loopback() && !self.insecure && self.tls.is_none() {
+        if self.is_exposed() && self.tls.is_none() {
             return Err(StartError::Insecure { listen: self.listen });
         }
         self.grid()?;
@@ -120,6 +123,11 @@ impl ServerConfig {
             return invalid("the number of copies is 0; give at least 1");
         }
         Ok(())
+    }
+
+    /// Others than this machine reach the node, and it was not said that this needs no protection.
+    pub(crate) fn is_exposed(&self) -> bool {
+        !self.listen.ip().is_loopback() && !self.insecure
     }
 
     pub(crate) fn grid(&self) -> Result<Grid, StartError> {

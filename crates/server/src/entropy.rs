@@ -13,7 +13,7 @@ use ring::NodeId;
 const SOURCE: &str = "/dev/urandom";
 
 /// Fresh random bytes.
-pub(crate) fn bytes<const N: usize>() -> io::Result<[u8; N]> {
+pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open(SOURCE)?.read_exact(&mut bytes)?;
     Ok(bytes)

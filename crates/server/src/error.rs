@@ -24,6 +24,11 @@ pub enum StartError {
         /// Where it was to listen.
         listen: SocketAddr,
     },
+    /// The node would listen beyond the loopback, and nobody would need a token.
+    NoToken {
+        /// Where it was to listen.
+        listen: SocketAddr,
+    },
     /// The node cannot speak TLS.
     Tls(TlsError),
     /// Something else listens there already.
@@ -70,6 +75,11 @@ impl fmt::Display for StartError {
                 f,
                 "the node would listen on {listen}, open to the network, without TLS; set tls-cert, tls-key and tls-ca, \
                  listen on 127.0.0.1, or allow it with --insecure in a network you trust"
+            ),
+            StartError::NoToken { listen } => write!(
+                f,
+                "the node would listen on {listen}, open to the network, and nobody would need a token; make one with \
+                 `alianza token bootstrap FILE` and give it as --admin-token-file, listen on 127.0.0.1, or allow it with --insecure"
             ),
             StartError::Tls(error) => error.fmt(f),
             StartError::PortInUse { addr } => {

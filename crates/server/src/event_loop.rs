@@ -29,6 +29,7 @@ use crate::peer::directory::Directory;
 use crate::phase::{Ended, PhaseCell};
 use crate::replies::Replies;
 use crate::stalls::Watch;
+use crate::tokens::Tokens;
 use crate::traces::Threads;
 
 /// Events handled between two looks at what is to be done about them.
@@ -49,6 +50,7 @@ pub(crate) struct EventLoop<E: Engine> {
     pub(crate) disk: DiskThread,
     pub(crate) counters: Arc<Counters>,
     pub(crate) teller: Teller,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) phase: PhaseCell,
     pub(crate) replies: Replies,
     /// If traces are wanted.
@@ -198,6 +200,7 @@ impl<E: Engine> EventLoop<E> {
                 NodeEffect::Note(note) => {
                     notes::record(&note, &self.counters);
                     if let Note::EventArrived(event) = &note {
+                        self.tokens.set(self.node.tokens());
                         self.teller.tell(event.epoch.0);
                     }
                 }

@@ -22,6 +22,7 @@ use crate::measures::{Gauges, Measures, Reason, Watch};
 use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
 use crate::tls::Tls;
+use crate::tokens::Tokens;
 use crate::traces::{Open, Traces};
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) uri: String,
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) cluster: u128,
     pub(crate) context_key: [u8; 32],
     pub(crate) limits: Limits,
@@ -117,6 +119,16 @@ impl Handle {
     /// How others reach this node: `http://host:port`.
     pub fn uri(&self) -> &str {
         &self.shared.uri
+    }
+
+    /// The API tokens that hold now.
+    pub fn tokens(&self) -> &Arc<Tokens> {
+        &self.shared.tokens
+    }
+
+    /// Where the node keeps its data.
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.shared.data_dir
     }
 
     /// What TLS is spoken with, if it is.
@@ -251,6 +263,7 @@ pub(crate) mod tests {
             name: "Ted".to_owned(),
             uri: "http://127.0.0.1:8080".to_owned(),
             tls: None,
+            tokens: Default::default(),
             cluster: 7,
             context_key: [0; 32],
             limits: ServerConfig::default().limits(),

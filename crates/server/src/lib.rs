@@ -33,11 +33,13 @@ mod stalls;
 mod start;
 mod task;
 mod tls;
+mod tokens;
 mod traces;
 
 pub use address::{Address, AddressError, PORT_DEFAULT};
 pub use config::{Limits, ServerConfig};
 pub use counters::{Counter, Counters};
+pub use entropy::bytes as random_bytes;
 pub use error::StartError;
 pub use handle::Handle;
 pub use measures::{
@@ -49,6 +51,7 @@ pub use peer::listener::HttpStream;
 pub use phase::Ended;
 pub use start::{Running, start};
 pub use tls::{NODE_MARK, Stream, Tls, TlsError, TlsFiles, dial_http as connect};
+pub use tokens::{TokenMap, Tokens};
 pub use traces::{Caller, Span, Traces, called_by};
 
 pub use liveness;

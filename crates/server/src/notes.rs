@@ -80,6 +80,8 @@ fn event_arrived(event: &Event) {
         }
         Change::Bucket(bucket) => info!(%epoch, "membership event: BUCKET {}", bucket.name),
         Change::Restored(restored) => info!(%epoch, "membership event: RESTORE of backup {}", restored.name),
+        Change::Grant(token) => info!(%epoch, "membership event: TOKEN {} ({})", token.name, token.id),
+        Change::Revoke { token } => info!(%epoch, "membership event: REVOKE of token {token}"),
         Change::Eject { member } => {
             warn!(%epoch, kind = "EJECT", name = member.name, uri = member.uri, "membership event: EJECT {} {}", member.name, member.uri);
         }

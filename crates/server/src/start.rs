@@ -35,6 +35,7 @@ use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
 use crate::tls::Tls;
+use crate::tokens::Tokens;
 use crate::traces::{Span, Threads, Traces};
 
 /// Clients' connections that may wait to be served.
@@ -70,6 +71,9 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let mut prng = Prng::new(entropy::seed().map_err(StartError::Entropy)?);
     let mut engine = DiskEngine::open(&config.data_dir, &config.disk)?;
     if Node::identity(&engine)?.is_none() {
+        if config.is_exposed() && config.own_token.is_none() && config.seeds.is_empty() {
+            return Err(StartError::NoToken { listen: config.listen });
+        }
         origin::give(&mut engine, &config, (address, &advertised, tls.as_deref()), clock, &mut prng).await?;
     }
     let (mut node, mut effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
@@ -81,11 +85,26 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let traces = traces.map(Arc::new);
     let shared = shared(&node, &config, (advertised.to_string(), tls), news, traces.clone());
     let handle = Handle::new(events, shared);
+    handle.tokens().set(node.tokens());
+    if let Some(own) = config.own_token.clone() {
+        handle.tokens().set_own(own);
+    }
+    if config.is_exposed() && !handle.tokens().is_guarded() {
+        return Err(StartError::NoToken { listen: config.listen });
+    }
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
     let threads = traces.map(Threads::new);
-    let event_loop = event_loop(node, effects, &surroundings, queue, peers, (handle.phase().clone(), teller), threads)?;
+    let event_loop = event_loop(
+        node,
+        effects,
+        &surroundings,
+        queue,
+        peers,
+        (handle.phase().clone(), teller, Arc::clone(handle.tokens())),
+        threads,
+    )?;
     let (http, http_streams) = mpsc::channel(HTTP_WAITING_MAX);
     let listener = Listener { handle: handle.clone(), roster, surroundings, refusals: Arc::default() };
     tokio::spawn(event_loop.run());
@@ -124,6 +143,7 @@ fn shared<E: Engine>(
         name: node.member().map_or_else(|| node.id().to_string(), |member| member.name),
         uri,
         tls,
+        tokens: Arc::default(),
         cluster: node.cluster(),
         context_key: node.context_key(),
         limits: config.limits(),
@@ -150,7 +170,7 @@ fn event_loop<E: Engine>(
     surroundings: &Surroundings,
     events: mpsc::Receiver<event::Event>,
     peers: Directory,
-    (phase, teller): (PhaseCell, Teller),
+    (phase, teller, tokens): (PhaseCell, Teller, Arc<Tokens>),
     threads: Option<Threads>,
 ) -> Result<EventLoop<E>, StartError> {
     let counters = Arc::clone(&surroundings.counters);
@@ -160,5 +180,19 @@ fn event_loop<E: Engine>(
     let clock = surroundings.clock;
     let replies = Replies::default();
     let batch = Vec::new();
-    Ok(EventLoop { node, clock, events, peers, disk, counters, teller, phase, replies, threads, batch, effects })
+    Ok(EventLoop {
+        node,
+        clock,
+        events,
+        peers,
+        disk,
+        counters,
+        teller,
+        tokens,
+        phase,
+        replies,
+        threads,
+        batch,
+        effects,
+    })
 }

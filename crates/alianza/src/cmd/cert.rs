@@ -85,6 +85,11 @@ fn valid_for(params: &mut CertificateParams, days: u32) {
     params.not_after = (now + DAY * days).into();
 }
 
+/// Writes a secret into a new file that only its owner may read.
+pub(super) fn write_secret(file: &Path, text: &str) -> Result<(), Failure> {
+    write(file, text, 0o600)
+}
+
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let mut made =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(|error| match error.kind() {

@@ -21,6 +21,7 @@ pub(crate) mod restore;
 pub(crate) mod ring;
 pub(crate) mod ring_report;
 pub(crate) mod scan;
+pub(crate) mod token;
 
 mod patience;
 mod progress;

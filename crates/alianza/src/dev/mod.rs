@@ -81,7 +81,7 @@ fn certificates(root: &Path) -> Result<PathBuf, Failure> {
 
 /// Waits until a node serves clients.
 async fn ready(node: &mut Child) -> Result<(), Failure> {
-    let (url, access) = (node.url(), Access { ca: node.ca() });
+    let (url, access) = (node.url(), Access { ca: node.ca(), token_file: None });
     let poll = async {
         loop {
             let (url, access) = (url.clone(), access.clone());

@@ -9,7 +9,7 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Layer {
     for setting in SETTINGS {
         let name = setting.variable();
         let Some(text) = variable(&name).filter(|text| !text.is_empty()) else { continue };
-        if is_of_kubernetes(&name, &text) {
+        if is_of_kubernetes(&name, &text) || is_of_clients(&name, &text) {
             continue;
         }
         let texts = match setting.takes {
@@ -19,6 +19,11 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Layer {
         layer.insert(setting.name, Written { texts, origin: Origin::Environment(name) });
     }
     layer
+}
+
+/// The command line takes an API token from here, and a token of the ring never begins like this.
+fn is_of_clients(name: &str, text: &str) -> bool {
+    name == "ALIANZA_TOKEN" && text.starts_with("alianza_")
 }
 
 /// Kubernetes sets this for every service called `alianza`, and means something else by it.

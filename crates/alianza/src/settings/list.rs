@@ -74,6 +74,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("tls-cert", "FILE", "", "Certificate of this node (PEM); with it, clients and peers must speak TLS"),
     one("tls-key", "FILE", "", "Private key of that certificate (PEM)"),
     one("tls-ca", "FILE", "", "Certificate of the authority that all nodes' certificates come from (PEM)"),
+    one(
+        "admin-token-file",
+        "FILE",
+        "",
+        "A file with a token that may do everything at this node; `alianza token bootstrap` makes one",
+    ),
     switch("insecure", "Listen beyond loopback although nobody is authenticated"),
     one("log", "FILTER", "info", "What to log: error, warn, info, debug, trace, or like info,server=debug"),
     one("log-format", "FORMAT", "text", "How to log: text or json"),

@@ -12,6 +12,7 @@ use server::{Address, DiskOptions, ServerConfig, TlsFiles};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use stdx::Span;
 
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) redis: Option<(SocketAddr, RedisOptions)>,
     /// The collector of traces, if there is one.
     pub(crate) otlp: Option<String>,
+    /// Where the token of this node is, if it has one.
+    pub(crate) admin_token_file: Option<PathBuf>,
     /// What to log.
     pub(crate) log: String,
     /// How to log.
@@ -49,6 +52,7 @@ impl Settings {
         Ok(Settings {
             http: http(&server),
             redis: redis(&from, &server)?,
+            admin_token_file: from.text("admin-token-file")?.map(PathBuf::from),
             server,
             otlp: from.text("otlp")?,
             log: from.text("log")?.unwrap_or_default(),
@@ -83,6 +87,7 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
         grid_bits: from.number("partitions-bits", 0..=16)?,
         insecure: from.switch("insecure")?,
         tls: tls(from)?,
+        own_token: None,
         node: node(from)?,
         disk: disk(from)?,
         replace: from.text("replace")?,
@@ -180,10 +185,11 @@ fn redis(from: &Reader<'_>, server: &ServerConfig) -> Result<Option<(SocketAddr,
         return Ok(None);
     }
     let listen = from.read("redis", "an address like 127.0.0.1:6379", socket)?;
-    if !listen.ip().is_loopback() && password.is_none() && !server.insecure {
+    let guarded = password.is_some() || server.tls.is_some();
+    if !listen.ip().is_loopback() && !guarded && !server.insecure {
         return Err(Failure::usage(format!(
-            "redis must not listen on {listen} without a password; set redis-password, listen on 127.0.0.1, or give \
-             --insecure"
+            "redis must not listen on {listen} without a password or TLS; set redis-password, or tls-cert, tls-key and \
+             tls-ca, listen on 127.0.0.1, or give --insecure"
         )));
     }
     let options = RedisOptions {

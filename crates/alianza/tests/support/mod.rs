@@ -19,6 +19,8 @@ pub struct Process {
     pub directory: PathBuf,
     /// The authority of its certificate, if it speaks TLS.
     pub ca: Option<PathBuf>,
+    /// The API token that is shown to it.
+    pub token: Option<String>,
     arguments: Vec<String>,
     child: Option<Child>,
 }
@@ -51,7 +53,7 @@ impl Process {
         let directory = directory.join(format!("node-{port}"));
         let ca = arguments.iter().position(|argument| *argument == "--tls-ca").map(|at| arguments[at + 1].into());
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Process { port, directory, ca, arguments, child: None }
+        Process { port, directory, ca, token: None, arguments, child: None }
     }
 
     /// Starts the process (again) and waits until it is ready.
@@ -92,6 +94,13 @@ impl Process {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
+    fn shown<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
     fn agent(&self) -> ureq::Agent {
         agent_trusting(self.ca.as_deref())
     }
@@ -125,7 +134,8 @@ impl Process {
     }
 
     pub fn try_get(&self, path: &str) -> Option<Answer> {
-        read(self.agent().get(format!("{}{path}", self.uri())).call())
+        let request = self.agent().get(format!("{}{path}", self.uri()));
+        read(self.shown(request).call())
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -133,7 +143,8 @@ impl Process {
     }
 
     pub fn try_post(&self, path: &str, body: impl AsRef<[u8]>) -> Option<Answer> {
-        read(self.agent().post(format!("{}{path}", self.uri())).send(body.as_ref()))
+        let request = self.agent().post(format!("{}{path}", self.uri()));
+        read(self.shown(request).send(body.as_ref()))
     }
 
     pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {

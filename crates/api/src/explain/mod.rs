@@ -4,23 +4,23 @@
 
 mod render;
 
+use crate::access::Asker;
 use crate::fields::{Fields, missing};
 use crate::json;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, RawQuery, State};
+use axum::extract::{self, RawQuery};
 use axum::response::Response;
 use proto::explain::Explain;
 use proto::{ItemKey, Request};
-use std::sync::Arc;
 use stdx::Span;
 
 const FIELDS: &[&str] = &["key", "sort", "bucket", "timeout"];
 
 /// `GET /v1/explain?key=…`.
-pub(crate) async fn by_query(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(crate) async fn by_query(Asker(api): Asker, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let mut query = Query::read(query.as_deref())?;
     let partition_key = query.bytes("key").ok_or_else(|| missing("key"))?;
     let key = ItemKey { partition_key, sort_key: query.bytes("sort") };
@@ -30,7 +30,7 @@ pub(crate) async fn by_query(State(api): State<Arc<Api>>, RawQuery(query): RawQu
 }
 
 /// `POST /v1/explain`.
-pub(crate) async fn by_body(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn by_body(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let partition_key = fields.bytes("key")?.ok_or_else(|| missing("key"))?;

@@ -11,22 +11,22 @@ mod tag;
 pub(crate) use given::Given;
 pub(crate) use raw::ITEM_JSON;
 
+use crate::access::Asker;
 use crate::fields::Fields;
 use crate::items::{self, Scope};
 use crate::operation::{Action, Operation};
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 use crate::scalar::Scalar;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::header;
 use axum::response::Response;
 use bytes::Bytes;
 use proto::{ItemKey, Mode, Rule};
-use std::sync::Arc;
 use tag::{Tag, Tags};
 
 /// GET and HEAD of an item.
-pub(crate) async fn get(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn get(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let given = Given::read(&parts)?;
     let (is_match, none_match) =
@@ -51,7 +51,7 @@ pub(crate) async fn get(State(api): State<Arc<Api>>, request: extract::Request) 
 }
 
 /// PUT of an item: the body is its value.
-pub(crate) async fn put(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn put(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let mut given = Given::read(&parts)?;
     given.condition(&api, &parts.headers).await?;
@@ -65,7 +65,7 @@ pub(crate) async fn put(State(api): State<Arc<Api>>, request: extract::Request) 
 }
 
 /// DELETE of an item.
-pub(crate) async fn delete(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn delete(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let mut given = Given::read(&parts)?;
     given.condition(&api, &parts.headers).await?;

@@ -6,16 +6,14 @@
 mod family;
 mod table;
 
+use crate::access::Asker;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
-use crate::router::Api;
 use crate::stats::Snapshot;
-use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use proto::{Admin, RepairStatus, Request};
 use server::{Counters, Measures};
-use std::sync::Arc;
 
 /// What the text is.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,7 +27,7 @@ pub(crate) struct Scrape<'a> {
 }
 
 /// `GET /metrics`.
-pub(crate) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(Asker(api): Asker) -> Result<Response, Problem> {
     let snapshot = Snapshot::take(&api).await?;
     let database = api.database();
     let repair = match database.call(Request::Admin(Admin::RepairStatus { partition: None }), None).await {

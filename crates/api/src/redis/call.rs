@@ -10,6 +10,7 @@ use super::fault::{Fault, Outcome};
 use super::places::Place;
 use super::table::Command;
 use super::time;
+use crate::database::Database;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
@@ -34,6 +35,8 @@ const TRIES: usize = 100;
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) redis: Arc<Redis>,
+    /// The node as the client may use it.
+    pub(crate) database: Arc<dyn Database>,
     pub(crate) place: Arc<Place>,
     pub(crate) command: &'static Command,
     pub(crate) request: resp::Request,
@@ -75,7 +78,7 @@ impl Call {
 
     /// The promise of the bucket.
     pub(crate) async fn mode(&self) -> Result<Mode, Fault> {
-        self.place.mode(&*self.redis.database).await
+        self.place.mode(&*self.database).await
     }
 
     /// Refuses what needs one order for all, if there is none.
@@ -95,7 +98,7 @@ impl Call {
     }
 
     pub(crate) async fn ask(&self, request: Request) -> Response {
-        self.redis.database.call(request, None).await
+        self.database.call(request, None).await
     }
 
     /// The string under a key.

@@ -176,6 +176,10 @@ impl Connection {
             self.window.ready(Fault::NO_AUTH.into(), version, None);
             return true;
         }
+        if let Some(fault) = self.session.forbids(command) {
+            self.window.ready(fault.into(), version, None);
+            return true;
+        }
         let footprint = Footprint::of(command, &request, &self.session.place.bucket);
         self.carry_out(Parked { command, request, footprint, held })
     }

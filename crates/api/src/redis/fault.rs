@@ -1,6 +1,6 @@
 //! Everything that goes wrong, in Redis's words where Redis has words for it.
 //!
-//! Invariant: an error begins with a code that clients know: `ERR`, `WRONGTYPE`, `NOAUTH`, and for what may be tried again
+//! Invariant: an error begins with a code that clients know: `ERR`, `WRONGTYPE`, `NOAUTH`, `NOPERM`, and for what may be tried again
 //! `TRYAGAIN`, `LOADING`, `NOREPLICAS`, `MISCONF`.
 
 use crate::refusal;
@@ -47,12 +47,18 @@ impl Fault {
         ))
     }
 
+    /// The client may not use this command.
+    pub(crate) fn no_permission(user: &str, command: &str) -> Fault {
+        Fault::new(format!("NOPERM User {user} has no permissions to run the '{command}' command"))
+    }
+
     /// The node's refusal.
     pub(crate) fn refused(refusal: Refusal) -> Fault {
         let code = match &refusal {
             Refusal::QuorumUnmet { .. } | Refusal::NoAnswer { .. } | Refusal::NoMajority { .. } => "NOREPLICAS",
             Refusal::NotReady(_) => "LOADING",
-            Refusal::Overloaded => "TRYAGAIN",
+            Refusal::Overloaded | Refusal::TooFast { .. } => "TRYAGAIN",
+            Refusal::NotAllowed(_) => "NOPERM",
             Refusal::DiskFull | Refusal::StorageFailed(_) => "MISCONF",
             _ => "ERR",
         };

@@ -26,16 +26,17 @@ mod scanning;
 mod session;
 mod settings;
 mod table;
-mod time;
+pub(crate) mod time;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use listen::{bind, serve};
 pub use page::page;
 pub use settings::RedisOptions;
 
+use crate::access::Gate;
 use crate::database::Database;
 use clients::Clients;
 use fault::Fault;
@@ -48,7 +49,9 @@ use std::time::Instant;
 
 /// What all connections share.
 pub(crate) struct Redis {
+    /// The node without a guard; connections have it with one.
     pub(crate) database: Arc<dyn Database>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) options: RedisOptions,
     pub(crate) places: Places,
     pub(crate) clients: Clients,
@@ -64,6 +67,7 @@ pub(crate) struct Redis {
 impl Redis {
     pub(crate) fn new(database: Arc<dyn Database>, options: RedisOptions) -> Redis {
         Redis {
+            gate: Arc::new(Gate::new(database.tokens(), database.context_key())),
             database,
             places: Places::new(&options.databases),
             options,

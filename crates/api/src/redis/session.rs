@@ -1,13 +1,18 @@
-//! What a connection has agreed on with its client: version of the protocol, database, password.
+//! What a connection has agreed on with its client: version of the protocol, database, who it is.
 //!
-//! Invariant: nothing but AUTH, HELLO, QUIT and RESET is answered before the password was said, if there is one.
+//! Invariant: nothing but AUTH, HELLO, QUIT and RESET is answered before a password or token was said, if one is needed; a
+//! token that is revoked is none from then on.
 
 use super::Redis;
 use super::call::Call;
 use super::clients::Client;
+use super::fault::Fault;
 use super::places::Place;
 use super::table::{Command, Flag};
+use crate::access::{Guarded, Who, same};
+use crate::database::Database;
 use bytes::Bytes;
+use proto::Act;
 use resp::{Limits, Request, Version};
 use std::sync::Arc;
 
@@ -21,7 +26,10 @@ pub(crate) struct Session {
     pub(crate) database: u32,
     /// The database.
     pub(crate) place: Arc<Place>,
-    authenticated: bool,
+    /// The settings name a password.
+    has_password: bool,
+    /// The node as the client may use it, once it has said who it is.
+    guarded: Arc<Guarded>,
     /// The client has said that it is done, or was closed on.
     over: bool,
 }
@@ -34,19 +42,25 @@ impl Session {
             version: Version::Two,
             database: 0,
             place: first(redis),
-            authenticated: redis.options.password.is_none(),
+            has_password: redis.options.password.is_some(),
+            guarded: Arc::new(guarded(redis, Who::Anyone)),
             over: false,
         }
     }
 
-    /// True if the password was said, or there is none.
+    /// True if what had to be said was said, or nothing has to.
     pub(crate) fn is_authenticated(&self) -> bool {
-        self.authenticated
+        let gate = &self.guarded.gate;
+        match &self.guarded.who {
+            Who::Token(identity) => gate.is_open() || gate.still_knows(identity),
+            Who::Password | Who::Peer => true,
+            Who::Anyone => !self.has_password && gate.is_open(),
+        }
     }
 
     /// Bounds of its requests: narrow ones before the password was said.
     pub(crate) fn limits(&self, redis: &Redis) -> Limits {
-        if self.authenticated { redis.options.limits() } else { Limits::STRANGER }
+        if self.is_authenticated() { redis.options.limits() } else { Limits::STRANGER }
     }
 
     /// True if nothing more is read of it.
@@ -56,16 +70,40 @@ impl Session {
 
     /// True if a command may be carried out now.
     pub(crate) fn may(&self, command: &Command) -> bool {
-        self.authenticated || command.has(Flag::NoAuth)
+        command.has(Flag::NoAuth) || self.is_authenticated()
     }
 
-    /// Takes a password; false if it is wrong, which undoes no earlier login. The time it takes tells nothing about the right
-    /// one but its length.
-    pub(crate) fn authenticate(&mut self, redis: &Redis, said: &[u8]) -> bool {
-        let right = redis.options.password.as_deref().unwrap_or_default().as_bytes();
-        let differing = right.iter().zip(said).fold(right.len() ^ said.len(), |sum, (a, b)| sum | usize::from(a ^ b));
-        self.authenticated |= differing == 0;
-        differing == 0
+    /// Why a command is not carried out although its client has said who it is; `None` if it may be.
+    pub(crate) fn forbids(&self, command: &Command) -> Option<Fault> {
+        if self.guarded.gate.is_open() || command.has(Flag::NoAuth) {
+            return None;
+        }
+        let bucket = Some(self.place.bucket.as_str());
+        let needs =
+            [(Flag::Admin, Act::Admin, None), (Flag::Write, Act::Write, bucket), (Flag::Read, Act::Read, bucket)];
+        let (_, act, bucket) = needs.into_iter().find(|(flag, ..)| command.has(*flag))?;
+        let refused = self.guarded.has_scope(act, bucket).is_err();
+        refused.then(|| Fault::no_permission(self.user(), command.name))
+    }
+
+    /// What the client is called: by its token, if it has said one.
+    fn user(&self) -> &str {
+        match &self.guarded.who {
+            Who::Token(identity) => identity.name(),
+            _ => "default",
+        }
+    }
+
+    /// Takes a token as the password of its own name or of `default`, or the password of `default`; false if it is wrong,
+    /// which undoes no earlier login.
+    pub(crate) fn authenticate(&mut self, redis: &Redis, user: &[u8], said: &[u8]) -> bool {
+        let who = match (redis.gate.by_text(said), &redis.options.password) {
+            (Some(identity), _) if user == b"default" || user == identity.name().as_bytes() => Who::Token(identity),
+            (None, Some(right)) if user == b"default" && same(right.as_bytes(), said) => Who::Password,
+            _ => return false,
+        };
+        self.guarded = Arc::new(guarded(redis, who));
+        true
     }
 
     /// Nothing more is read; what was asked is still answered.
@@ -92,8 +130,13 @@ impl Session {
 
     /// What a command needs to be carried out.
     pub(crate) fn call(&self, redis: &Arc<Redis>, command: &'static Command, request: Request) -> Call {
-        Call { redis: Arc::clone(redis), place: Arc::clone(&self.place), command, request }
+        let database: Arc<dyn Database> = Arc::<Guarded>::clone(&self.guarded);
+        Call { redis: Arc::clone(redis), database, place: Arc::clone(&self.place), command, request }
     }
+}
+
+fn guarded(redis: &Redis, who: Who) -> Guarded {
+    Guarded { writers_read: true, ..Guarded::new(&redis.database, &redis.gate, who) }
 }
 
 fn first(redis: &Redis) -> Arc<Place> {

@@ -4,7 +4,7 @@ use super::Content::{Bytes, Item, Json, Lines, Nothing, Text};
 use super::Route;
 use crate::{
     batch, buckets, cluster, console, event_stream, events, explain, health, history, item, items, leave, listing,
-    metrics, repair, ring_view, rpc, sql, stats, transfer, watch, welcome,
+    metrics, repair, ring_view, rpc, sql, stats, tokens, transfer, watch, welcome,
 };
 
 /// A route; the method is named once for the router and the document.
@@ -45,6 +45,9 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(get "/v1/buckets" "listBuckets" "Buckets and their settings" buckets::list, &[], Nothing, (200, Json("Buckets"))),
     route!(get "/v1/buckets/{bucket}" "getBucket" "Settings of a bucket" buckets::get, &["bucket"], Nothing, (200, Json("Bucket"))),
     route!(put "/v1/buckets/{bucket}" "setBucket" "Make a bucket or change its settings" buckets::set, &["bucket"], Json("BucketSettings"), (200, Json("Bucket"))),
+    route!(get "/v1/tokens" "listTokens" "API tokens, without their secrets" tokens::list, &[], Nothing, (200, Json("Tokens"))),
+    route!(post "/v1/tokens" "createToken" "Make an API token; its secret is shown once. From the first on, everybody needs one" tokens::create, &[], Json("TokenWanted"), (201, Json("Token"))),
+    route!(delete "/v1/tokens/{token}" "revokeToken" "Make a token worthless, by its number or its name" tokens::revoke, &["token"], Nothing, (200, Json("Token"))),
     route!(get "/v1/cluster" "clusterStatus" "Members, how they look from here, what is moving" cluster::status, &[], Nothing, (200, Json("Object"))),
     route!(post "/v1/cluster/plan" "planChange" "What a change would move and put at risk, without doing it" cluster::plan, &[], Json("Change"), (200, Json("Object"))),
     route!(post "/v1/cluster/apply" "applyChange" "Do what a plan showed" cluster::apply, &[], Json("PlannedChange"), (202, Json("Object"))),

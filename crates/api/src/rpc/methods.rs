@@ -3,6 +3,7 @@
 use super::discover;
 use super::protocol::{Fault, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND};
 use super::request::Params;
+use crate::access::Asker;
 use crate::fields::Fields;
 use crate::items;
 use crate::operation::Operation;
@@ -11,7 +12,7 @@ use crate::router::Api;
 use crate::scalar::Scalar;
 use crate::{buckets, cluster, explain, health, history, repair, ring_view, stats};
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -179,7 +180,7 @@ async fn operate(api: &Api, kind: &str, given: &Given<'_>) -> Result<Vec<u8>, Pr
 
 /// Asks the page that the method stands for.
 async fn ask(api: &Arc<Api>, name: &str, request: Request) -> Result<Vec<u8>, Problem> {
-    let state = State(Arc::clone(api));
+    let state = Asker(Arc::clone(api));
     let answer: Response = match name {
         "item.explain" => explain::by_body(state, request).await?,
         "bucket.list" => buckets::list(state).await?,

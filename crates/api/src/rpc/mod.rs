@@ -8,16 +8,16 @@ mod methods;
 mod protocol;
 mod request;
 
+use crate::access::Asker;
 use crate::json;
 use crate::problem::Problem;
-use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 /// Answers one request or one batch.
-pub(crate) async fn call(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn call(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let answer = protocol::answer(&body.bytes, api.options.value_bytes_max, |name, params| {
         let api = Arc::clone(&api);

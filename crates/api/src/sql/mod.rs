@@ -12,18 +12,19 @@ mod statement;
 mod table;
 
 use crate::Options;
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::fields::{Fields, invalid};
 use crate::json;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use everywhere::{Everywhere, Shortfall};
 use feed::Origin;
 use only::Only;
-use proto::Status;
+use proto::{Act, Status};
 use statement::Bounds;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -57,7 +58,8 @@ impl Queries {
 }
 
 /// Runs one statement.
-pub(crate) async fn query(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn query(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
+    api.demand(Act::Read, None)?;
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let sql = fields.text_needed("sql")?.into_owned();

@@ -5,17 +5,18 @@
 //! the request for it began, has been given.
 
 use super::ask;
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::cursor::Cursor;
 use crate::fields::{Fields, invalid};
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use backup::{Entry, Frame, write_frame};
-use proto::{Bucket, BucketId, ItemKey, Level, Records, Request, Scan, Scope, Slot};
+use proto::{Act, Bucket, BucketId, ItemKey, Level, Records, Request, Scan, Scope, Slot};
 use ring::{Grid, PartitionId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,8 @@ struct Place {
 }
 
 /// Answers with a page.
-pub(crate) async fn page(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn page(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
+    api.demand(Act::Admin, None)?;
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let names = fields.text_needed("buckets")?.into_owned();

@@ -1,18 +1,17 @@
 //! `POST /v1/export`: the items of a bucket, one per line, page by page; where the next page begins is in a header.
 
 use super::line;
+use crate::access::Asker;
 use crate::bucket_names;
 use crate::cursor::Cursor;
 use crate::fields::Fields;
 use crate::operation::{Action, Operation, Run};
 use crate::problem::Problem;
-use crate::router::Api;
 use crate::scan;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use proto::Level;
-use std::sync::Arc;
 
 /// Where the next page begins.
 const CURSOR: &str = "alianza-cursor";
@@ -20,7 +19,7 @@ const CURSOR: &str = "alianza-cursor";
 const LIMIT: u32 = 1_000;
 
 /// Answers with a page.
-pub(crate) async fn export(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn export(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let bucket = fields.text("bucket")?.map_or_else(|| "default".to_owned(), String::from);

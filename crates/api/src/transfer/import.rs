@@ -5,12 +5,13 @@
 use super::ask;
 use super::line::{self, Line, Live};
 use super::restore::wall;
+use crate::access::Asker;
 use crate::fields::excerpt;
 use crate::json;
 use crate::problem::Problem;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use bytes::Bytes;
 use proto::{Durability, Found, Get, Level, Put, Request, Rule};
@@ -31,7 +32,7 @@ enum Came {
 }
 
 /// Takes lines in.
-pub(crate) async fn import(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn import(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let lines = lines(&body.bytes);
     let (mut written, mut same, mut expired) = (0, 0, 0);

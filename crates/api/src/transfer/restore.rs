@@ -4,13 +4,14 @@
 //! Invariant: what was written after the event is never overwritten; see `proto::restoring`.
 
 use super::ask;
+use crate::access::Asker;
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::json;
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
 use crate::refusal;
 use crate::router::Api;
-use axum::extract::{self, RawQuery, State};
+use axum::extract::{self, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
@@ -26,7 +27,7 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 64;
 
 /// `POST /v1/restore`: puts the restore into the history.
-pub(crate) async fn begin(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+pub(crate) async fn begin(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let mut fields = Fields::read(&body.bytes)?;
     let backup = fields
@@ -68,7 +69,7 @@ struct Counts {
 /// `POST /v1/restore/items?restore=12&bucket=carts&act=write`: records in frames. With `act=check` nothing is written, and
 /// what is there is compared with them.
 pub(crate) async fn items(
-    State(api): State<Arc<Api>>,
+    Asker(api): Asker,
     RawQuery(query): RawQuery,
     request: extract::Request,
 ) -> Result<Response, Problem> {

@@ -11,18 +11,19 @@ mod stream;
 
 pub(crate) use hub::Hub;
 
+use crate::access::Asker;
 use crate::fields::invalid;
 use crate::lines;
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
-use crate::router::Api;
 use crate::segment::Segment;
-use axum::extract::{self, State};
+use axum::extract;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use id::Id;
+use proto::Act;
 use proto::watch::Changed;
 use std::sync::Arc;
 use stream::Stream;
@@ -74,10 +75,11 @@ fn bytes(query: &mut Query, name: &str) -> Result<Option<Bytes>, Problem> {
 
 /// Answers with a stream that ends with the node.
 pub(crate) async fn changes(
-    State(api): State<Arc<Api>>,
+    Asker(api): Asker,
     Segment(bucket): Segment,
     request: extract::Request,
 ) -> Result<Response, Problem> {
+    api.demand(Act::Read, Some(&bucket))?;
     let mut query = Query::read(request.uri().query())?;
     let filter = Filter::read(&mut query)?;
     let from = query.text("from")?;

@@ -1,17 +1,18 @@
 //! Requests about the cluster itself. Of these only joins, replacements and the wish that a node leaves travel; the others
 //! have numbers so that a newer version may send them.
 
+use super::access::WireApiToken;
 use super::bucket::WireBucket;
 use super::item::partition;
 use super::node::{WireId, digest, tokens, wire_digest, wire_token};
 use super::{narrow, need};
 use crate::error::DecodeError;
 use bytes::Bytes;
-use proto::{Admin, Join};
+use proto::{Admin, Join, TokenId};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireAdmin {
-    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 40, 41")]
+    #[prost(oneof = "WireAct", tags = "1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41")]
     act: Option<WireAct>,
 }
 
@@ -43,6 +44,10 @@ enum WireAct {
     Plan(Box<WireAdmin>),
     #[prost(message, tag = "14")]
     Apply(Box<WireApply>),
+    #[prost(message, tag = "15")]
+    Grant(WireApiToken),
+    #[prost(fixed64, tag = "16")]
+    Revoke(u64),
     #[prost(message, tag = "40")]
     RepairStatus(WireRepairOf),
     #[prost(message, tag = "41")]
@@ -123,6 +128,8 @@ impl From<&Admin> for WireAdmin {
             Admin::Remove { node } => WireAct::Remove(node.into()),
             Admin::Replace { old, join } => WireAct::Replace(WireReplace { old: old.clone(), join: Some(join.into()) }),
             Admin::Reweigh { node, weight } => WireAct::Reweigh(WireReweigh { node: node.into(), weight: *weight }),
+            Admin::Grant(token) => WireAct::Grant(token.into()),
+            Admin::Revoke { token } => WireAct::Revoke(token.0),
             Admin::Abort => WireAct::Abort(()),
             Admin::Plan(change) => WireAct::Plan(Box::new(change.as_ref().into())),
             Admin::Apply { change, plan } => {
@@ -155,6 +162,8 @@ impl TryFrom<WireAdmin> for Admin {
             WireAct::Remove(node) => Ok(Admin::Remove { node: node.into() }),
             WireAct::Replace(WireReplace { old, join }) => Ok(Admin::Replace { old, join: need(join, "a newcomer")? }),
             WireAct::Reweigh(WireReweigh { node, weight }) => Ok(Admin::Reweigh { node: node.into(), weight }),
+            WireAct::Grant(token) => token.try_into().map(Admin::Grant),
+            WireAct::Revoke(token) => Ok(Admin::Revoke { token: TokenId(token) }),
             WireAct::Abort(()) => Ok(Admin::Abort),
             WireAct::Plan(change) => Ok(Admin::Plan(Box::new((*change).try_into()?))),
             WireAct::Apply(apply) => {

@@ -3,13 +3,14 @@
 //! Invariant: what one of these decodes to hashes as it did where it was made. So a kind of change never gets a new
 //! field; a new kind does, and a node that does not know it says so instead of leaving it out of its history.
 
+use super::access::WireApiToken;
 use super::bucket::WireBucket;
 use super::node::{WireId, WireMember, digest, tokens, wire_digest, wire_token};
 use super::{fixed, narrow, need};
 use crate::error::{DecodeError, Fault};
 use bytes::Bytes;
 use causal::Stamp;
-use proto::{Change, Epoch, Event, Genesis, Restored};
+use proto::{Change, Epoch, Event, Genesis, Restored, TokenId};
 use ring::Grid;
 use stdx::Wall;
 
@@ -23,7 +24,7 @@ pub(crate) struct WireEvent {
     at: u64,
     #[prost(fixed64, tag = "4")]
     nonce: u64,
-    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27")]
     change: Option<WireChange>,
 }
 
@@ -49,6 +50,10 @@ enum WireChange {
     Reweigh(WireNewWeight),
     #[prost(message, tag = "25")]
     Abort(Box<WireAbort>),
+    #[prost(message, tag = "26")]
+    Grant(WireApiToken),
+    #[prost(fixed64, tag = "27")]
+    Revoke(u64),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -75,7 +80,7 @@ struct WireNewWeight {
 struct WireAbort {
     #[prost(uint64, tag = "1")]
     of: u64,
-    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25")]
+    #[prost(oneof = "WireChange", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27")]
     undo: Option<WireChange>,
 }
 
@@ -196,6 +201,8 @@ impl From<&Change> for WireChange {
                 let tokens = tokens.iter().map(wire_token).collect();
                 WireChange::Reweigh(WireNewWeight { node: node.into(), weight: *weight, tokens })
             }
+            Change::Grant(token) => WireChange::Grant(token.into()),
+            Change::Revoke { token } => WireChange::Revoke(token.0),
             Change::Abort { of, undo } => {
                 WireChange::Abort(Box::new(WireAbort { of: of.0, undo: Some(undo.as_ref().into()) }))
             }
@@ -223,6 +230,8 @@ impl TryFrom<WireChange> for Change {
             WireChange::Reweigh(WireNewWeight { node, weight, tokens: wire }) => {
                 Ok(Change::Reweigh { node: node.into(), weight, tokens: tokens(&wire)? })
             }
+            WireChange::Grant(token) => token.try_into().map(Change::Grant),
+            WireChange::Revoke(token) => Ok(Change::Revoke { token: TokenId(token) }),
             WireChange::Abort(abort) => {
                 let undo = abort.undo.ok_or(DecodeError::newer("an event"))?;
                 Ok(Change::Abort { of: Epoch(abort.of), undo: Box::new(undo.try_into()?) })

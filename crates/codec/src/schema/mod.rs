@@ -7,7 +7,8 @@
 //! Invariant: whatever converts to `proto` satisfies the invariants of the types there.
 //! Refuses to know frames, checksums and keys of storage.
 
-pub(crate) mod admin;
+pub(crate) mod access;
+mod admin;
 mod amended;
 pub(crate) mod bucket;
 pub(crate) mod causal;

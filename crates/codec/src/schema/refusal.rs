@@ -6,10 +6,11 @@ use super::register::WireCurrent;
 use super::{narrow, need};
 use crate::error::DecodeError;
 use proto::Refusal;
+use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRefusal {
-    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18")]
+    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20")]
     reason: Option<WireReason>,
 }
 
@@ -51,6 +52,10 @@ enum WireReason {
     OutcomeUnknown(()),
     #[prost(uint32, tag = "18")]
     Unchanged(u32),
+    #[prost(string, tag = "19")]
+    NotAllowed(String),
+    #[prost(uint64, tag = "20")]
+    TooFast(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -109,6 +114,8 @@ impl From<&Refusal> for WireRefusal {
             }
             Refusal::PlanChanged => WireReason::PlanChanged(()),
             Refusal::Invalid(what) => WireReason::Invalid(what.clone()),
+            Refusal::NotAllowed(why) => WireReason::NotAllowed(why.clone()),
+            Refusal::TooFast { wait } => WireReason::TooFast(wait.as_micros()),
         };
         WireRefusal { reason: Some(reason) }
     }
@@ -143,6 +150,8 @@ impl TryFrom<WireRefusal> for Refusal {
             }
             WireReason::PlanChanged(()) => Refusal::PlanChanged,
             WireReason::Invalid(what) => Refusal::Invalid(what),
+            WireReason::NotAllowed(why) => Refusal::NotAllowed(why),
+            WireReason::TooFast(wait) => Refusal::TooFast { wait: Span::micros(wait) },
         })
     }
 }

@@ -8,7 +8,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Change, Event, Genesis, HintsWaiting, MemberStatus, Restored, Status};
+use proto::{
+    Act, ApiToken, Change, Event, Genesis, HintsWaiting, MemberStatus, Rate, Restored, Right, Status, TokenId,
+};
 use stdx::Wall;
 
 fn restored() -> BoxedStrategy<Restored> {
@@ -23,6 +25,22 @@ fn restored() -> BoxedStrategy<Restored> {
         .boxed()
 }
 
+pub(crate) fn api_token() -> BoxedStrategy<ApiToken> {
+    let act = prop_oneof![Just(Act::Monitor), Just(Act::Read), Just(Act::Write), Just(Act::Admin)];
+    let right = (act, option::of(text())).prop_map(|(act, bucket)| Right { act, bucket });
+    let rate = any::<(u32, u32)>().prop_map(|(per_second, burst)| Rate { per_second, burst });
+    (any::<u64>(), text(), digest(), vec(right, 0..4), option::of(rate), option::of(number()))
+        .prop_map(|(id, name, digest, scopes, rate, expires)| ApiToken {
+            id: TokenId(id),
+            name,
+            digest,
+            scopes,
+            rate,
+            expires: expires.map(Wall),
+        })
+        .boxed()
+}
+
 fn change() -> BoxedStrategy<Change> {
     let genesis = (any::<u128>(), grid(), any::<u8>(), any::<[u8; 32]>())
         .prop_map(|(cluster, grid, n, context_key)| Genesis { cluster, grid, n, context_key });
@@ -33,6 +51,8 @@ fn change() -> BoxedStrategy<Change> {
         (node(), text(), text()).prop_map(|(node, name, uri)| Change::Readdress { node, name, uri }),
         bucket().prop_map(Change::Bucket),
         restored().prop_map(Change::Restored),
+        api_token().prop_map(Change::Grant),
+        any::<u64>().prop_map(|id| Change::Revoke { token: TokenId(id) }),
         member().prop_map(|member| Change::Eject { member }),
         (node(), member(), any::<bool>()).prop_map(|(old, member, seed)| Change::Replace { old, member, seed }),
         (node(), any::<u32>(), vec(token(), 0..3)).prop_map(|(node, weight, tokens)| Change::Reweigh {

@@ -1,6 +1,6 @@
 //! Requests and responses.
 
-use super::cluster::{event, status};
+use super::cluster::{api_token, event, status};
 use super::explain::explanation;
 use super::register::{cas, current};
 use super::{
@@ -14,10 +14,12 @@ use proptest::prelude::*;
 use proto::BucketId;
 use proto::explain::Explain;
 use proto::watch::{Changed, Followed, Interest, Places, Position, Watch, Watched};
-use proto::{Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope};
+use proto::{
+    Admin, Found, Get, Join, Page, Plan, Put, Records, Refusal, Request, Response, Restore, Scan, Scope, TokenId,
+};
 use proto::{Amending, Amendment, Outcome, Unchanged, When};
 use proto::{RepairStatus, Risk, Sibling, TreeStatus, Written};
-use stdx::Wall;
+use stdx::{Span, Wall};
 
 fn put() -> BoxedStrategy<Put> {
     let settings = (option::of(level()), durability(), option::of(span()));
@@ -86,6 +88,8 @@ fn act() -> BoxedStrategy<Admin> {
         option::of(partition()).prop_map(|partition| Admin::RepairStatus { partition }),
         Just(Admin::RepairRun),
         bucket().prop_map(Admin::SetBucket),
+        api_token().prop_map(Admin::Grant),
+        any::<u64>().prop_map(|id| Admin::Revoke { token: TokenId(id) }),
         (digest(), text(), vec(text(), 0..3), any::<bool>())
             .prop_map(|(backup, name, buckets, overwrite)| { Admin::Restored { backup, name, buckets, overwrite } }),
         (text(), text()).prop_map(|(name, uri)| Admin::Readdress { name, uri }),
@@ -236,6 +240,8 @@ fn refusal() -> BoxedStrategy<Refusal> {
         any::<(u8, u8)>().prop_map(|(voters, reached)| Refusal::NoMajority { voters, reached }),
         Just(Refusal::PlanChanged),
         text().prop_map(Refusal::Invalid),
+        text().prop_map(Refusal::NotAllowed),
+        any::<u64>().prop_map(|micros| Refusal::TooFast { wait: Span::micros(micros) }),
     ]
     .boxed()
 }

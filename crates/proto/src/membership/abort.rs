@@ -70,6 +70,10 @@ fn opposite(core: &Core, view: &View, event: &Event) -> Result<Change, Refusal> 
         Change::Abort { of, .. } => {
             refused(format!("epoch {of} has just been taken back; make the change again if you want it after all"))
         }
-        Change::Create(_) | Change::Readdress { .. } | Change::Restored(_) => unreachable!("settled, or passed over"),
+        Change::Create(_)
+        | Change::Readdress { .. }
+        | Change::Restored(_)
+        | Change::Grant(_)
+        | Change::Revoke { .. } => unreachable!("settled, or passed over"),
     }
 }

@@ -3,7 +3,7 @@
 //! Refuses to know how the event is agreed on.
 
 use super::plan::plan_of;
-use super::{abort, removals};
+use super::{abort, access, removals};
 use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
 use crate::event::{Change, Event, Restored};
@@ -77,6 +77,8 @@ fn change_for(core: &mut Core, view: &View, admin: &Admin) -> Result<Option<Chan
         Admin::Reweigh { node, weight } => reweigh_change(view, *node, *weight),
         Admin::Abort => abort::abort(core, view),
         Admin::SetBucket(bucket) => bucket_change(view, bucket),
+        Admin::Grant(token) => access::grant(view, token),
+        Admin::Revoke { token } => access::revoke(view, *token),
         Admin::Readdress { name, uri } => readdress_change(core, view, name, uri),
         Admin::Restored { backup, name, buckets, overwrite } => {
             restored_change(core, view, (*backup, name), buckets, *overwrite).map(Some)
@@ -93,7 +95,10 @@ fn change_for(core: &mut Core, view: &View, admin: &Admin) -> Result<Option<Chan
 /// Changes may be queued, but not without end: every epoch that has not settled is one more ring that writes go by.
 /// What helps a change on that is stuck is let in when others are not.
 fn check_queue(core: &Core, admin: &Admin) -> Result<(), Refusal> {
-    let helps = matches!(admin, Admin::Remove { .. } | Admin::Replace { .. } | Admin::Abort | Admin::Readdress { .. });
+    let helps = matches!(
+        admin,
+        Admin::Remove { .. } | Admin::Replace { .. } | Admin::Abort | Admin::Readdress { .. } | Admin::Revoke { .. }
+    );
     let most = if helps { UNSETTLED_MAX * 4 } else { UNSETTLED_MAX };
     let unsettled = core.epoch().0 - core.stable().0;
     if unsettled < most {
@@ -122,6 +127,8 @@ pub(crate) fn node_of(admin: &Admin, core: &Core) -> Option<NodeId> {
         Admin::Readdress { .. } => Some(core.node),
         Admin::Apply { change, .. } | Admin::Plan(change) => node_of(change, core),
         Admin::SetBucket(_)
+        | Admin::Grant(_)
+        | Admin::Revoke { .. }
         | Admin::Restored { .. }
         | Admin::Abort
         | Admin::Status

@@ -87,7 +87,7 @@ fn subject(change: &Change) -> Option<NodeId> {
         Change::Readdress { node, .. } | Change::Reweigh { node, .. } => Some(*node),
         Change::Replace { old, .. } => Some(*old),
         Change::Abort { undo, .. } => subject(undo),
-        Change::Create(_) | Change::Bucket(_) | Change::Restored(_) => None,
+        Change::Create(_) | Change::Bucket(_) | Change::Restored(_) | Change::Grant(_) | Change::Revoke { .. } => None,
     }
 }
 

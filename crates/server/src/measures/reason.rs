@@ -132,7 +132,8 @@ impl Reason {
             Refusal::ChangeRefused(_) => Reason::ChangeRefused,
             Refusal::NoMajority { .. } => Reason::NoMajority,
             Refusal::PlanChanged => Reason::PlanChanged,
-            Refusal::Invalid(_) => Reason::Invalid,
+            // Said before the node is asked, so never counted here.
+            Refusal::Invalid(_) | Refusal::NotAllowed(_) | Refusal::TooFast { .. } => Reason::Invalid,
         }
     }
 }

@@ -187,6 +187,8 @@ fn of_change(change: &Change) -> usize {
         Change::Reweigh { tokens, .. } => 4 * BASE + 20 * tokens.len(),
         Change::Abort { undo, .. } => 2 * BASE + of_change(undo),
         Change::Create(_) | Change::Readdress { .. } | Change::Bucket(_) => 4 * BASE,
+        Change::Grant(token) => 4 * BASE + BASE * token.scopes.len(),
+        Change::Revoke { .. } => BASE,
         Change::Restored(restored) => 4 * BASE + BASE * restored.buckets.len(),
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn commands() -> Vec<Command> {
     const OPEN: &[Flag] = &[Flag::Fast, Flag::NoAuth];
     vec![
         now("hello", -1, "Chooses the version of the protocol, and logs in", hello).flags(OPEN),
-        now("auth", -2, "Says the password", auth).flags(OPEN).differs("There is one user, `default`."),
+        now("auth", -2, "Says the password", auth).flags(OPEN).differs(
+            "The password is an API token, or the one in the settings; the user is `default` or the token's name.",
+        ),
         now("ping", -1, "Answers", ping).flags(&[Flag::Fast]),
         now("echo", 2, "Answers with what it was given", echo).flags(&[Flag::Fast]),
         now("select", 2, "Chooses a database", select)
@@ -86,11 +88,11 @@ pub(super) fn checked_name(name: &[u8]) -> Result<String, Fault> {
 }
 
 fn log_in(session: &mut Session, redis: &Redis, user: &[u8], password: &[u8]) -> Result<(), Fault> {
-    if redis.options.password.is_none() && user == b"default" {
+    if redis.options.password.is_none() && redis.gate.is_open() && user == b"default" {
         // As in Redis, where the user `default` without a password takes any.
         return Ok(());
     }
-    if user == b"default" && session.authenticate(redis, password) {
+    if session.authenticate(redis, user, password) {
         return Ok(());
     }
     Err(Fault::new("WRONGPASS invalid username-password pair or user is disabled."))
@@ -98,7 +100,7 @@ fn log_in(session: &mut Session, redis: &Redis, user: &[u8], password: &[u8]) ->
 
 fn auth(session: &mut Session, redis: &Arc<Redis>, request: &[Bytes]) -> Outcome {
     match request {
-        [_, _] if redis.options.password.is_none() => Err(Fault::new(
+        [_, _] if redis.options.password.is_none() && redis.gate.is_open() => Err(Fault::new(
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
              configuration is correct?",
         )),

@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 /// A client of a node that stores plain items in memory, in a bucket `default`.
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     end: Option<oneshot::Sender<()>>,
 }
@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// Connects to this node.
-    pub(super) async fn of(database: Arc<dyn Database>, options: RedisOptions) -> Client {
+    pub(crate) async fn of(database: Arc<dyn Database>, options: RedisOptions) -> Client {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let (end, ending) = oneshot::channel::<()>();
@@ -65,19 +65,20 @@ impl Client {
     /// Reads until this has come, and checks that it is this.
     pub(super) async fn expect(&mut self, expected: &str) {
         let mut bytes = vec![0; expected.len()];
-        let read = self.stream.read_exact(&mut bytes).await;
+        let reading = self.stream.read_exact(&mut bytes);
+        let read = tokio::time::timeout(std::time::Duration::from_secs(10), reading).await.expect("a reply in time");
         let got = String::from_utf8_lossy(&bytes);
         assert!(read.is_ok() && got == expected, "expected {expected:?}, got {got:?}");
     }
 
     /// A command, words parted by spaces, and its whole reply.
-    pub(super) async fn ask(&mut self, line: &str, reply: &str) {
+    pub(crate) async fn ask(&mut self, line: &str, reply: &str) {
         self.send(format!("{line}\r\n").as_bytes()).await;
         self.expect(reply).await;
     }
 
     /// Reads one line, without its end.
-    pub(super) async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             line.push(self.stream.read_u8().await.unwrap());
@@ -114,7 +115,7 @@ impl Client {
 }
 
 /// A node that keeps plain items as a last-writer-wins bucket does and elements with siblings, with a counter for a clock.
-pub(super) fn store() -> Fake {
+pub(crate) fn store() -> Fake {
     let items: Mutex<(u64, Items, Elements)> = Mutex::new((0, Items::new(), Elements::new()));
     Fake::new(move |request| {
         let (clock, items, elements) = &mut *items.lock().unwrap();
