@@ -174,13 +174,15 @@ impl Body {
     }
 
     /// Whether it may be carried out twice without an id: where siblings are kept, two writes of a value are two values, and
-    /// in a linearizable bucket a change could come again behind somebody else's.
+    /// in a linearizable bucket a change could come again behind somebody else's. A bucket of which nothing is known may be
+    /// either.
     pub(crate) fn may_be_repeated(&self, rule: Option<Rule>) -> bool {
         let keeps_siblings = rule == Some(Rule::Siblings) || matches!(self.context, Context::Token(_));
-        match self.kind() {
-            "GET" => true,
-            "PUT" => !keeps_siblings && rule != Some(Rule::Linearizable),
-            "DELETE" => rule != Some(Rule::Linearizable),
+        match (self.kind(), rule) {
+            ("GET", _) => true,
+            (_, None | Some(Rule::Linearizable)) => false,
+            ("PUT", _) => !keeps_siblings,
+            ("DELETE", _) => true,
             _ => false,
         }
     }
