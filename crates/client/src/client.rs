@@ -130,7 +130,7 @@ impl Client {
         let answer = match self.attempts(&call).await {
             Ok(answer) => answer,
             // Not everybody may see it; the nodes that were named serve every key.
-            Err(Error::Refused(problem)) if problem.reason == Reason::Forbidden => serde_json::Value::Null,
+            Err(Error::Refused(problem)) if problem.reason == Reason::NotAllowed => serde_json::Value::Null,
             Err(error) => return Err(error),
         };
         if let Some(map) = Map::read(&answer, |address| address.is_tls() == self.0.is_tls) {

@@ -18,6 +18,9 @@ macro_rules! reasons {
         }
 
         impl Reason {
+            /// The types that this version knows.
+            pub const SLUGS: &[&str] = &[$($slug),*];
+
             fn of(slug: &str) -> Reason {
                 match slug { $($slug => Reason::$name,)* _ => Reason::Other }
             }
@@ -63,9 +66,9 @@ reasons! {
     /// The node's storage failed.
     StorageFailed = "storage-failed",
     /// A token is needed, or this one is not known.
-    Unauthorized = "unauthorized",
+    Unauthenticated = "unauthenticated",
     /// The token does not allow this.
-    Forbidden = "forbidden",
+    NotAllowed = "not-allowed",
 }
 
 /// A refusal by a node.

@@ -146,8 +146,10 @@ fn trouble(error: &Error) -> Trouble {
         Error::Unreachable { why: Why::Tls(_), .. } => Trouble::Final,
         Error::Unreachable { .. } | Error::Broken { .. } | Error::TimedOut { .. } => Trouble::Node,
         Error::Refused(problem) => match problem.reason {
-            Reason::NotReady | Reason::Overloaded | Reason::TooManyRequests | Reason::StorageFailed => Trouble::Node,
+            Reason::NotReady | Reason::Overloaded | Reason::StorageFailed => Trouble::Node,
             Reason::QuorumUnmet | Reason::NoAnswer | Reason::NoMajority | Reason::SlowBody => Trouble::Cluster,
+            // A limit of this client: other nodes are not a way around it.
+            Reason::TooManyRequests => Trouble::Cluster,
             _ => Trouble::Final,
         },
         Error::NoneUsable => Trouble::Cluster,

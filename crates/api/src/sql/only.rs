@@ -67,6 +67,8 @@ impl Only {
             }
             let wanted = match values.next() {
                 Some(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Wanted::This(Bytes::copy_from_slice(bytes)),
+                // A name is text, and SQLite makes text of a number before it compares the two; a key has no type.
+                _ if column == BUCKET_COLUMN => Wanted::Any,
                 _ => Wanted::Nothing,
             };
             *(if column == KEY_COLUMN { &mut only.key } else { &mut only.bucket }) = wanted;

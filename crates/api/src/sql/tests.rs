@@ -258,6 +258,8 @@ async fn one_key_takes_no_look_at_whole_partitions() {
 async fn a_condition_under_which_other_keys_are_equal_does_not_narrow() {
     let answer = everywhere(&scanned(&[]), "SELECT key FROM item WHERE key = 'P3_0' COLLATE NOCASE").await;
     assert_eq!(answer["rows"], json!([["p3_0"]]));
+    let answer = everywhere(&scanned(ALL), "SELECT key FROM item WHERE bucket = 5").await;
+    assert_eq!(answer["partial"]["unread"], 32, "a bucket may be named \"5\"");
     let answer = everywhere(&scanned(ALL), "SELECT key FROM item WHERE key > 'p3_0'").await;
     assert_eq!(answer["partial"]["unread"], 32);
 }
