@@ -7,6 +7,7 @@
 
 mod hub;
 mod id;
+mod places;
 mod stream;
 
 pub(crate) use hub::Hub;

@@ -5,27 +5,22 @@
 //! taken yet; one that takes nothing is given up by its connection.
 
 use super::Filter;
-use super::hub::{Joined, Look, Ready, Views, Watcher};
+use super::hub::{Look, Watcher};
 use super::id::Id;
+use super::places::{Follow, Places, places, print};
 use crate::json::Object;
 use crate::lines::Lines;
 use crate::problem::{Kind, Problem};
-use crate::refusal;
 use crate::router::Api;
-use proto::watch::{Changed, Interest, Position, Watch, Watched};
-use proto::{Request, Response};
-use ring::{NodeId, PartitionId};
-use std::collections::BTreeSet;
+use proto::watch::{Changed, Position};
+use ring::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
-use stdx::hash::Mixer;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Between two signs of life while nothing happens; proxies close what is silent for long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long replicas have to say that they can be followed.
-const READY_WITHIN: Duration = Duration::from_secs(5);
 /// Before places are sought again when none could be had.
 const AGAIN: Duration = Duration::from_millis(500);
 /// What the client is told about coming back.
@@ -43,23 +38,8 @@ pub(super) struct Stream {
     _watcher: Watcher,
 }
 
-/// Which replicas are followed, and how far.
-struct Places {
-    follows: Vec<Follow>,
-    views: Views,
-    /// Names which replica is followed for which partition.
-    print: u32,
-}
-
-struct Follow {
-    joined: Joined,
-    /// The partitions it is followed for.
-    partitions: BTreeSet<PartitionId>,
-    at: Position,
-}
-
 /// What the client is told beside changes.
-enum Word {
+pub(super) enum Word {
     /// From now on.
     Ready,
     /// From where it was.
@@ -226,120 +206,6 @@ impl Stream {
         };
         String::from_utf8_lossy(&event(&self.id(), name, &object.end())).into_owned()
     }
-}
-
-impl Follow {
-    /// What the replica itself still has behind this place.
-    async fn ask(
-        &self,
-        api: &Api,
-        is_wanted: impl Fn(&Changed) -> bool,
-    ) -> Result<(Vec<Changed>, Position), &'static str> {
-        let interest = self.joined.interest();
-        let followed = api.hub.ask(self.joined.node(), vec![interest], Some(self.at)).await;
-        let Some(followed) = followed else { return Err("the replica that was followed cannot be reached") };
-        if followed.at.life != self.at.life {
-            return Err("the replica that was followed has started again or let something go");
-        }
-        let since = followed.since.first().copied().unwrap_or(u64::MAX);
-        if followed.oldest.max(since) > self.at.seq {
-            return Err("more has changed meanwhile than the replica remembers");
-        }
-        Ok((followed.changes.into_iter().filter(|change| is_wanted(change)).collect(), followed.at))
-    }
-}
-
-impl Places {
-    /// Finds replicas and waits until they can be followed.
-    async fn seek(
-        api: &Arc<Api>,
-        bucket: &str,
-        filter: &Filter,
-        prefer: Vec<NodeId>,
-        avoid: Option<NodeId>,
-    ) -> Result<Places, Problem> {
-        let places = places(api, bucket, filter, prefer, avoid).await?;
-        let Some(bucket) = places.bucket else { return Err(silent()) };
-        let print = print(&places.of);
-        let until = Instant::now() + READY_WITHIN;
-        let mut news = api.hub.news();
-        let partition = |of: &[PartitionId]| filter.key.as_ref().and_then(|_| of.first().copied());
-        let joined: Vec<(Joined, Vec<PartitionId>)> = places
-            .of
-            .into_iter()
-            .map(|(node, of)| (api.hub.join(node, Interest { bucket, partition: partition(&of) }), of))
-            .collect();
-        let mut follows = Vec::new();
-        for (joined, partitions) in joined {
-            let Ready { at, since } = loop {
-                if let Some(ready) = joined.ready() {
-                    break ready;
-                }
-                if tokio::time::timeout_at(until, news.changed()).await.is_err() {
-                    return Err(silent());
-                }
-            };
-            if since == u64::MAX {
-                return Err(silent());
-            }
-            follows.push(Follow { joined, partitions: partitions.into_iter().collect(), at });
-        }
-        Ok(Places { follows, views: places.views, print })
-    }
-
-    /// Goes on from an id, if every replica has followed what is wanted since then.
-    fn go_on(&mut self, id: &Id) -> Word {
-        if id.print != self.print || id.of.len() != self.follows.len() {
-            return Word::Gap("other replicas hold this now");
-        }
-        let mut from = Vec::new();
-        for follow in &self.follows {
-            let at = id.of.iter().find(|(node, _)| *node == follow.joined.node()).map(|(_, at)| *at);
-            let ready = follow.joined.ready();
-            // Another node may have followed it a little further than this one has.
-            match (at, ready) {
-                (Some(at), Some(ready)) if at.life == ready.at.life && ready.since <= at.seq => from.push(at),
-                _ => return Word::Gap("the replica that was followed does not remember so far back"),
-            }
-        }
-        self.follows.iter_mut().zip(from).for_each(|(follow, at)| follow.at = at);
-        Word::Resumed
-    }
-}
-
-/// Which replicas to follow.
-async fn places(
-    api: &Api,
-    bucket: &str,
-    filter: &Filter,
-    prefer: Vec<NodeId>,
-    avoid: Option<NodeId>,
-) -> Result<proto::watch::Places, Problem> {
-    let watch = Watch::Places { bucket: Some(bucket.to_owned()), partition_key: filter.key.clone(), prefer, avoid };
-    match api.database().call(Request::Watch(watch), None).await {
-        Response::Watched(watched) => match *watched {
-            Watched::Places(places) => Ok(places),
-            Watched::Followed(_) => Err(silent()),
-        },
-        other => Err(refusal::unexpected(other)),
-    }
-}
-
-fn print(of: &[(NodeId, Vec<PartitionId>)]) -> u32 {
-    let mut mixer = Mixer::new(0);
-    for (node, partitions) in of {
-        mixer.bytes(&node.0.to_be_bytes());
-        mixer.number(partitions.len() as u64);
-        partitions.iter().for_each(|partition| mixer.number(u64::from(partition.0)));
-    }
-    mixer.finish() as u32
-}
-
-/// Replicas of what is to be watched do not answer.
-fn silent() -> Problem {
-    let detail =
-        "A replica of what is to be watched does not answer; see how the nodes are under /v1/cluster, and try again.";
-    Problem::new(Kind::NoAnswer, detail).retry_after(1)
 }
 
 /// What is said of a change.
