@@ -13,7 +13,7 @@ use crate::refusal;
 use crate::router::Api;
 use axum::extract;
 use axum::response::Response;
-use proto::{Admin, Event, Request};
+use proto::{Act, Admin, Event, Request};
 use server::News;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +81,8 @@ async fn write(api: &Api, mut lines: Lines, mut news: News, mut history: Vec<Eve
             match tokio::time::timeout(HEARTBEAT, news.more()).await {
                 Ok(true) => break,
                 Ok(false) => return,
+                // A token that ends gives no word of that.
+                Err(_) if api.demand(Act::Monitor, None).is_err() => return,
                 Err(_) if lines.send(b":\n\n".to_vec()).await => {}
                 Err(_) => return,
             }

@@ -4,8 +4,8 @@ use crate::database::{Database, Waiting};
 use causal::{Actor, Dot, Stamp};
 use node::LocalItems;
 use proto::{
-    Bucket, BucketId, Epoch, ItemKey, MemberStatus, Progress, Record, Refusal, Request, Response, Slot, Status, Value,
-    Version,
+    Act, Bucket, BucketId, Epoch, ItemKey, MemberStatus, Progress, Record, Refusal, Request, Response, Slot, Status,
+    Value, Version,
 };
 use ring::{Grid, Member, NodeId, Token};
 use server::{Counters, Gauges, Measures, News, PeerQueue, Teller, Tokens};
@@ -22,6 +22,8 @@ pub(crate) struct Fake {
     engine: Mutex<ModelEngine>,
     pub(crate) asked: Mutex<Vec<(Request, Option<Span>)>>,
     pub(crate) stopped: AtomicBool,
+    /// Nobody may do anything any more, as when a token has ended.
+    pub(crate) shut: AtomicBool,
     teller: Teller,
     news: News,
     pub(crate) tokens: Arc<Tokens>,
@@ -40,6 +42,7 @@ impl Fake {
             engine,
             asked: Mutex::default(),
             stopped: AtomicBool::new(false),
+            shut: AtomicBool::new(false),
             tokens: Arc::default(),
             measures: Measures::default(),
             counters: Counters::default(),
@@ -117,6 +120,11 @@ impl Database for Fake {
 
     fn news(&self) -> News {
         self.news.clone()
+    }
+
+    fn may(&self, act: Act, _: Option<&str>) -> Result<(), Refusal> {
+        let shut = self.shut.load(Ordering::SeqCst);
+        if shut { Err(Refusal::NotAllowed(format!("no {} any more", act.word()))) } else { Ok(()) }
     }
 
     fn tokens(&self) -> Arc<Tokens> {

@@ -175,9 +175,12 @@ impl Joined {
         self.interest
     }
 
-    /// From when on it is followed, if the replica has said so: for who begins now, from where the cache ends.
+    /// From when on it is followed, if the replica has said so and answers: for who begins now, from where the cache ends.
     pub(super) fn ready(&self) -> Option<Ready> {
         let state = lock(&self.follower.state);
+        if state.is_lost() {
+            return None;
+        }
         let ready = state.interests.get(&self.interest).and_then(|wanted| wanted.ready)?;
         Some(Ready { at: state.at.map_or(ready.at, |at| at.max(ready.at)), ..ready })
     }
@@ -185,7 +188,7 @@ impl Joined {
     /// What there is behind a position of what is wanted.
     pub(super) fn look(&self, after: Position, is_wanted: impl Fn(&Changed) -> bool) -> Look {
         let state = lock(&self.follower.state);
-        if state.failing.is_some_and(|since| since.elapsed() >= PATIENCE) {
+        if state.is_lost() {
             return Look::Broken("the replica that was followed cannot be reached");
         }
         let Some(at) = state.at else { return Look::Changes(Vec::new(), after) };
@@ -208,6 +211,13 @@ impl Drop for Joined {
         if let Some(wanted) = lock(&self.follower.state).interests.get_mut(&self.interest) {
             wanted.users -= 1;
         }
+    }
+}
+
+impl Following {
+    /// True if the replica has not answered for too long.
+    fn is_lost(&self) -> bool {
+        self.failing.is_some_and(|since| since.elapsed() >= PATIENCE)
     }
 }
 

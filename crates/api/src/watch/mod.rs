@@ -9,6 +9,8 @@ mod hub;
 mod id;
 mod places;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use hub::Hub;
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: each replica is followed from where its last event ended. Whenever that cannot be gone on with, other places are sought
 //! and a `gap` is told behind which everything counts again. Memory is bounded by a page for each replica and what the client has not
-//! taken yet; one that takes nothing is given up by its connection.
+//! taken yet; one that takes nothing is given up by its connection. It ends when its client is gone, or may not read the bucket any more,
+//! also while no places can be had.
 
 use super::Filter;
 use super::hub::{Look, Watcher};
@@ -12,6 +13,7 @@ use crate::json::Object;
 use crate::lines::Lines;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+use proto::Act;
 use proto::watch::{Changed, Position};
 use ring::NodeId;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) struct Stream {
     news: watch::Receiver<u64>,
     /// What is to be said first.
     first: Word,
+    /// When the client is to hear something, be it only that the stream goes on.
+    beat: Instant,
     _watcher: Watcher,
 }
 
@@ -64,47 +68,64 @@ impl Stream {
             None => Word::Ready,
             Some(id) => places.go_on(&id),
         };
-        Ok(Stream { api: Arc::clone(api), bucket, filter, places, news, first, _watcher: watcher })
+        Ok(Stream {
+            api: Arc::clone(api),
+            bucket,
+            filter,
+            places,
+            news,
+            first,
+            beat: Instant::now(),
+            _watcher: watcher,
+        })
     }
 
-    /// Writes until the client is gone.
+    /// Writes until the client is gone, or may read the bucket no more.
     pub(super) async fn write(mut self, mut lines: Lines) {
         let first = format!("{RETRY}{}", self.word(&self.first));
-        if !lines.send(first.into()).await {
+        if !self.send(&mut lines, first.into()).await {
             return;
         }
-        let mut beat = Instant::now() + HEARTBEAT;
         loop {
-            let text = match self.changes().await {
+            let mut text = match self.changes().await {
                 Ok(text) => text,
                 Err(why) => {
                     let avoid = self.unreachable();
-                    if !self.seek(avoid).await {
+                    if !self.seek(avoid, &mut lines).await {
                         return;
                     }
                     self.word(&Word::Gap(why)).into_bytes()
                 }
             };
+            if text.is_empty() && self.is_due() {
+                // The client may come back from here.
+                text = format!(":\nid: {}\n\n", self.id()).into();
+            }
             if !text.is_empty() {
-                if !lines.send(text).await {
+                if !self.send(&mut lines, text).await {
                     return;
                 }
-                beat = Instant::now() + HEARTBEAT;
                 continue;
             }
             tokio::select! {
                 news = self.news.changed() => if news.is_err() {
                     return;
                 },
-                () = tokio::time::sleep_until(beat) => {
-                    // The client may come back from here.
-                    if !lines.send(format!(":\nid: {}\n\n", self.id()).into()).await {
-                        return;
-                    }
-                    beat = Instant::now() + HEARTBEAT;
-                }
+                () = tokio::time::sleep_until(self.beat) => {}
             }
         }
+    }
+
+    /// Tells the client. False if it is gone, or may not be told.
+    async fn send(&mut self, lines: &mut Lines, text: Vec<u8>) -> bool {
+        // A token that ends gives no word of that.
+        let allowed = self.api.demand(Act::Read, Some(&self.bucket)).is_ok();
+        self.beat = Instant::now() + HEARTBEAT;
+        allowed && lines.send(text).await
+    }
+
+    fn is_due(&self) -> bool {
+        self.beat <= Instant::now()
     }
 
     /// What has come since the last look, as events; or why it cannot be gone on with.
@@ -154,8 +175,8 @@ impl Stream {
         }
     }
 
-    /// Follows other replicas from now on. False if the node ends.
-    async fn seek(&mut self, avoid: Option<NodeId>) -> bool {
+    /// Follows other replicas from now on. False if that will never be: the node ends, or the client is gone or may not.
+    async fn seek(&mut self, avoid: Option<NodeId>, lines: &mut Lines) -> bool {
         loop {
             let prefer = self.nodes();
             match Places::seek(&self.api, &self.bucket, &self.filter, prefer, avoid).await {
@@ -163,10 +184,12 @@ impl Stream {
                     self.places = places;
                     return true;
                 }
-                Err(problem) if problem.kind() == Kind::UnknownBucket => return false,
+                Err(problem) if is_final(problem.kind()) => return false,
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
-            if self.news.has_changed().is_err() {
+            // Nothing but writing tells that a client is gone.
+            let is_heard = !self.is_due() || self.send(lines, b":\n\n".to_vec()).await;
+            if !is_heard || self.news.has_changed().is_err() {
                 return false;
             }
         }
@@ -206,6 +229,11 @@ impl Stream {
         };
         String::from_utf8_lossy(&event(&self.id(), name, &object.end())).into_owned()
     }
+}
+
+/// Whether places that cannot be had for this reason never can be.
+fn is_final(why: Kind) -> bool {
+    matches!(why, Kind::UnknownBucket | Kind::NotAllowed | Kind::Unauthenticated)
 }
 
 /// What is said of a change.
