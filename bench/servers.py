@@ -141,6 +141,11 @@ class Alianza3(Alianza):
     nodes = 3
 
 
+class Alianza3Memory(Alianza3):
+    """Writes are answered from memory; fsync begins at once."""
+    more = ["--redis-durability", "memory"]
+
+
 class AlianzaHttp(Alianza):
     protocol = "http"
 

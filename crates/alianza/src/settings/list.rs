@@ -146,6 +146,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "NUMBER=BUCKET,…",
         "Buckets that databases of Redis clients stand for; 0 is the default bucket",
     ),
+    one(
+        "redis-durability",
+        "HOW",
+        "fsync",
+        "When SET and DEL of Redis clients in eventual buckets are acknowledged: fsync (on disk) or memory",
+    ),
     switch("redis-flush", "Let Redis clients delete a whole bucket with FLUSHDB"),
 ];
 

@@ -7,6 +7,7 @@ use super::merge::{Merged, Written};
 use super::size;
 use crate::exit::Failure;
 use api::{Options, RedisOptions, span};
+use proto::Durability;
 use ring::Token;
 use server::{Address, DiskOptions, ServerConfig, TlsFiles};
 use std::fmt::Display;
@@ -181,6 +182,11 @@ fn redis(from: &Reader<'_>, server: &ServerConfig) -> Result<Option<(SocketAddr,
     let databases =
         from.list("redis-databases", "pairs of a number from 0 to 65535 and a bucket, like 1=locks", database)?;
     let flush = from.switch("redis-flush")?;
+    let durability = from.read("redis-durability", "fsync or memory", |text| match text {
+        "fsync" => Some(Durability::Fsync),
+        "memory" => Some(Durability::Memory),
+        _ => None,
+    })?;
     if from.text("redis")?.is_none() {
         return Ok(None);
     }
@@ -198,6 +204,7 @@ fn redis(from: &Reader<'_>, server: &ServerConfig) -> Result<Option<(SocketAddr,
         connections_max: server.http_connections_max,
         password,
         databases,
+        durability,
         flush,
         port: listen.port(),
         ..RedisOptions::default()

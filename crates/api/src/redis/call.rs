@@ -145,13 +145,22 @@ impl Call {
             value: value.map(Value::plain),
             context: None,
             level: None,
-            durability: Durability::default(),
+            durability: self.durability().await?,
             ttl,
         };
         match self.ask(Request::Put(put)).await {
             Response::Written(_) | Response::Swapped(_) => Ok(()),
             other => Err(Fault::unexpected(other)),
         }
+    }
+
+    /// When a write of a whole string is acknowledged. Linearizable buckets refuse to do it from memory.
+    async fn durability(&self) -> Result<Durability, Fault> {
+        let wanted = self.redis.options.durability;
+        if wanted == Durability::Memory && self.mode().await? == Mode::Linearizable {
+            return Ok(Durability::Fsync);
+        }
+        Ok(wanted)
     }
 
     /// Writes a version right above what was seen in an eventual bucket. Whoever has written since wins.

@@ -1,5 +1,6 @@
 //! The bounds and facts that the Redis port is set up with.
 
+use proto::Durability;
 use resp::Limits;
 
 /// How the Redis port behaves.
@@ -17,6 +18,9 @@ pub struct RedisOptions {
     pub password: Option<String>,
     /// Buckets that databases stand for, by number. Database 0 is the bucket `default` if it is not named.
     pub databases: Vec<(u32, String)>,
+    /// When strings that are written or deleted whole in an eventual bucket are acknowledged. Everything else is on disk
+    /// first.
+    pub durability: Durability,
     /// FLUSHDB deletes everything; without this it is refused.
     pub flush: bool,
     /// The port listened on, for INFO.
@@ -32,6 +36,7 @@ impl Default for RedisOptions {
             connections_max: 1_024,
             password: None,
             databases: Vec::new(),
+            durability: Durability::Fsync,
             flush: false,
             port: 6379,
         }

@@ -10,7 +10,7 @@ use crate::redis::session::Session;
 use crate::redis::table::{Command, Flag, family, later, now};
 use crate::redis::time;
 use bytes::Bytes;
-use proto::{Admin, Request, Response, Status};
+use proto::{Admin, Durability, Request, Response, Status};
 use resp::Reply;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -56,7 +56,6 @@ fn role(_: &mut Session, _: &Arc<Redis>, _: &[Bytes]) -> Outcome {
 fn settings(redis: &Redis) -> Vec<(&'static str, String)> {
     let options = &redis.options;
     let fixed = [
-        ("appendfsync", "always"),
         ("appendonly", "yes"),
         ("cluster-enabled", "no"),
         ("maxmemory", "0"),
@@ -70,6 +69,9 @@ fn settings(redis: &Redis) -> Vec<(&'static str, String)> {
     let mut settings: Vec<(&'static str, String)> =
         fixed.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     settings.retain(|(name, _)| *name != "proto-max-bulk-len");
+    // What is acknowledged from memory is on its way to disk at once, which Redis has no word for; it promises no more than this.
+    let appendfsync = if options.durability == Durability::Memory { "everysec" } else { "always" };
+    settings.push(("appendfsync", appendfsync.to_owned()));
     settings.push(("databases", redis.places.count().to_string()));
     settings.push(("maxclients", options.connections_max.to_string()));
     settings.push(("port", options.port.to_string()));

@@ -3,7 +3,7 @@
 use super::{Client, put, store};
 use crate::database::Database;
 use crate::redis::RedisOptions;
-use proto::{Request, Response};
+use proto::{Durability, Request, Response};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -86,6 +86,46 @@ async fn numbers_are_added_to() {
     ] {
         client.ask(line, reply).await;
     }
+}
+
+/// How the writes of a client are acknowledged, and what CONFIG says of it.
+async fn durabilities(mode: proto::Mode, durability: Durability) -> (Vec<Durability>, String) {
+    let mut default = proto::Bucket::default_bucket(3);
+    default.mode = mode;
+    let store = store();
+    let database = Arc::new(crate::fake::Fake::new(move |request| match request {
+        Request::Admin(_) => {
+            let mut status = crate::fake::status(&["Ted"]);
+            status.buckets = vec![default.clone()];
+            Response::Status(Box::new(status))
+        }
+        _ => store.answer(request),
+    }));
+    let options = RedisOptions { durability, ..RedisOptions::default() };
+    let mut client = Client::of(Arc::<crate::fake::Fake>::clone(&database), options).await;
+    client.ask("MSET a 1", "+OK\r\n").await;
+    if mode == proto::Mode::Eventual {
+        client.ask("INCR a", ":2\r\n").await;
+    }
+    client.send(b"CONFIG GET appendfsync\r\n").await;
+    let said = client.texts().await.pop().unwrap();
+    let asked = database.asked.lock().unwrap();
+    let of = |request: &Request| match request {
+        Request::Put(put) => Some(put.durability),
+        Request::Amend(amending) => Some(amending.durability),
+        _ => None,
+    };
+    (asked.iter().filter_map(|(request, _)| of(request)).collect(), said)
+}
+
+#[tokio::test]
+async fn strings_are_acknowledged_from_memory_only_where_that_is_wanted_and_can_be_had() {
+    use Durability::{Fsync, Memory};
+    let (eventual, linearizable) = (proto::Mode::Eventual, proto::Mode::Linearizable);
+    assert_eq!(durabilities(eventual, Fsync).await, (vec![Fsync, Fsync], "always".to_owned()));
+    // Increments are on disk first, whatever is wanted.
+    assert_eq!(durabilities(eventual, Memory).await, (vec![Memory, Fsync], "everysec".to_owned()));
+    assert_eq!(durabilities(linearizable, Memory).await, (vec![Fsync], "everysec".to_owned()));
 }
 
 #[tokio::test]
