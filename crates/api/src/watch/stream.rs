@@ -87,14 +87,14 @@ impl Stream {
             return;
         }
         loop {
-            let mut text = match self.changes().await {
-                Ok(text) => text,
+            let (mut text, more) = match self.changes().await {
+                Ok(found) => found,
                 Err(why) => {
                     let avoid = self.unreachable();
                     if !self.seek(avoid, &mut lines).await {
                         return;
                     }
-                    self.word(&Word::Gap(why)).into_bytes()
+                    (self.word(&Word::Gap(why)).into_bytes(), false)
                 }
             };
             if text.is_empty() && self.is_due() {
@@ -105,6 +105,9 @@ impl Stream {
                 if !self.send(&mut lines, text).await {
                     return;
                 }
+                continue;
+            }
+            if more {
                 continue;
             }
             tokio::select! {
@@ -128,12 +131,12 @@ impl Stream {
         self.beat <= Instant::now()
     }
 
-    /// What has come since the last look, as events; or why it cannot be gone on with.
-    async fn changes(&mut self) -> Result<Vec<u8>, &'static str> {
+    /// What has come since the last look, as events, and whether there may be more already; or why it cannot be gone on with.
+    async fn changes(&mut self) -> Result<(Vec<u8>, bool), &'static str> {
         if self.api.hub.views().is_some_and(|views| views != self.places.views) {
             self.look_again().await?;
         }
-        let mut text = Vec::new();
+        let (mut text, mut more) = (Vec::new(), false);
         for at in 0..self.places.follows.len() {
             let Some(follow) = self.places.follows.get(at) else { continue };
             let is_wanted = |change: &Changed| {
@@ -143,7 +146,12 @@ impl Stream {
             };
             let (changes, seen) = match follow.joined.look(follow.at, is_wanted) {
                 Look::Changes(changes, seen) => (changes, seen),
-                Look::Behind => follow.ask(&self.api, is_wanted).await?,
+                Look::Behind => {
+                    let page = follow.ask(&self.api, is_wanted).await?;
+                    // It may be that nothing on it was wanted, and no news comes of what is behind it.
+                    more |= page.1 > follow.at;
+                    page
+                }
                 Look::Broken(why) => return Err(why),
             };
             for change in changes {
@@ -153,7 +161,7 @@ impl Stream {
             }
             self.set(at, seen);
         }
-        Ok(text)
+        Ok((text, more))
     }
 
     fn set(&mut self, at: usize, seen: Position) {

@@ -2,6 +2,7 @@
 //! everybody waits.
 
 use super::changes;
+use super::id::Id;
 use crate::Options;
 use crate::access::{Asker, Who, draw_token};
 use crate::fake::Fake;
@@ -10,8 +11,8 @@ use crate::segment::Segment;
 use axum::body::Body;
 use axum::http::Request as Http;
 use http_body_util::BodyExt as _;
-use proto::watch::{Followed, Places, Position, Watch, Watched};
-use proto::{ApiToken, BucketId, Epoch, Refusal, Request, Response, Right};
+use proto::watch::{Changed, Followed, Places, Position, Watch, Watched};
+use proto::{ApiToken, BucketId, Epoch, ItemKey, Refusal, Request, Response, Right};
 use ring::{NodeId, PartitionId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -26,6 +27,13 @@ const LONG: Duration = Duration::from_secs(120);
 struct Replica {
     epoch: AtomicU64,
     is_down: AtomicBool,
+    /// Items that it has taken in, one after the other.
+    taken_in: AtomicU64,
+}
+
+fn change(seq: u64) -> Changed {
+    let (bucket, partition) = (BucketId::DEFAULT, PartitionId(0));
+    Changed { seq, bucket, partition, key: ItemKey::plain(format!("k{seq}")), stamp: None, expires: None, gone: false }
 }
 
 impl Replica {
@@ -40,13 +48,14 @@ impl Replica {
             Request::Watch(Watch::Follow { .. }) if self.is_down.load(SeqCst) => {
                 return Response::Refused(Refusal::NoAnswer { write: false });
             }
-            Request::Watch(Watch::Follow { interests, .. }) => Watched::Followed(Followed {
-                at: Position { life: 1, seq: 0 },
-                oldest: 0,
-                since: vec![0; interests.len()],
-                changes: Vec::new(),
-                more: false,
-            }),
+            Request::Watch(Watch::Follow { interests, after, limit, .. }) => {
+                let end = self.taken_in.load(SeqCst);
+                let after = after.map_or(end, |after| after.seq);
+                let seq = end.min(after + u64::from(*limit));
+                let (at, since) = (Position { life: 1, seq }, vec![0; interests.len()]);
+                let changes = (after + 1..=seq).map(change).collect();
+                Watched::Followed(Followed { at, oldest: 0, since, changes, more: seq < end })
+            }
             other => panic!("{other:?}"),
         };
         Response::Watched(Box::new(watched))
@@ -135,4 +144,23 @@ async fn while_no_place_can_be_had_clients_hear_so_and_those_that_go_are_missed(
     while !piece(&mut stays).await.expect("it goes on").contains("event: gap") {}
     drop(stays);
     freed(&api, places).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_far_behind_and_wants_little_of_it_does_not_wait() {
+    let (replica, _, api) = node();
+    let api = Arc::new(api);
+    replica.taken_in.store(40_000, SeqCst);
+    // Somebody follows already, so that the cache begins here.
+    let (_body, first) = open(&api, "").await;
+    let id = first.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
+    let mut id = Id::read(id).expect("an id");
+    assert_eq!(id.of, [(NodeId(1), Position { life: 1, seq: 40_000 })]);
+    id.of[0].1.seq = 1;
+    let begin = Instant::now();
+    let (mut late, word) = open(&api, &format!("?key=k39999&from={}", id.write())).await;
+    assert!(word.contains("event: resumed"), "{word}");
+    let told = piece(&mut late).await.expect("it goes on");
+    assert!(told.contains("event: change\ndata: {\"key\":\"k39999\"}"), "{told}");
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
 }
