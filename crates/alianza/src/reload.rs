@@ -18,18 +18,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What the token of this node's settings is called.
 const TOKEN_NAME: &str = "admin-token-file";
 
-/// Reads the files again whenever they have changed, or a signal asks for it; `None` if there are none.
+/// Reads the files again whenever they have changed, or a signal asks for it. The signal ends no node, also where there are
+/// no files.
 pub(crate) fn whenever_changed(
     handle: &Handle,
     token_file: Option<PathBuf>,
-) -> Result<Option<impl Future<Output = ()> + use<>>, Failure> {
+) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let tls = handle.tls().cloned();
-    if tls.is_none() && token_file.is_none() {
-        return Ok(None);
-    }
     let mut signal = signals::reload()?;
     let mut own = token_file.map(|file| Own { seen: changed_at(&file), file, tokens: Arc::clone(handle.tokens()) });
-    Ok(Some(async move {
+    Ok(async move {
         loop {
             let asked = tokio::select! {
                 _ = signal.recv() => true,
@@ -38,7 +36,7 @@ pub(crate) fn whenever_changed(
             tls.iter().for_each(|tls| again(tls, asked));
             own.iter_mut().for_each(|own| own.again(asked));
         }
-    }))
+    })
 }
 
 fn again(tls: &Tls, asked: bool) {

@@ -61,7 +61,7 @@ async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure>
         _ => None,
     };
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
-    let reloading = reload::whenever_changed(&handle, token_file)?.map(tokio::spawn);
+    let reloading = tokio::spawn(reload::whenever_changed(&handle, token_file)?);
     let serving = tokio::spawn(api::serve(http, service));
     let serving_redis = redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, options, handle.clone())));
     let ended = tokio::select! {
@@ -75,9 +75,7 @@ async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure>
             }
         }
     };
-    if let Some(reloading) = reloading {
-        reloading.abort();
-    }
+    reloading.abort();
     // Answers that are being written are the last thing a client hears of this process.
     let _ = serving.await;
     if let Some(serving) = serving_redis {

@@ -108,6 +108,15 @@ fn a_node_that_others_reach_needs_tls_and_a_token() {
     let without_token = start(&flags[..6]);
     assert!(without_token.contains("nobody would need a token"), "{without_token}");
     assert!(!directory.path().join("data").join("FORMAT").exists() || without_token.contains("token"));
+    let (port, redis) = (free_port().to_string(), format!("0.0.0.0:{}", free_port()));
+    let redis_alone = alianza()
+        .args(["start", "--port", &port, "--redis", &redis, "--data-dir"])
+        .arg(directory.path().join("other"))
+        .args(&flags[..6])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(redis_alone.status.code(), Some(2), "{}", text(&redis_alone.stderr));
+    assert!(text(&redis_alone.stderr).contains(&redis), "{}", text(&redis_alone.stderr));
     let open = ["--listen", "0.0.0.0", "--advertise", "https://127.0.0.1:0"];
     let node = Process::start(directory.path(), &[&flags[..], &open].concat());
     assert_eq!(node.get("/v1/cluster").status, 401);
@@ -141,6 +150,7 @@ fn three_nodes_with_tls_and_tokens_on_every_interface() {
     let made = command(&admin, &["token", "create", "--name", "app", "--scope", "read:default"]);
     let app = text(&made.stdout).trim().to_owned();
     assert!(app.starts_with("alianza_"), "{}", text(&made.stderr));
+    let writer = command(&admin, &["token", "create", "--name", "writer", "--scope", "read:default,write:default"]);
     nodes[2].token = None;
     for path in
         ["/v1/cluster", "/v1/ring", "/v1/stats", "/metrics", "/v1/events", "/v1/buckets/default/items/k", "/v1/history"]
@@ -160,11 +170,11 @@ fn three_nodes_with_tls_and_tokens_on_every_interface() {
     assert_eq!(nodes[2].get("/v1/cluster").status, 200);
     let name = nodes[0].get("/readyz").json()["name"].as_str().expect("a name").replace(' ', "%20");
     assert_eq!(nodes[2].get(&format!("/v1/stats?node={name}")).status, 200, "a node asks another one");
-    redis_cli(&redis, &ca, &app);
+    redis_cli(&redis, &ca, (&app, text(&writer.stdout).trim()));
 }
 
 /// As far as redis-cli is there.
-fn redis_cli(address: &str, ca: &Path, token: &str) {
+fn redis_cli(address: &str, ca: &Path, (token, writer): (&str, &str)) {
     let (host, port) = address.split_once(':').expect("host:port");
     let ask = |login: &[&str], arguments: &[&str]| {
         let mut command = Command::new("redis-cli");
@@ -183,4 +193,5 @@ fn redis_cli(address: &str, ca: &Path, token: &str) {
     assert_eq!(ask(&["--user", "app", "-a", token], &["get", "k"]).as_deref(), Some("v"));
     let write = ask(&["-a", token], &["set", "k", "w"]).expect("it is there");
     assert!(write.contains("NOPERM"), "{write}");
+    assert_eq!(ask(&["-a", writer], &["append", "k", "w"]).as_deref(), Some("2"), "an edit is a write");
 }

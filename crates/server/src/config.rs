@@ -45,6 +45,8 @@ pub struct ServerConfig {
     pub grid_bits: u8,
     /// Listen beyond the loopback although peers and clients are not authenticated.
     pub insecure: bool,
+    /// Another address at which clients are served who are reached beyond the loopback and need no password there.
+    pub also_open: Option<SocketAddr>,
     /// What TLS is spoken with, by peers and clients alike; without it nobody speaks TLS.
     pub tls: Option<TlsFiles>,
     /// A token that this node takes besides those of the cluster.
@@ -83,6 +85,7 @@ impl Default for ServerConfig {
             n: 3,
             grid_bits: 12,
             insecure: false,
+            also_open: None,
             tls: None,
             own_token: None,
             node: proto::Config::default(),
@@ -128,6 +131,11 @@ impl ServerConfig {
     /// Others than this machine reach the node, and it was not said that this needs no protection.
     pub(crate) fn is_exposed(&self) -> bool {
         !self.listen.ip().is_loopback() && !self.insecure
+    }
+
+    /// The address at which everybody in the network would be served if no token were needed.
+    pub(crate) fn open_to_network(&self) -> Option<SocketAddr> {
+        if self.insecure { None } else { Some(self.listen).filter(|_| self.is_exposed()).or(self.also_open) }
     }
 
     pub(crate) fn grid(&self) -> Result<Grid, StartError> {

@@ -71,8 +71,11 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let mut prng = Prng::new(entropy::seed().map_err(StartError::Entropy)?);
     let mut engine = DiskEngine::open(&config.data_dir, &config.disk)?;
     if Node::identity(&engine)?.is_none() {
-        if config.is_exposed() && config.own_token.is_none() && config.seeds.is_empty() {
-            return Err(StartError::NoToken { listen: config.listen });
+        if let Some(listen) = config.open_to_network()
+            && config.own_token.is_none()
+            && config.seeds.is_empty()
+        {
+            return Err(StartError::NoToken { listen });
         }
         origin::give(&mut engine, &config, (address, &advertised, tls.as_deref()), clock, &mut prng).await?;
     }
@@ -89,8 +92,10 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     if let Some(own) = config.own_token.clone() {
         handle.tokens().set_own(own);
     }
-    if config.is_exposed() && !handle.tokens().is_guarded() {
-        return Err(StartError::NoToken { listen: config.listen });
+    if let Some(listen) = config.open_to_network()
+        && !handle.tokens().is_guarded()
+    {
+        return Err(StartError::NoToken { listen });
     }
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));

@@ -11,7 +11,7 @@ use rcgen::{
 };
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Cert) -> Result<(), Failure> {
 
 /// Makes an authority in a directory.
 pub(crate) fn authority(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|error| cannot(dir, &error))?;
+    // Keys are for their owner: so is the folder, if it is made here.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| cannot(dir, &error))?;
     let key = KeyPair::generate().map_err(unexpected)?;
     let certificate = ca_params().self_signed(&key).map_err(unexpected)?;
     write(&dir.join("ca.key"), &key.serialize_pem(), 0o600)?;
@@ -119,9 +120,11 @@ mod tests {
     #[test]
     fn what_it_makes_is_good_for_nodes_and_is_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
-        authority(dir.path()).unwrap();
-        node(dir.path(), &["127.0.0.1".to_owned(), "node-1.example".to_owned()], "one", 1).unwrap();
-        let at = |name: &str| dir.path().join(name);
+        let dir = dir.path().join("new");
+        authority(&dir).unwrap();
+        assert_eq!(dir.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        node(&dir, &["127.0.0.1".to_owned(), "node-1.example".to_owned()], "one", 1).unwrap();
+        let at = |name: &str| dir.join(name);
         let files = TlsFiles { cert: at("one.pem"), key: at("one.key"), ca: at("ca.pem") };
         for host in ["127.0.0.1", "node-1.example"] {
             Tls::load(files.clone(), host).unwrap();
@@ -131,7 +134,7 @@ mod tests {
         for key in ["ca.key", "one.key"] {
             assert_eq!(at(key).metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
-        assert!(node(dir.path(), &["a".to_owned()], "one", 1).unwrap_err().to_string().contains("is there already"));
-        assert!(authority(dir.path()).is_err());
+        assert!(node(&dir, &["a".to_owned()], "one", 1).unwrap_err().to_string().contains("is there already"));
+        assert!(authority(&dir).is_err());
     }
 }

@@ -49,10 +49,13 @@ impl Settings {
     /// Reads all settings.
     pub(crate) fn read(merged: &Merged) -> Result<Settings, Failure> {
         let from = Reader(merged);
-        let server = server(&from)?;
+        let mut server = server(&from)?;
+        let redis = redis(&from, &server)?;
+        let open = redis.as_ref().filter(|(listen, options)| !listen.ip().is_loopback() && options.password.is_none());
+        server.also_open = open.map(|(listen, _)| *listen);
         Ok(Settings {
             http: http(&server),
-            redis: redis(&from, &server)?,
+            redis,
             admin_token_file: from.text("admin-token-file")?.map(PathBuf::from),
             server,
             otlp: from.text("otlp")?,
@@ -70,6 +73,7 @@ fn server(from: &Reader<'_>) -> Result<ServerConfig, Failure> {
     let port = from.number("port", 0..=u16::MAX)?;
     let host: IpAddr = from.read("listen", "an IP address like 127.0.0.1 or ::1", host)?;
     Ok(ServerConfig {
+        also_open: None,
         listen: SocketAddr::new(host, port),
         advertise: from.text("advertise")?.unwrap_or_default(),
         name: from.text("name")?,

@@ -31,7 +31,7 @@ pub(crate) struct Guarded {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) who: Who,
-    /// Commands that write must read what they write over.
+    /// A Redis connection: commands that write must read what they write over.
     pub(crate) writers_read: bool,
     /// One operation of the rate was taken already, when the request came in.
     pub(crate) paid: AtomicBool,
@@ -73,7 +73,11 @@ impl Guarded {
         if self.gate.is_open() {
             return Ok(());
         }
-        let (act, bucket) = need::of(request);
+        let (act, bucket) = match request {
+            // How a Redis connection puts the edit of a value in its place; it chooses no stamps.
+            Request::Restore(restore) if self.writers_read => (Act::Write, Some(restore.bucket.as_str())),
+            _ => need::of(request),
+        };
         // Whether a node is ready may be asked by anybody.
         let probe = matches!(request, Request::Admin(proto::Admin::Status));
         if !probe {
