@@ -7,12 +7,14 @@ import "./style/index.css";
 import { LANGUAGES, language, setLanguage, t } from "./i18n";
 import type { Language } from "./i18n";
 import { cluster, isAway, silentSince, start } from "./node/live";
+import { isStranger, learn, logOut, session } from "./node/session";
 import { health } from "./parts/health";
 import { Icon } from "./parts/icons";
 import type { Theme } from "./parts/theme";
 import { setTheme, show as showTheme, theme } from "./parts/theme";
 import { Data } from "./pages/data/page";
 import { Events } from "./pages/events";
+import { Login } from "./pages/login";
 import { Members } from "./pages/members";
 import { Overview } from "./pages/overview";
 import { RingPage } from "./pages/ring";
@@ -35,7 +37,7 @@ function App() {
     }
     first.current = false;
   }, [page]);
-  const View = VIEWS[page];
+  const View = isStranger.value ? Login : VIEWS[page];
   return (
     <div class="shell">
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>{t("skip")}</a>
@@ -95,6 +97,7 @@ function Top({ page }: { page: Page }) {
         )}
       </div>
       <div class="top-end">
+        {session.value?.name && <button type="button" class="ghost" title={t("logout_who", { name: session.value.name })} onClick={logOut}>{t("logout")}</button>}
         <div class="segments icons" role="group" aria-label={t("theme")}>
           {THEMES.map(([name, icon]) => (
             <button key={name} type="button" aria-pressed={theme.value === name} aria-label={t(`theme_${name}`)} title={t(`theme_${name}`)} onClick={() => setTheme(name)}><Icon name={icon} /></button>
@@ -115,4 +118,5 @@ effect(() => {
   document.title = `${t(`nav_${route.value.page}`)} · ${name ? `${name} · ` : ""}alianza`;
 });
 start();
+void learn();
 render(<App />, document.getElementById("app")!);

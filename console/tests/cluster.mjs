@@ -1,7 +1,7 @@
 // A real cluster of three nodes on free ports, and its end.
 
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -20,6 +20,25 @@ async function freePorts(count) {
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** One node that serves only those who show a token, and that token. */
+export async function startGuarded() {
+  const place = mkdtempSync(join(tmpdir(), "alianza-guarded-"));
+  const file = join(place, "token");
+  spawnSync(alianza, ["token", "bootstrap", file]);
+  const [port] = await freePorts(1);
+  const args = ["start", "--port", String(port), "--data-dir", join(place, "data"), "--admin-token-file", file];
+  const node = spawn(alianza, args, { stdio: "ignore" });
+  const url = `http://127.0.0.1:${port}`;
+  await until("the guarded node is ready", () => fetch(`${url}/readyz`).then((answer) => answer.ok, () => false), 60_000);
+  const stop = async () => {
+    const ended = new Promise((resolve) => node.once("exit", resolve));
+    node.kill("SIGTERM");
+    await ended;
+    rmSync(place, { recursive: true, force: true });
+  };
+  return { url, token: readFileSync(file, "utf8").trim(), stop };
 }
 
 /** Three nodes that are ready, each a process of its own. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { audit } from "./audit.mjs";
 import { fromFolder, launch } from "./browser.mjs";
-import { post, startCluster, until } from "./cluster.mjs";
+import { post, startCluster, startGuarded, until } from "./cluster.mjs";
 
 const PAGES = ["overview", "ring", "members", "events", "data", "sql", "tour"];
 const wanted = process.argv.slice(2);
@@ -400,6 +400,38 @@ try {
     // Until it was known to be down, it was asked for its numbers.
     page.complaints = page.complaints.filter((complaint) => !complaint.includes("503"));
     quiet(page);
+  });
+
+  await scenario("login: a token is shown once, changes go through, and logging out ends it", async () => {
+    const node = await startGuarded();
+    try {
+      const page = await open("overview", { node });
+      await page.getByRole("heading", { level: 1, name: "Who are you?" }).waitFor();
+      assert.deepEqual(await audit(page), []);
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/login.png` });
+      await page.getByLabel("API token").fill("alianza_0_0");
+      await page.getByRole("button", { name: "Log in" }).click();
+      await page.getByRole("alert").getByText("unknown, revoked or over").waitFor();
+      await page.getByLabel("API token").fill(node.token);
+      await page.getByRole("button", { name: "Log in" }).click();
+      await page.getByRole("heading", { level: 1, name: /^One node only/ }).waitFor();
+      assert.equal(await page.evaluate(() => document.cookie), "", "no script reads the cookie");
+      const put = () => page.evaluate(() => fetch("/v1/buckets/default/items/k", { method: "PUT", body: "v" }).then((answer) => answer.status));
+      assert.equal(await put(), 200);
+      const stored = page.evaluate(() => new Promise((resolve) => {
+        const script = document.createElement("script");
+        script.onload = () => resolve("ran");
+        script.onerror = () => resolve("refused");
+        script.src = "/v1/buckets/default/items/k";
+        document.head.append(script);
+      }));
+      assert.equal(await stored, "refused", "what is stored is no script");
+      await page.getByRole("button", { name: "Log out" }).click();
+      await page.getByRole("heading", { level: 1, name: "Who are you?" }).waitFor();
+      assert.equal(await put(), 401);
+    } finally {
+      await node.stop();
+    }
   });
 
   await scenario("the node of the page is killed: the page says so", async () => {

@@ -3,6 +3,13 @@
 export const en = {
   // Everywhere.
   skip: "Skip to the content",
+  login_title: "Who are you?",
+  login_why: "This cluster serves only those who show a token.",
+  login_token: "API token",
+  login_how: "Somebody who has one with the scope admin can make you one:",
+  login_do: "Log in",
+  logout: "Log out",
+  logout_who: "Log out: you are {name}",
   navigation: "Pages",
   asking: "Asking the node …",
   atNode: "The node this page comes from",

@@ -5,6 +5,13 @@ import type { en } from "./en";
 export const es: Record<keyof typeof en, string> = {
   // En todas partes.
   skip: "Ir al contenido",
+  login_title: "¿Quién eres?",
+  login_why: "Este clúster solo atiende a quien muestra un token.",
+  login_token: "Token de la API",
+  login_how: "Quien tenga uno con el alcance admin puede crearte otro:",
+  login_do: "Entrar",
+  logout: "Salir",
+  logout_who: "Salir: eres {name}",
   navigation: "Páginas",
   asking: "Preguntando al nodo…",
   atNode: "El nodo del que viene esta página",

@@ -1,5 +1,7 @@
 // Asking the node this page came from. What goes wrong becomes one `Problem` with a sentence for people.
 
+import { isStranger } from "./session";
+
 /** How long an answer may take. */
 const PATIENCE_MS = 15_000;
 
@@ -45,6 +47,7 @@ export async function ask<T>(path: string, body?: unknown, method?: string, pati
   setClock(response.headers.get("date"));
   const json = await response.json().catch(() => ({}));
   if (response.ok) return json as T;
+  if (response.status === 401) isStranger.value = true;
   const kind = typeof json.type === "string" ? json.type.replace("/problems/", "") : "unknown";
   throw new Problem(json.detail ?? `The node answered with ${response.status}.`, response.status, kind, json);
 }

@@ -1,7 +1,7 @@
 //! Reading request bodies whole, within bounds of size, time, and memory held by all of them together.
 //!
-//! Invariant: the bytes of bodies being read or worked on never exceed `bodies_bytes_max` by more than the small ones,
-//! which are not counted.
+//! Invariant: the bytes of bodies being read or worked on never exceed `bodies_bytes_max` by more than the small ones and the
+//! short ones of strangers, which are not counted.
 
 use crate::Options;
 use crate::problem::{Kind, Problem};
@@ -9,7 +9,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header;
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -93,6 +93,20 @@ impl Bodies {
         let Some(mut all) = held else { return Ok(Some(more)) };
         all.merge(more);
         Ok(Some(all))
+    }
+}
+
+/// Reads a short body of somebody who may be a stranger: at most `bytes_max` bytes within `patience`. Nothing of it is counted, and what
+/// is too long is not read to its end: a stranger takes no memory and no time of those who are known.
+pub(crate) async fn read_short(request: Request, bytes_max: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), bytes_max);
+    match tokio::time::timeout(patience, body.collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("The body has more than {bytes_max} bytes, the most that is read here.");
+            Err(Problem::new(Kind::TooLarge, detail).with("max", bytes_max))
+        }
+        Ok(Err(_)) | Err(_) => Err(slow()),
     }
 }
 

@@ -18,12 +18,28 @@ pub(crate) fn check<B>(request: &Request<B>, options: &Options) -> Result<(), Pr
     if let Some(host) = host.filter(|host| !is_local(host, options)) {
         return Err(misnamed(host));
     }
+    if is_part_of_a_page(request) {
+        let detail =
+            "What is stored here is no script and no style of any page; copy it to where such files are served.";
+        return Err(Problem::new(Kind::CrossSite, detail));
+    }
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if harmless || is_own(request.headers(), options) {
         return Ok(());
     }
     let detail = "The request came from a page of another web site; use the console of this node, or a program.";
     Err(Problem::new(Kind::CrossSite, detail))
+}
+
+/// A page loads this as a script, a style or a frame. Only the console's files are for that: whatever anybody stores comes from the same
+/// origin as the console, and its policy lets scripts of its origin run.
+fn is_part_of_a_page<B>(request: &Request<B>) -> bool {
+    let wanted = request.headers().get("sec-fetch-dest").map(|wanted| wanted.as_bytes());
+    let harmless = matches!(
+        wanted,
+        None | Some(b"" | b"empty" | b"document" | b"image" | b"audio" | b"video" | b"track" | b"font")
+    );
+    !harmless && !request.uri().path().starts_with("/console")
 }
 
 fn misnamed(host: &str) -> Problem {

@@ -22,6 +22,8 @@ use tokio::sync::Semaphore;
 pub(crate) struct Api {
     /// The node, as whoever asks may use it.
     pub(crate) database: Arc<dyn Database>,
+    /// Who that is.
+    pub(crate) who: Who,
     shared: Arc<Shared>,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Shared {
 impl Api {
     /// For a node.
     pub(crate) fn new(open: Arc<dyn Database>, options: Options) -> Api {
-        let gate = Arc::new(Gate::new(open.tokens(), open.context_key()));
+        let gate = Arc::new(Gate::new(&*open));
         let database = Arc::new(Guarded::new(&open, &gate, Who::Anyone));
         let shared = Shared {
             hub: Hub::new(Arc::clone(&open)),
@@ -55,14 +57,14 @@ impl Api {
             listeners: Arc::new(Semaphore::new((options.connections_max / 4).max(1))),
             options,
         };
-        Api { database, shared: Arc::new(shared) }
+        Api { database, who: Who::Anyone, shared: Arc::new(shared) }
     }
 
     /// The same for one who is known. An operation of its rate was taken when the request came in.
     pub(crate) fn of(&self, who: Who) -> Api {
-        let guarded = Guarded::new(&self.shared.open, &self.shared.gate, who);
+        let guarded = Guarded::new(&self.shared.open, &self.shared.gate, who.clone());
         guarded.paid.store(true, Ordering::Relaxed);
-        Api { database: Arc::new(guarded), shared: Arc::clone(&self.shared) }
+        Api { database: Arc::new(guarded), who, shared: Arc::clone(&self.shared) }
     }
 
     /// Refuses whoever may not do this in a bucket, or, without one, everywhere.

@@ -53,7 +53,7 @@ impl Service {
     /// The interface as the sender of a request may use it; `None` for those who need to show nothing and show nothing.
     fn asker<B>(&self, request: &Request<B>) -> Result<Option<Arc<Api>>, Problem> {
         let is_free = access::needs_nothing(request.method(), request.uri().path());
-        let who = match self.api.gate.identify(request.headers()) {
+        let who = match self.api.gate.identify(request.method(), request.headers()) {
             Ok(Some(who)) => who,
             Err(_) | Ok(None) if is_free => return Ok(None),
             Ok(None) => return Err(access::missing()),

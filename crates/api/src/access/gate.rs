@@ -6,9 +6,12 @@ use super::Identity;
 use super::guarded::Who;
 use super::peer;
 use super::secret::Shown;
+use super::sessions::Sessions;
+use crate::database::Database;
 use crate::problem::{Kind, Problem};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use proto::TokenId;
+use ring::NodeId;
 use server::Tokens;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +22,20 @@ pub(crate) struct Gate {
     context_key: [u8; 32],
     /// Tokens in use, for their rates.
     known: Mutex<HashMap<TokenId, Arc<Identity>>>,
+    /// Logins at the console.
+    pub(crate) sessions: Sessions,
+    node: NodeId,
 }
 
 impl Gate {
-    pub(crate) fn new(tokens: Arc<Tokens>, context_key: [u8; 32]) -> Gate {
-        Gate { tokens, context_key, known: Mutex::default() }
+    pub(crate) fn new(database: &dyn Database) -> Gate {
+        Gate {
+            tokens: database.tokens(),
+            context_key: database.context_key(),
+            known: Mutex::default(),
+            sessions: Sessions::default(),
+            node: database.node_id(),
+        }
     }
 
     /// True if nobody needs a token.
@@ -61,8 +73,8 @@ impl Gate {
     }
 
     /// Who sent a request with these headers; `None` if it says nothing of that.
-    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-        let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    pub(crate) fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
+        let Some(value) = headers.get(header::AUTHORIZATION) else { return self.by_cookie(method, headers) };
         let value = value.as_bytes();
         if peer::is_node(value, &self.context_key) {
             return Ok(Some(Who::Peer));
@@ -72,9 +84,37 @@ impl Gate {
         identity.map(Who::Token).map(Some).ok_or_else(wrong)
     }
 
+    /// Whose session the cookie names. Changes are made for pages of this node only: what a browser says of the page is there
+    /// and was looked at (`guard`).
+    fn by_cookie(&self, method: &Method, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
+        let Some(secret) = session_cookie(headers, self.node) else { return Ok(None) };
+        let Some(identity) = self.sessions.find(secret).and_then(|token| self.by_id(token)) else { return Ok(None) };
+        let harmless = matches!(*method, Method::GET | Method::HEAD);
+        let told = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+        if !harmless && !told {
+            let detail =
+                "A change with the cookie of a session must come from the console's page; show a token instead.";
+            return Err(Problem::new(Kind::CrossSite, detail));
+        }
+        Ok(Some(Who::Token(identity)))
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<TokenId, Arc<Identity>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the cookie of a session is called. Browsers send the cookies of a host to all of its ports, and several nodes may be there.
+pub(crate) fn cookie_name(node: NodeId) -> String {
+    format!("alianza-session-{:08x}", (node.0 >> 96) as u32)
+}
+
+/// The secret of a session.
+pub(crate) fn session_cookie(headers: &HeaderMap, node: NodeId) -> Option<&[u8]> {
+    let name = cookie_name(node);
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let secrets = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    secrets.into_iter().find(|secret| !secret.is_empty())
 }
 
 /// Nothing was shown.

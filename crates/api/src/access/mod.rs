@@ -13,15 +13,17 @@ mod limiter;
 mod need;
 mod peer;
 mod secret;
+mod sessions;
 
 pub(crate) use asker::Asker;
-pub(crate) use gate::{Gate, missing};
+pub(crate) use gate::{Gate, cookie_name, missing, session_cookie, wrong as wrong_token};
 pub(crate) use guarded::{Guarded, Who};
 pub(crate) use identity::Identity;
 pub(crate) use need::nothing as needs_nothing;
 pub(crate) use peer::authorization as peer_authorization;
 pub(crate) use secret::same;
 pub use secret::{draw_token, read_token};
+pub(crate) use sessions::LIFE;
 
 #[cfg(test)]
 pub(crate) mod tests;

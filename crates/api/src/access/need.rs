@@ -52,5 +52,6 @@ pub(crate) fn nothing(method: &Method, path: &str) -> bool {
     let reading = matches!(*method, Method::GET | Method::HEAD);
     let open = matches!(path, "/" | "/livez" | "/readyz" | "/console" | "/problems" | "/v1/openapi.json");
     let below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| !rest.contains('/'));
-    reading && (open || below("/console/") || below("/problems/"))
+    let login = *method == Method::POST && matches!(path, "/console/login" | "/console/logout");
+    login || (reading && (open || below("/console/") || below("/problems/")))
 }

@@ -10,11 +10,14 @@ use crate::tests::{Reply, send};
 use crate::{Options, Service};
 use axum::body::Body;
 use axum::http::{Method, Request as Http, header};
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Channel};
 use hyper::service::Service as _;
 use proto::{Admin, ApiToken, Bucket, BucketId, Found, Rate, Request, Response, Right};
+use std::convert::Infallible;
 use std::sync::Arc;
 use stdx::Wall;
+use tokio::time::Instant;
 
 fn nothing() -> Response {
     Response::Found(Found { siblings: Vec::new(), context: Default::default(), newest: None, answered: 2 })
@@ -73,7 +76,11 @@ async fn without_a_token_every_way_in_is_closed_but_those_that_say_nothing() {
     for route in ROUTES {
         let method = Method::from_bytes(route.method.to_ascii_uppercase().as_bytes()).unwrap();
         let path = route.path.replace(['{', '}'], "");
-        let is_free = route.method == "get" && FREE.contains(&route.path);
+        let login = matches!(
+            (route.method, route.path),
+            ("post", "/console/login" | "/console/logout") | ("get", "/console/session")
+        );
+        let is_free = login || (route.method == "get" && FREE.contains(&route.path));
         for shown in ["", "nonsense", &draw_token().unwrap().0] {
             let reply = ask(&node, method.clone(), &path, shown, "{}").await;
             assert_eq!(reply.status == 401, !is_free, "{method} {path} {shown}: {}", reply.status);
@@ -252,4 +259,89 @@ async fn redis_clients_that_were_there_before_the_first_token_need_one_then() {
     client.ask("GET k", "$-1\r\n").await;
     fresh.tokens.pretend([]);
     client.ask("GET k", "-NOAUTH Authentication required.\r\n").await;
+}
+
+#[tokio::test]
+async fn a_login_at_the_console_is_a_cookie_that_only_its_own_page_may_use_for_changes() {
+    let node = node();
+    let text = token(&node, "admin");
+    let service = Service::new(Arc::<Fake>::clone(&node), Options::default());
+    let send = async |method: Method, path: &str, headers: &[(&str, &str)], body: String| {
+        let mut request = Http::builder().method(method).uri(path).header("host", "localhost:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = service.call(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (status, cookie) = (response.status().as_u16(), response.headers().get(header::SET_COOKIE).cloned());
+        response.into_body().collect().await.unwrap();
+        (status, cookie.map(|cookie| cookie.to_str().unwrap().to_owned()))
+    };
+    let json = ("content-type", "application/json");
+    let login = |token: &str| format!(r#"{{"token":"{token}"}}"#);
+    assert_eq!(send(Method::POST, "/console/login", &[json], login("nonsense")).await.0, 401);
+    assert_eq!(send(Method::POST, "/console/login", &[("content-type", "text/plain")], login(&text)).await.0, 403);
+    let (status, cookie) = send(Method::POST, "/console/login", &[json], login(&text)).await;
+    let cookie = cookie.unwrap();
+    assert_eq!(status, 200);
+    assert!(
+        cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Strict") && !cookie.contains(&text),
+        "{cookie}"
+    );
+    let shown = ("cookie", cookie.split(';').next().unwrap());
+    assert_eq!(send(Method::GET, "/v1/cluster", &[shown], String::new()).await.0, 200);
+    let abort =
+        async |headers: &[(&str, &str)]| send(Method::POST, "/v1/cluster/abort", headers, String::new()).await.0;
+    assert_eq!(abort(&[shown]).await, 403, "nothing says which page sent it");
+    assert_eq!(abort(&[shown, ("origin", "http://localhost:3000")]).await, 403);
+    assert_eq!(abort(&[shown, ("sec-fetch-site", "cross-site")]).await, 403);
+    assert_eq!(abort(&[shown, ("origin", "http://localhost:8080")]).await, 202);
+    let own = ("sec-fetch-site", "same-origin");
+    let (_, gone) = send(Method::POST, "/console/logout", &[shown, own], String::new()).await;
+    assert!(gone.unwrap().contains("Max-Age=0"));
+    assert_eq!(send(Method::GET, "/v1/cluster", &[shown], String::new()).await.0, 401);
+    // A session is worth nothing without its token.
+    let (_, cookie) = send(Method::POST, "/console/login", &[json], login(&text)).await;
+    let cookie = cookie.unwrap();
+    node.tokens.pretend([]);
+    assert_eq!(
+        send(Method::GET, "/v1/cluster", &[("cookie", cookie.split(';').next().unwrap())], String::new()).await.0,
+        401
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_who_logs_in_takes_no_more_than_a_login_needs() {
+    let node = node();
+    let text = token(&node, "admin");
+    let login = async |body: Body| {
+        let request = Http::post("/console/login").header(header::CONTENT_TYPE, "application/json");
+        send(&node, request.body(body).unwrap()).await
+    };
+    let of = |bytes: usize| {
+        let json = format!(r#"{{"token":"{text}"}}"#);
+        json.clone() + &" ".repeat(bytes - json.len())
+    };
+    assert_eq!(login(Body::from(of(4_096))).await.status, 200);
+    assert_eq!(login(Body::from(of(4_097))).await.problem(), "too-large");
+    assert_eq!(login(Body::from(of(5_000))).await.problem(), "too-large");
+    // Also where it is not said beforehand how long it is.
+    let (mut sender, endless) = Channel::<Bytes, Infallible>::new(1);
+    let sending = async { while sender.send_data(Bytes::from_static(b"          ")).await.is_ok() {} };
+    assert_eq!(tokio::join!(login(Body::new(endless)), sending).0.problem(), "too-large");
+    let (sender, silent) = Channel::<Bytes, Infallible>::new(1);
+    let begun = Instant::now();
+    assert_eq!(login(Body::new(silent)).await.problem(), "slow-body");
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    drop(sender);
+}
+
+#[tokio::test]
+async fn stored_bytes_are_no_script_of_a_page() {
+    let fake = Arc::new(Fake::new(|_| nothing()));
+    for (wanted, status) in [("script", 403), ("style", 403), ("iframe", 403), ("document", 404), ("empty", 404)] {
+        let request = Http::builder().uri("/v1/buckets/default/items/k").header("sec-fetch-dest", wanted);
+        assert_eq!(send(&fake, request.body(Body::empty()).unwrap()).await.status, status, "{wanted}");
+    }
+    let request = Http::builder().uri("/console/app.js").header("sec-fetch-dest", "script");
+    assert_eq!(send(&fake, request.body(Body::empty()).unwrap()).await.status, 200);
 }

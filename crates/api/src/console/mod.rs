@@ -5,6 +5,8 @@
 //! security policy holds browsers to that. A file under a name with a hash never changes. Refuses to know what the page
 //! shows.
 
+pub(crate) mod login;
+
 use crate::problem::{Kind, Problem};
 use crate::segment::Segment;
 use axum::body::Body;

@@ -67,7 +67,7 @@ pub(crate) struct Redis {
 impl Redis {
     pub(crate) fn new(database: Arc<dyn Database>, options: RedisOptions) -> Redis {
         Redis {
-            gate: Arc::new(Gate::new(database.tokens(), database.context_key())),
+            gate: Arc::new(Gate::new(&*database)),
             database,
             places: Places::new(&options.databases),
             options,

@@ -207,6 +207,7 @@ pub(super) fn schemas() -> Value {
             "mode": { "enum": ["eventual", "linearizable"] }, "rule": { "enum": ["lww", "siblings"] },
             "ttl": { "anyOf": [of("Span"), { "type": "null" }] },
         })),
+        "Login": closed(&["token"], json!({ "token": text() })),
         "Tokens": open(&["guarded", "tokens"], json!({ "guarded": { "type": "boolean" }, "tokens": list(of("Token")) })),
         "Token": open(&["id", "name", "scopes"], json!({
             "id": { "type": "string", "pattern": "^[0-9a-f]{16}$" }, "name": text(), "scopes": list(text()),
