@@ -4,11 +4,12 @@
 //! Invariant: numbers rise by one with each change that is kept, and what is kept has no holes between the oldest and the newest: of an
 //! interest, everything since it was first asked for. An interest that nobody asks for while as many changes are kept as there is room for is
 //! forgotten, so that nothing is kept where nobody watches.
+//! One answer looks at a bounded number of changes, at each in a time that is logarithmic in what is asked for.
 //! Refuses to keep values, and to read a clock.
 
 use proto::watch::{Changed, Followed, Interest, Position};
 use proto::{Record, Slot};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stdx::Wall;
 use storage::Seq;
 
@@ -20,6 +21,8 @@ const BYTES_MAX: usize = 16 << 20;
 const INTERESTS_MAX: usize = 65_536;
 /// Bytes of one answer, about.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Changes that are looked at for one answer: the node does nothing else meanwhile.
+const LOOKED_AT_MAX: usize = 10_000;
 /// Bytes of a change beside its key.
 const WEIGHT: usize = 128;
 
@@ -80,7 +83,7 @@ impl Changes {
         }
     }
 
-    /// What was taken in of these since a position, and the batch that an answer waits for.
+    /// What was taken in of these since a position, and the batch that an answer waits for. There may be more though nothing is told.
     pub(crate) fn follow(&mut self, interests: &[Interest], after: Option<Position>, limit: usize) -> (Seq, Followed) {
         let now = self.at.seq;
         let since = interests.iter().map(|interest| self.ask(*interest)).collect();
@@ -88,16 +91,22 @@ impl Changes {
         // Of another life nothing is known, and whoever sees the life in the answer knows that.
         let after = after.filter(|after| after.life == self.at.life).map_or(now, |after| after.seq.clamp(oldest, now));
         let (mut changes, mut fence, mut bytes, mut at) = (Vec::new(), Seq(0), 0, now);
+        let interests: BTreeSet<&Interest> = interests.iter().collect();
         let is_wanted = |change: &Changed| {
             let whole = Interest { bucket: change.bucket, partition: None };
             let part = Interest { partition: Some(change.partition), ..whole };
             interests.contains(&whole) || interests.contains(&part)
         };
         let behind = self.recent.iter().skip((after - oldest) as usize);
-        for (change, seq) in behind.filter(|(change, _)| is_wanted(change)) {
-            if changes.len() >= limit.max(1) || bytes >= ANSWER_BYTES_MAX {
+        for (looked_at, (change, seq)) in behind.enumerate() {
+            let is_wanted = is_wanted(change);
+            let is_full = is_wanted && (changes.len() >= limit.max(1) || bytes >= ANSWER_BYTES_MAX);
+            if is_full || looked_at == LOOKED_AT_MAX {
                 at = change.seq - 1;
                 break;
+            }
+            if !is_wanted {
+                continue;
             }
             bytes += weight(change);
             fence = fence.max(*seq);
@@ -141,7 +150,7 @@ fn weight(change: &Changed) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHANGES_MAX, Changes};
+    use super::{CHANGES_MAX, Changes, LOOKED_AT_MAX};
     use causal::{Actor, Dot, Stamp};
     use proto::watch::{Followed, Interest, Position};
     use proto::{BucketId, ItemKey, Record, Slot, Value, Version};
@@ -210,6 +219,36 @@ mod tests {
         changes.begin_anew();
         let (_, anew) = changes.follow(&[ALL], Some(late.at), 10);
         assert!(anew.changes.is_empty() && anew.at.life == 8 && anew.since == [anew.at.seq]);
+    }
+
+    #[test]
+    fn one_answer_looks_at_no_more_than_it_may() {
+        let mut changes = Changes::new(7);
+        let (other, wanted) = (slot("other"), slot("wanted"));
+        assert_ne!(other.partition, wanted.partition);
+        let part = Interest { partition: Some(wanted.partition), ..ALL };
+        let begin = changes.follow(&[ALL, part], None, 10).1.at;
+        for _ in 0..2 * LOOKED_AT_MAX {
+            changes.write("other", Some("v"), 2);
+        }
+        changes.write("wanted", Some("v"), 3);
+        let (mut at, mut answers) = (begin, Vec::new());
+        loop {
+            let (fence, page) = changes.follow(&[part], Some(at), 10);
+            answers.push((fence, keys(&page), page.at.seq, page.more));
+            at = page.at;
+            if !page.more {
+                break;
+            }
+        }
+        let page = LOOKED_AT_MAX as u64;
+        let (nothing, last) = (Vec::new(), vec!["wanted".to_owned()]);
+        let expected = [
+            (Seq(0), nothing.clone(), page, true),
+            (Seq(0), nothing, 2 * page, true),
+            (Seq(3), last, 2 * page + 1, false),
+        ];
+        assert_eq!(answers, expected, "it goes on behind what was looked at, though nothing of it was wanted");
     }
 
     #[test]
