@@ -127,7 +127,7 @@ mod tests {
     async fn wishes_share_the_next_fsync() {
         let (permit, permits) = mpsc::channel();
         let applied = Arc::new(Mutex::new(Seq(1)));
-        let (events, mut queue) = event::queue();
+        let (events, mut queue) = event::queue(0);
         let disk = SlowDisk { permits, applied: applied.clone() };
         let counters = Arc::default();
         let mut thread = DiskThread::start(Box::new(disk), events, Arc::clone(&counters)).unwrap();
@@ -155,7 +155,7 @@ mod tests {
     async fn a_failed_fsync_is_not_repeated() {
         let (permit, permits) = mpsc::channel::<()>();
         drop(permit);
-        let (events, mut queue) = event::queue();
+        let (events, mut queue) = event::queue(0);
         let disk = SlowDisk { permits, applied: Arc::default() };
         let mut thread = DiskThread::start(Box::new(disk), events, Arc::default()).unwrap();
         thread.want(Seq(1));

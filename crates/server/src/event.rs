@@ -1,19 +1,20 @@
 //! Everything that can wake the event loop, in one closed enum.
 //!
-//! Invariant: the queue of events is bounded. Clients are refused when it is full; everybody else waits, and whoever
-//! waits goes before new clients.
+//! Invariant: the queue of events is bounded. It has room for every request that may be outstanding (`seats`), and for others:
+//! clients are refused before it is full, and everybody else waits, and whoever waits goes before new clients.
 //! Refuses to know what the machine makes of an event.
 
 use crate::measures::Gauges;
+use crate::seats::Answer;
 use node::LocalItems;
-use proto::{Message, Request, Response, TraceMark};
+use proto::{Message, Request, TraceMark};
 use ring::NodeId;
 use stdx::Span;
 use storage::{Seq, StorageError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-/// Events that may wait. More than the machine coordinates at once would only wait longer to be refused.
+/// Events that may wait besides the requests of clients that have a seat.
 pub(crate) const EVENTS_MAX: usize = 4_096;
 
 /// Something that happened.
@@ -29,7 +30,7 @@ pub(crate) enum Event {
         /// The trace that it belongs to.
         mark: Option<TraceMark>,
         /// Where the answer goes.
-        reply: oneshot::Sender<Response>,
+        reply: Answer,
     },
     /// A frame of a peer arrived.
     Peer {
@@ -66,7 +67,7 @@ pub(crate) enum Event {
 
 pub(crate) type EventSender = mpsc::Sender<Event>;
 
-/// The queue of the event loop.
-pub(crate) fn queue() -> (EventSender, mpsc::Receiver<Event>) {
-    mpsc::channel(EVENTS_MAX)
+/// The queue of the event loop, with room for so many requests of clients.
+pub(crate) fn queue(requests_max: usize) -> (EventSender, mpsc::Receiver<Event>) {
+    mpsc::channel(EVENTS_MAX + requests_max)
 }

@@ -21,6 +21,7 @@ use crate::measures::process::free_bytes;
 use crate::measures::{Gauges, Measures, Reason, Watch};
 use crate::news::News;
 use crate::phase::{Ended, PhaseCell};
+use crate::seats::{Answer, Seats};
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 use crate::traces::{Open, Traces};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) cluster: u128,
     pub(crate) context_key: [u8; 32],
     pub(crate) limits: Limits,
+    pub(crate) seats: Seats,
     pub(crate) counters: Arc<Counters>,
     pub(crate) measures: Measures,
     pub(crate) traces: Option<Arc<Traces>>,
@@ -77,18 +79,28 @@ impl Handle {
         if !self.shared.phase.is_running() {
             return not_ready();
         }
+        let seat = match needs_seat(&request) {
+            true => match self.shared.seats.take() {
+                Some(seat) => Some(seat),
+                None => return self.shed(),
+            },
+            false => None,
+        };
         let write = is_write(&request);
-        let (reply, answer) = oneshot::channel();
+        let (to, answer) = oneshot::channel();
+        let reply = Answer { to, seat };
         let within = within.unwrap_or(self.shared.limits.request_time);
         let request = Box::new(request);
         match self.events.try_send(Event::Client { request, within, asked, mark, reply }) {
             Ok(()) => answer.await.unwrap_or(Response::Refused(Refusal::NoAnswer { write })),
-            Err(TrySendError::Full(_)) => {
-                self.shared.counters.shed.add(1);
-                Response::Refused(Refusal::Overloaded)
-            }
+            Err(TrySendError::Full(_)) => self.shed(),
             Err(TrySendError::Closed(_)) => not_ready(),
         }
+    }
+
+    fn shed(&self) -> Response {
+        self.shared.counters.shed.add(1);
+        Response::Refused(Refusal::Overloaded)
     }
 
     /// A view of the items that this node stores, to be read on a thread that may block. `None` if the node is ending.
@@ -232,6 +244,11 @@ fn refused(response: &Response) -> Option<&'static str> {
     }
 }
 
+/// Whoever runs the node is heard when it has too much to do; whoever waits for changes is no work.
+fn needs_seat(request: &Request) -> bool {
+    !matches!(request, Request::Admin(_) | Request::Watch(_))
+}
+
 fn is_write(request: &Request) -> bool {
     match request {
         Request::Get(_) | Request::Scan(_) | Request::Dump(_) | Request::Explain(_) | Request::Watch(_) => false,
@@ -246,13 +263,14 @@ pub(crate) mod tests {
     use crate::event::{self, EVENTS_MAX, Event, EventSender};
     use crate::measures::Reason;
     use crate::phase::PhaseCell;
-    use proto::{Admin, Refusal, Request, Response};
+    use crate::seats::Seats;
+    use proto::{Admin, Get, ItemKey, Refusal, Request, Response};
     use ring::NodeId;
     use tokio::sync::mpsc;
 
     /// A handle of node 1 whose events nobody handles but the test.
     pub(crate) fn handle() -> (Handle, mpsc::Receiver<Event>) {
-        let (events, queue) = event::queue();
+        let (events, queue) = event::queue(0);
         (handle_on(events), queue)
     }
 
@@ -267,6 +285,7 @@ pub(crate) mod tests {
             cluster: 7,
             context_key: [0; 32],
             limits: ServerConfig::default().limits(),
+            seats: Seats::new(2),
             counters: Default::default(),
             measures: Default::default(),
             traces: None,
@@ -301,6 +320,35 @@ pub(crate) mod tests {
         for call in waiting {
             assert_eq!(call.await.unwrap(), Response::History(Vec::new()));
         }
+    }
+
+    #[tokio::test]
+    async fn without_a_seat_a_request_is_refused_before_it_is_queued() {
+        let (handle, mut queue) = handle();
+        let get = || Request::Get(Get { bucket: "default".to_owned(), key: ItemKey::plain("k"), level: None });
+        let spawn = || {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.call(get(), None).await })
+        };
+        let (gone, stays) = (spawn(), spawn());
+        while queue.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(handle.call(get(), None).await, Response::Refused(Refusal::Overloaded));
+        gone.abort();
+        assert!(gone.await.is_err_and(|error| error.is_cancelled()));
+        // What its client has given up is still in the queue.
+        assert_eq!(handle.call(get(), None).await, Response::Refused(Refusal::Overloaded));
+        assert_eq!((queue.len(), handle.counters().shed.get()), (2, 2));
+        drop(queue.recv().await);
+        let Some(Event::Client { reply, .. }) = queue.recv().await else { panic!("the second one") };
+        reply.send(Response::History(Vec::new())).unwrap();
+        assert_eq!(stays.await.unwrap(), Response::History(Vec::new()));
+        let more = [spawn(), spawn()];
+        while queue.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        more.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]

@@ -29,6 +29,7 @@ mod peer;
 mod phase;
 mod readdress;
 mod replies;
+mod seats;
 mod stalls;
 mod start;
 mod task;

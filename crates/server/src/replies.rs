@@ -3,8 +3,8 @@
 //! Invariant: an id is never given twice while the process runs, so a late answer never reaches another client.
 //! Refuses to know requests and deadlines; the machine answers each client once.
 
+use crate::seats::Answer;
 use proto::{ClientId, Response};
-use tokio::sync::oneshot;
 
 /// The waiting clients. A place in the table is used again under the next generation.
 #[derive(Default)]
@@ -16,12 +16,12 @@ pub(crate) struct Replies {
 #[derive(Default)]
 struct Place {
     generation: u32,
-    reply: Option<oneshot::Sender<Response>>,
+    reply: Option<Answer>,
 }
 
 impl Replies {
     /// Lets a client wait.
-    pub(crate) fn insert(&mut self, reply: oneshot::Sender<Response>) -> ClientId {
+    pub(crate) fn insert(&mut self, reply: Answer) -> ClientId {
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             // More than 2^32 waiting clients do not fit into memory.
@@ -67,15 +67,20 @@ impl Replies {
 #[cfg(test)]
 mod tests {
     use super::Replies;
+    use crate::seats::Answer;
     use proto::{ClientId, Refusal, Response};
     use tokio::sync::oneshot;
+
+    fn to(sender: oneshot::Sender<Response>) -> Answer {
+        Answer { to: sender, seat: None }
+    }
 
     #[test]
     fn each_client_gets_its_own_answer_once() {
         let mut replies = Replies::default();
         let (first, mut first_answer) = oneshot::channel();
         let (second, mut second_answer) = oneshot::channel();
-        let (first, second) = (replies.insert(first), replies.insert(second));
+        let (first, second) = (replies.insert(to(first)), replies.insert(to(second)));
         assert!(replies.answer(second, Response::Refused(Refusal::DiskFull)));
         assert_eq!(second_answer.try_recv(), Ok(Response::Refused(Refusal::DiskFull)));
         assert!(!replies.is_empty());
@@ -87,10 +92,10 @@ mod tests {
     #[test]
     fn a_late_answer_does_not_reach_the_next_client() {
         let mut replies = Replies::default();
-        let first = replies.insert(oneshot::channel().0);
+        let first = replies.insert(to(oneshot::channel().0));
         replies.answer(first, Response::Refused(Refusal::DiskFull));
         let (second, mut answer) = oneshot::channel();
-        let second = replies.insert(second);
+        let second = replies.insert(to(second));
         assert_ne!(first, second);
         assert!(!replies.answer(first, Response::Refused(Refusal::DiskFull)));
         assert!(answer.try_recv().is_err());

@@ -34,6 +34,7 @@ use crate::peer::{Local, PulseCell, Surroundings};
 use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
+use crate::seats::Seats;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 use crate::traces::{Span, Threads, Traces};
@@ -82,7 +83,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let (mut node, mut effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
     awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
-    let (events, queue) = event::queue();
+    let (events, queue) = event::queue(config.node.requests_max);
     let (teller, news) = news::news(node.machine().history().epoch().0);
     let (traces, spans) = config.traced_per_million.map(|share| Traces::new(share, prng.next_u64())).unzip();
     let traces = traces.map(Arc::new);
@@ -152,6 +153,7 @@ fn shared<E: Engine>(
         cluster: node.cluster(),
         context_key: node.context_key(),
         limits: config.limits(),
+        seats: Seats::new(config.node.requests_max),
         counters: Arc::default(),
         measures: Measures::logging(config.slow.into()),
         traces,

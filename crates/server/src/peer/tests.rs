@@ -34,7 +34,7 @@ pub(crate) fn member(node: u128, port: u16) -> Member {
 }
 
 pub(crate) fn surroundings(node: u128) -> (Arc<Surroundings>, mpsc::Receiver<Event>) {
-    let (events, queue) = event::queue();
+    let (events, queue) = event::queue(0);
     let surroundings =
         Surroundings { local: local(node), clock: Clock::start(), events, counters: Arc::default(), tls: None };
     (Arc::new(surroundings), queue)
