@@ -134,7 +134,7 @@ impl<E: Engine> EventLoop<E> {
                     None => {
                         self.counters.shed.add(1);
                         // Whoever asked may have gone away meanwhile.
-                        let _ = reply.send(Response::Refused(Refusal::Overloaded));
+                        reply.send(Response::Refused(Refusal::Overloaded));
                     }
                 }
             }

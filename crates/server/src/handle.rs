@@ -315,7 +315,7 @@ pub(crate) mod tests {
         assert_eq!(handle.call(status(), None).await, Response::Refused(Refusal::Overloaded));
         assert_eq!(handle.counters().shed.get(), 1);
         while let Ok(Event::Client { reply, .. }) = queue.try_recv() {
-            reply.send(Response::History(Vec::new())).unwrap();
+            assert!(reply.send(Response::History(Vec::new())));
         }
         for call in waiting {
             assert_eq!(call.await.unwrap(), Response::History(Vec::new()));
@@ -342,7 +342,7 @@ pub(crate) mod tests {
         assert_eq!((queue.len(), handle.counters().shed.get()), (2, 2));
         drop(queue.recv().await);
         let Some(Event::Client { reply, .. }) = queue.recv().await else { panic!("the second one") };
-        reply.send(Response::History(Vec::new())).unwrap();
+        assert!(reply.send(Response::History(Vec::new())));
         assert_eq!(stays.await.unwrap(), Response::History(Vec::new()));
         let more = [spawn(), spawn()];
         while queue.len() < 2 {

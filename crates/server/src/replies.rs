@@ -42,14 +42,14 @@ impl Replies {
         };
         self.free.push(index);
         // A client that has gone away does not want its answer any more.
-        let _ = reply.send(response);
+        reply.send(response);
         true
     }
 
     /// Answers everybody.
     pub(crate) fn answer_all(&mut self, response: &Response) {
         for reply in std::mem::take(self).places.into_iter().filter_map(|place| place.reply) {
-            let _ = reply.send(response.clone());
+            reply.send(response.clone());
         }
     }
 

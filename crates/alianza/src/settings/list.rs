@@ -99,7 +99,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("value-max", "SIZE", "64MiB", "Largest value of one write"),
     one("key-max", "SIZE", "16MiB", "Longest key"),
     one("request-time", "TIME", "5s", "How long a request may take if the client does not say"),
-    one("requests-max", "COUNT", "4096", "Requests of clients that wait or are answered at once; more are refused as overload"),
+    one(
+        "requests-max",
+        "COUNT",
+        "4096",
+        "Requests of clients that wait or are answered at once; more are refused as overload",
+    ),
     one("connections-max", "COUNT", "1024", "Connections of clients served at once"),
     one("siblings-max", "COUNT", "100", "Versions of an item that may stand side by side"),
     one("hints-max", "COUNT", "1000000", "Writes kept for one node that does not answer; anti-entropy brings the rest"),
