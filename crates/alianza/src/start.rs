@@ -62,8 +62,9 @@ async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure>
     };
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);
     let reloading = tokio::spawn(reload::whenever_changed(&handle, token_file)?);
-    let serving = tokio::spawn(api::serve(http, service));
-    let serving_redis = redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, options, handle.clone())));
+    let serving = tokio::spawn(api::serve(http, service.clone()));
+    let serving_redis =
+        redis.map(|(socket, options)| tokio::spawn(serve_redis(socket, service, options, handle.clone())));
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = end.wanted() => {
@@ -101,13 +102,12 @@ async fn listen_for_redis(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-async fn serve_redis(socket: TcpListener, mut options: RedisOptions, handle: Handle) {
+async fn serve_redis(socket: TcpListener, service: api::Service, mut options: RedisOptions, handle: Handle) {
     if let Ok(address) = socket.local_addr() {
         options.port = address.port();
         info!("Redis clients are served on {address}");
     }
-    let ending = handle.clone();
-    api::redis::serve(socket, Arc::new(handle), options, async move { drop(ending.stopping().await) }).await;
+    api::redis::serve(socket, service, options, async move { drop(handle.stopping().await) }).await;
 }
 
 /// What may ask the process to end.

@@ -30,7 +30,7 @@ pub(crate) struct Api {
 /// What handlers share, whoever asks.
 pub(crate) struct Shared {
     /// The node without a guard.
-    open: Arc<dyn Database>,
+    pub(crate) open: Arc<dyn Database>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) options: Options,
     pub(crate) bodies: Bodies,

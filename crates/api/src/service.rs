@@ -5,7 +5,7 @@
 
 use crate::Options;
 use crate::access::Asker;
-use crate::access::{self, Who};
+use crate::access::{self, Gate, Who};
 use crate::database::Database;
 use crate::guard;
 use crate::items;
@@ -43,6 +43,11 @@ impl Service {
     pub fn new(database: Arc<dyn Database>, options: Options) -> Service {
         let api = Arc::new(Api::new(database, options));
         Service { router: TowerToHyperService::new(router::router(Arc::clone(&api))), api }
+    }
+
+    /// The node without a guard, and whom to let in: one gate for all ways in, so that the rate of a token is one at each node.
+    pub(crate) fn behind(&self) -> (Arc<dyn Database>, Arc<Gate>) {
+        (Arc::clone(&self.api.open), Arc::clone(&self.api.gate))
     }
 
     /// Counts a connection that is being served.

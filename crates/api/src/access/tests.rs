@@ -214,6 +214,25 @@ async fn a_token_is_used_no_faster_than_its_rate() {
 }
 
 #[tokio::test]
+async fn the_rate_of_a_token_is_one_for_all_ways_in() {
+    let node = Arc::new(store());
+    let text = with(&node, "read", |token| token.rate = Some(Rate { per_second: 1, burst: 20 }));
+    let service = Service::new(Arc::<Fake>::clone(&node), Options::default());
+    let mut redis = Client::beside(service.clone(), RedisOptions::default()).await;
+    redis.ask(&format!("AUTH {text}"), "+OK\r\n").await;
+    // What is not there takes more than one operation of Redis.
+    for _ in 0..8 {
+        redis.ask("GET k", "$-1\r\n").await;
+    }
+    let mut refused = 0;
+    for _ in 0..20 {
+        let reply = service.call(request(&Method::GET, "/v1/buckets/default/items/k", &text, "")).await.unwrap();
+        refused += u32::from(reply.status() == 429);
+    }
+    assert!(refused > 0, "the burst was had twice");
+}
+
+#[tokio::test]
 async fn another_node_may_look_and_do_no_more() {
     let node = node();
     let as_node = async |method: Method, path: &str, key: &[u8; 32]| {

@@ -5,7 +5,7 @@
 
 use super::connection::Connection;
 use super::{Redis, RedisOptions};
-use crate::database::Database;
+use crate::Service;
 use server::Tls;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -31,15 +31,11 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves clients that come to `socket` until `ending` is over.
-pub async fn serve(
-    socket: TcpListener,
-    database: Arc<dyn Database>,
-    options: RedisOptions,
-    ending: impl Future<Output = ()>,
-) {
-    let tls = database.tls();
-    let redis = Arc::new(Redis::new(database, options));
+/// Serves clients that come to `socket`, for the node of `service`, until `ending` is over.
+pub async fn serve(socket: TcpListener, service: Service, options: RedisOptions, ending: impl Future<Output = ()>) {
+    let redis = Arc::new(Redis::new(&service, options));
+    drop(service);
+    let tls = redis.database.tls();
     let (end, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut ending = std::pin::pin!(ending);

@@ -36,6 +36,7 @@ pub use listen::{bind, serve};
 pub use page::page;
 pub use settings::RedisOptions;
 
+use crate::Service;
 use crate::access::Gate;
 use crate::database::Database;
 use clients::Clients;
@@ -65,9 +66,11 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    pub(crate) fn new(database: Arc<dyn Database>, options: RedisOptions) -> Redis {
+    /// For the node of `service`.
+    pub(crate) fn new(service: &Service, options: RedisOptions) -> Redis {
+        let (database, gate) = service.behind();
         Redis {
-            gate: Arc::new(Gate::new(&*database)),
+            gate,
             database,
             places: Places::new(&options.databases),
             options,

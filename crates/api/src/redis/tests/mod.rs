@@ -8,6 +8,7 @@ mod strings;
 use crate::database::Database;
 use crate::fake::Fake;
 use crate::redis::{self, RedisOptions};
+use crate::{Options, Service};
 use causal::{Actor, Context, Dot, Stamp};
 
 use proto::{
@@ -34,11 +35,16 @@ impl Client {
 
     /// Connects to this node.
     pub(crate) async fn of(database: Arc<dyn Database>, options: RedisOptions) -> Client {
+        Client::beside(Service::new(database, Options::default()), options).await
+    }
+
+    /// Connects to the node that answers HTTP requests with this.
+    pub(crate) async fn beside(service: Service, options: RedisOptions) -> Client {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let (end, ending) = oneshot::channel::<()>();
         let ending = async { drop(ending.await) };
-        tokio::spawn(redis::serve(socket, database, options, ending));
+        tokio::spawn(redis::serve(socket, service, options, ending));
         Client { stream: TcpStream::connect(address).await.unwrap(), end: Some(end) }
     }
 

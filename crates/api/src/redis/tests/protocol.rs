@@ -4,6 +4,7 @@ use super::{Client, store};
 use crate::database::{Database, Waiting};
 use crate::fake::Fake;
 use crate::redis::RedisOptions;
+use crate::{Options, Service};
 use node::LocalItems;
 use proto::{Refusal, Request, Response};
 use ring::NodeId;
@@ -154,13 +155,17 @@ async fn what_is_asked_as_the_end_begins_is_answered() {
     assert_eq!(client.rest().await, "");
 }
 
+fn service(database: Arc<dyn Database>) -> Service {
+    Service::new(database, Options::default())
+}
+
 #[tokio::test]
 async fn one_client_too_many_is_told_so() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let options = RedisOptions { connections_max: 1, ..RedisOptions::default() };
     let (_end, ending) = oneshot::channel::<()>();
-    tokio::spawn(crate::redis::serve(socket, Arc::new(store()), options, async { drop(ending.await) }));
+    tokio::spawn(crate::redis::serve(socket, service(Arc::new(store())), options, async { drop(ending.await) }));
     let read = async |stream: &mut tokio::net::TcpStream| {
         let mut bytes = [0; 64];
         let count = tokio::io::AsyncReadExt::read(stream, &mut bytes).await.unwrap();
@@ -298,7 +303,7 @@ async fn large_requests_of_all_clients_together_are_bounded() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (_end, ending) = oneshot::channel::<()>();
-    tokio::spawn(crate::redis::serve(socket, Arc::new(store()), options, async { drop(ending.await) }));
+    tokio::spawn(crate::redis::serve(socket, service(Arc::new(store())), options, async { drop(ending.await) }));
     let begun = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n", 5 << 19);
     let mut first = Client::to(address).await;
     first.send(begun.as_bytes()).await;
@@ -327,7 +332,9 @@ async fn large_requests_count_until_they_are_answered() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (_end, ending) = oneshot::channel::<()>();
-    tokio::spawn(crate::redis::serve(socket, Arc::new(Arc::clone(&slow)), options, async { drop(ending.await) }));
+    tokio::spawn(crate::redis::serve(socket, service(Arc::new(Arc::clone(&slow))), options, async {
+        drop(ending.await)
+    }));
     let mset = |key: &str, megabytes: usize| {
         let len = megabytes << 20;
         format!("*3\r\n$4\r\nMSET\r\n$1\r\n{key}\r\n${len}\r\n{}\r\n", "x".repeat(len))
