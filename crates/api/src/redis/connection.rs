@@ -1,8 +1,8 @@
 //! One client's connection: reads requests, starts them, writes replies in order.
 //!
 //! Invariant: what is held for a client is bounded: no more is read while requests wait to be started or replies wait to be
-//! taken, and a large request counts in what all clients hold from its first bytes until it is answered. A client that takes
-//! nothing for a minute is closed. Replies that are ready together are sent together.
+//! taken, and a large request counts in what all clients hold from its first bytes until it is answered, as do replies that wait. While
+//! these are too many, nothing more is begun for who has not taken its own. A client that takes nothing for a minute is closed. Replies that are ready together are sent together.
 
 use super::Redis;
 use super::clients::Client;
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     closing: bool,
     /// Stands for what was read and is no whole request yet.
     held: Held,
+    /// Stands for replies that wait to be sent.
+    unsent: Held,
     /// Something was written that TLS may hold back until it is flushed.
     unflushed: bool,
     /// Runs while the client takes nothing.
@@ -71,7 +73,7 @@ impl Connection {
     pub(crate) fn new(stream: server::Stream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
         let client = redis.clients.enter(from, stream.local_addr().ok());
         let session = Session::new(&redis, client);
-        let held = Held::new(&redis.held, 0);
+        let (held, unsent) = (Held::new(&redis.held, 0), Held::new(&redis.unsent, 0));
         let limits = session.limits(&redis);
         Connection {
             stream,
@@ -85,6 +87,7 @@ impl Connection {
             hungry: true,
             closing: false,
             held,
+            unsent,
             unflushed: false,
             stuck: None,
         }
@@ -104,11 +107,13 @@ impl Connection {
         loop {
             let mut moved = self.start();
             moved |= self.window.poll(context, &mut self.output);
-            if self.output.len() < OUTPUT_BYTES_MAX && moved && !self.hungry && self.window.has_room() {
+            self.count_unsent();
+            if moved && !self.hungry && self.may_begin() {
                 // More has been read and can be started; its replies go out with these.
                 continue;
             }
             moved |= self.poll_write(context)?;
+            self.count_unsent();
             if self.is_done() {
                 return Poll::Ready(Ok(()));
             }
@@ -119,6 +124,21 @@ impl Connection {
         }
     }
 
+    fn count_unsent(&mut self) {
+        let bytes = self.output.len() + self.window.bytes();
+        if bytes != self.unsent.bytes() {
+            self.unsent.set(bytes, usize::MAX);
+        }
+    }
+
+    /// True if another request may be started. When replies of all clients are too many, whoever has not taken his own waits
+    /// for himself only: he goes on when he has.
+    fn may_begin(&self) -> bool {
+        let holds = !self.window.is_empty() || !self.output.is_empty();
+        let too_much = || self.redis.unsent.load(Ordering::Relaxed) > self.redis.options.replies_bytes_max;
+        self.window.has_room() && self.output.len() < OUTPUT_BYTES_MAX && !(holds && too_much())
+    }
+
     fn is_done(&self) -> bool {
         let finished = self.closing && self.parked.is_none() && (self.hungry || self.session.is_over());
         finished && self.window.is_empty() && self.output.is_empty() && !self.unflushed
@@ -127,7 +147,7 @@ impl Connection {
     /// Starts what has been read, as far as it may run now. True if something was started.
     fn start(&mut self) -> bool {
         let mut started = false;
-        while self.window.has_room() && self.output.len() < OUTPUT_BYTES_MAX && !self.session.is_over() {
+        while self.may_begin() && !self.session.is_over() {
             if let Some(parked) = self.parked.take() {
                 if !self.carry_out(parked) {
                     return started;

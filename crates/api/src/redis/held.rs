@@ -1,4 +1,4 @@
-//! Bytes of requests, counted in what all connections of the node hold.
+//! Bytes of requests and of replies, counted in what all connections of the node hold.
 //!
 //! Invariant: what is counted is taken back exactly once, when the one that stands for it is dropped.
 
@@ -28,6 +28,10 @@ impl Held {
 
     /// Stands for so many bytes from now on. False if they count and all together are more than `max`.
     pub(crate) fn set(&mut self, bytes: usize, max: usize) -> bool {
+        if counted(bytes) == counted(self.bytes) && counted(bytes) == 0 {
+            self.bytes = bytes;
+            return true;
+        }
         let before = self.all.fetch_sub(counted(self.bytes), Ordering::Relaxed) - counted(self.bytes);
         self.bytes = bytes;
         self.all.fetch_add(counted(bytes), Ordering::Relaxed);

@@ -103,8 +103,12 @@ async fn connection(
             }
         }
     };
-    if let Err(error) = result {
-        tracing::debug!(%from, %error, "a Redis connection ended");
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            tracing::warn!(%from, %error, "closed a Redis connection");
+        }
+        Err(error) => tracing::debug!(%from, %error, "a Redis connection ended"),
+        Ok(()) => {}
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct Redis {
     pub(crate) started: Instant,
     /// Bytes of large requests that connections hold.
     pub(crate) held: Arc<AtomicUsize>,
+    /// Bytes of replies that clients have not taken, of those that have many.
+    pub(crate) unsent: Arc<AtomicUsize>,
     /// Partitions of the cluster, which are as many as ever; known after the first question.
     partitions: OnceLock<u32>,
 }
@@ -78,6 +80,7 @@ impl Redis {
             commands: AtomicU64::new(0),
             started: Instant::now(),
             held: Arc::default(),
+            unsent: Arc::default(),
             partitions: OnceLock::new(),
         }
     }

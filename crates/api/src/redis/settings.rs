@@ -12,6 +12,9 @@ pub struct RedisOptions {
     pub key_bytes_max: usize,
     /// Bytes of large requests held at once, of all connections together; beyond, they are refused.
     pub requests_bytes_max: usize,
+    /// Bytes of replies that wait to be taken, of all connections together, above which nothing is begun for those that have not
+    /// taken theirs.
+    pub replies_bytes_max: usize,
     /// Connections served at once; more are refused in words and closed.
     pub connections_max: usize,
     /// What clients must say before anything else; nothing if there is none.
@@ -33,6 +36,7 @@ impl Default for RedisOptions {
             value_bytes_max: 64 << 20,
             key_bytes_max: 16 << 20,
             requests_bytes_max: 512 << 20,
+            replies_bytes_max: 256 << 20,
             connections_max: 1_024,
             password: None,
             databases: Vec::new(),

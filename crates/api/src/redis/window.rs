@@ -1,7 +1,8 @@
 //! Requests of one connection that are under way, and replies that wait for earlier ones.
 //!
 //! Invariant: replies leave in the order of their requests. At most [`WINDOW`] requests are under way, fewer while replies
-//! or requests are large, so that what a connection holds is bounded. A request is counted until its reply has left.
+//! or requests are large, and few as long as it is not known how large replies are, so that what a connection holds is
+//! bounded. A request is counted until its reply has left.
 
 use super::call::Later;
 use super::footprint::Footprint;
@@ -13,6 +14,8 @@ use std::task::{Context, Poll};
 
 /// Most requests under way.
 const WINDOW: usize = 64;
+/// Requests under way at first; each reply that leaves makes room for one more, which doubles them with each round.
+const WINDOW_FIRST: usize = 4;
 /// Bytes of replies that may come at once, if replies stay as large as the largest of late.
 const REPLY_BYTES: usize = 4 << 20;
 /// Bytes of requests under way, above which nothing new is begun.
@@ -21,7 +24,6 @@ const REQUEST_BYTES: usize = 8 << 20;
 const FORGET_AFTER: u32 = 64;
 
 /// The requests under way, oldest first.
-#[derive(Default)]
 pub(crate) struct Window {
     entries: VecDeque<Entry>,
     /// Size of the largest reply of late.
@@ -29,6 +31,16 @@ pub(crate) struct Window {
     since: u32,
     /// Bytes of the requests in it.
     requests: usize,
+    /// Bytes of the replies in it.
+    replies: usize,
+    /// Requests that may be under way if replies are small.
+    open: usize,
+}
+
+impl Default for Window {
+    fn default() -> Window {
+        Window { entries: VecDeque::new(), largest: 0, since: 0, requests: 0, replies: 0, open: WINDOW_FIRST }
+    }
 }
 
 struct Entry {
@@ -40,18 +52,24 @@ struct Entry {
 
 enum State {
     Running(Later),
-    Ready(Reply),
+    /// With its size.
+    Ready(Reply, usize),
 }
 
 impl Window {
     /// True if another request may be started.
     pub(crate) fn has_room(&self) -> bool {
-        self.requests < REQUEST_BYTES && self.entries.len() < (REPLY_BYTES / self.largest.max(1)).clamp(1, WINDOW)
+        self.requests < REQUEST_BYTES && self.entries.len() < (REPLY_BYTES / self.largest.max(1)).clamp(1, self.open)
     }
 
     /// True if nothing is under way and nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Bytes of replies that wait for earlier ones.
+    pub(crate) fn bytes(&self) -> usize {
+        self.replies
     }
 
     /// True if a request must wait for one that is under way.
@@ -62,7 +80,9 @@ impl Window {
 
     /// A request that is answered already. The reply may be made of its bytes.
     pub(crate) fn ready(&mut self, reply: Reply, version: Version, held: Option<Held>) {
-        self.push(Entry { state: State::Ready(reply), footprint: Footprint::Nothing, version, held });
+        let size = reply.size();
+        self.replies += size;
+        self.push(Entry { state: State::Ready(reply, size), footprint: Footprint::Nothing, version, held });
     }
 
     /// A request that will be answered.
@@ -82,15 +102,19 @@ impl Window {
             if let State::Running(later) = &mut entry.state
                 && let Poll::Ready(reply) = later.as_mut().poll(context)
             {
-                entry.state = State::Ready(reply);
+                let size = reply.size();
+                self.replies += size;
+                entry.state = State::Ready(reply, size);
                 moved = true;
             }
         }
-        while let Some(Entry { state: State::Ready(_), .. }) = self.entries.front() {
+        while let Some(Entry { state: State::Ready(..), .. }) = self.entries.front() {
             let Some(entry) = self.entries.pop_front() else { break };
             self.requests -= entry.bytes();
-            let State::Ready(reply) = entry.state else { break };
-            self.remember(reply.size());
+            let State::Ready(reply, size) = entry.state else { break };
+            self.replies -= size;
+            self.open = (self.open + 1).min(WINDOW);
+            self.remember(size);
             reply.write(entry.version, output);
             moved = true;
         }
@@ -115,7 +139,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::{REPLY_BYTES, REQUEST_BYTES, WINDOW, Window};
+    use super::{REPLY_BYTES, REQUEST_BYTES, WINDOW, WINDOW_FIRST, Window};
     use crate::redis::footprint::Footprint;
     use crate::redis::held::Held;
     use bytes::{Bytes, BytesMut};
@@ -157,6 +181,21 @@ mod tests {
         assert_eq!(all.load(Ordering::Relaxed), REQUEST_BYTES - 1, "a small one is not counted");
         assert_eq!(poll(&mut window), r"+OK\r\n+OK\r\n");
         assert!(window.has_room() && all.load(Ordering::Relaxed) == 0);
+    }
+
+    #[test]
+    fn a_new_connection_begins_with_few_until_it_is_known_how_large_replies_are() {
+        let mut window = Window::default();
+        for expected in [WINDOW_FIRST, 2 * WINDOW_FIRST, 4 * WINDOW_FIRST] {
+            let mut begun = 0;
+            while window.has_room() {
+                window.ready(Reply::Bulk(Bytes::from_static(b"12345")), Version::Two, None);
+                begun += 1;
+            }
+            assert_eq!((begun, window.bytes()), (expected, 5 * expected));
+            poll(&mut window);
+            assert_eq!(window.bytes(), 0);
+        }
     }
 
     #[test]
