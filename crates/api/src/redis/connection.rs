@@ -135,7 +135,7 @@ impl Connection {
     /// for himself only: he goes on when he has.
     fn may_begin(&self) -> bool {
         let holds = !self.window.is_empty() || !self.output.is_empty();
-        let too_much = || self.redis.unsent.load(Ordering::Relaxed) > self.redis.options.replies_bytes_max;
+        let too_much = || self.redis.unsent.load(Ordering::Relaxed) >= self.redis.options.replies_bytes_max;
         self.window.has_room() && self.output.len() < OUTPUT_BYTES_MAX && !(holds && too_much())
     }
 

@@ -252,6 +252,24 @@ fn key(request: &Request) -> String {
 }
 
 #[tokio::test]
+async fn above_the_budget_of_replies_one_is_begun_when_the_one_before_is_taken() {
+    let slow = Arc::new(Slow::default());
+    let options = RedisOptions { replies_bytes_max: 0, ..RedisOptions::default() };
+    let mut client = Client::of(Arc::new(Arc::clone(&slow)), options).await;
+    // In one piece, so that without the budget both are begun together.
+    client.send(b"MSET a 1\r\nMSET b 2\r\n").await;
+    for key in ["a", "b"] {
+        while slow.waiting.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(slow.waiting.lock().unwrap().len(), 1, "another one was begun");
+        assert_eq!(slow.until_waiting(1).await, [key]);
+        slow.answer(0);
+        client.expect("+OK\r\n").await;
+    }
+}
+
+#[tokio::test]
 async fn replies_keep_the_order_and_one_key_is_changed_by_one_at_a_time() {
     let slow = Arc::new(Slow::default());
     let mut client = Client::of(Arc::new(Arc::clone(&slow)), RedisOptions::default()).await;
