@@ -46,12 +46,34 @@ fn in_words(nodes: &[Child], place: &Path, temporary: bool) -> String {
         false => "and stays for the next time",
     };
     format!(
-        "The cluster is ready.\n\n{}\nWrite through one node, read through another:\n\n  \
-X\":\"PUT\",\"key\":\"key_1\",\"value\":\"one\"}}' {first}/\n  \
-         {curl} -d '{{\"type\":\"GET\",\"key\":\"key_1\"}}' {last}/\n  \
-         alianza ring --url {first}{option}\n\n\
+        "The cluster is ready.\n\n{}\nWrite through one node, read through another:\n\n{}\n\
          Data is in {}, {data}. Ctrl-C stops all nodes.\n",
         table::lay_out(&["NODE", "ADDRESS", "REDIS", "CONSOLE"], &rows),
+        first_steps(&curl, &option, &first, &last),
         place.display()
     )
+}
+
+/// What to try first, a command a line.
+fn first_steps(curl: &str, option: &str, first: &str, last: &str) -> String {
+    let put = format!(r#"{curl} -d '{{"type":"PUT","key":"key_1","value":"one"}}' {first}/"#);
+    let get = format!(r#"{curl} -d '{{"type":"GET","key":"key_1"}}' {last}/"#);
+    let ring = format!("alianza ring --url {first}{option}");
+    [put, get, ring].map(|command| format!("  {command}\n")).concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_steps;
+
+    #[test]
+    fn the_first_steps_are_commands_that_can_be_pasted() {
+        let steps = first_steps("curl --cacert ca.pem", " --ca ca.pem", "https://a:1", "https://c:3");
+        let expected = [
+            r#"  curl --cacert ca.pem -d '{"type":"PUT","key":"key_1","value":"one"}' https://a:1/"#,
+            r#"  curl --cacert ca.pem -d '{"type":"GET","key":"key_1"}' https://c:3/"#,
+            "  alianza ring --url https://a:1 --ca ca.pem",
+        ];
+        assert_eq!(steps.lines().collect::<Vec<_>>(), expected);
+    }
 }
