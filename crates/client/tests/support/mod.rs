@@ -170,7 +170,7 @@ pub fn written() -> Act {
 pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let asking = async {
         while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
