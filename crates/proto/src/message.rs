@@ -3,55 +3,25 @@
 //! Invariant: every message about items carries the sender's epoch; a receiver that has fenced that epoch off refuses
 //! and names its own. Delivery is at most once and in any order; every handler tolerates loss and repetition.
 
+mod answer;
+mod compared;
+mod progress;
+
+pub use answer::{Ack, ReadAnswer, RegisterAnswer, ScanAnswer};
+pub use compared::{Differences, Likeness, Offered, Outline, Spent, Spot};
+pub use progress::Progress;
+
 use crate::event::Event;
 use crate::explain::Account;
-use crate::fences::Fences;
 use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
-use crate::paxos::register::{Answer, Ask};
-use crate::pulse::Pulse;
+use crate::paxos::register::Ask;
 use crate::record::{Record, Version};
 use crate::request::{Request, Response};
-use crate::tree::{Patch, Tree};
-use causal::Stamp;
+use crate::tree::Patch;
 use ring::{NodeId, PartitionId};
 use stdx::{Span, Wall};
-
-/// How far a node is with the changes of the ring. Each part only grows.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
-pub struct Progress {
-    /// The node knows this epoch durably and has no write in flight that began under an older one.
-    pub acked: Epoch,
-    /// The node has handed over everything it held before this epoch to those who gained it.
-    pub synced: Epoch,
-    /// The node reads by this epoch and has no read in flight that uses an older one.
-    pub switched: Epoch,
-    /// The node knows that everybody has switched to this epoch, and uses nothing older.
-    pub settled: Epoch,
-    /// How far its records have got, whatever they say.
-    pub pulse: Pulse,
-    /// Nothing that this node may still send began in an earlier round (`docs/adr/0012-collection-of-tombstones.md`), and
-    /// nothing that began two rounds before this one is taken in here.
-    pub clear: u64,
-    /// No version that was or is about to be collected has a higher stamp, as far as this node knew in this round.
-    pub collected: Stamp,
-}
-
-impl Progress {
-    /// The later of each part.
-    pub fn merged(self, other: Progress) -> Progress {
-        Progress {
-            acked: self.acked.max(other.acked),
-            synced: self.synced.max(other.synced),
-            switched: self.switched.max(other.switched),
-            settled: self.settled.max(other.settled),
-            pulse: self.pulse.max(other.pulse),
-            clear: self.clear.max(other.clear),
-            collected: self.collected.max(other.collected),
-        }
-    }
-}
 
 /// Which of a peer's two connections carries a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,140 +30,6 @@ pub enum Lane {
     Control,
     /// Everything with items in it.
     Data,
-}
-
-/// A replica's answer to a write.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ack {
-    /// Merged, and durable as asked.
-    Done,
-    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
-    Stale(Fences),
-    /// The disk is full.
-    Full,
-    /// Storage failed.
-    Failed,
-}
-
-/// A replica's answer to a read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ReadAnswer {
-    /// What it holds, which may be nothing.
-    Held(Option<Record>),
-    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
-    Stale(Fences),
-    /// Storage failed; it may do better later.
-    Failed,
-    /// The stored bytes are damaged; it does not know what it held.
-    Damaged,
-}
-
-/// A replica's answer to a scan.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ScanAnswer {
-    /// Records in storage order, tombstones among them, and whether more follow the last one.
-    Held {
-        /// The records.
-        items: Vec<(BucketId, ItemKey, Record)>,
-        /// The range goes on behind the last item.
-        more: bool,
-    },
-    /// The message's epoch is fenced off, or not known here yet; this is where the replica stands.
-    Stale(Fences),
-    /// Storage failed, or the stored bytes are damaged.
-    Failed,
-}
-
-/// A replica's answer about an item of a linearizable bucket.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum RegisterAnswer {
-    /// What the register says; durable as far as it must be.
-    Said(Answer<Version>),
-    /// The message's epoch is not mine; so far am I.
-    Stale(Fences),
-    /// Storage failed, or the stored bytes are damaged.
-    Failed,
-}
-
-/// One item of an offer: what the sender holds, by name and by hash.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Offered {
-    /// The bucket.
-    pub bucket: BucketId,
-    /// The key.
-    pub key: ItemKey,
-    /// Hash of the record's versions, not of its values.
-    pub hash: u64,
-}
-
-/// A stretch of a partition as the sender holds it: from where to where, and one hash over all of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outline {
-    /// The partition.
-    pub partition: PartitionId,
-    /// Only items of these buckets are meant.
-    pub buckets: Vec<BucketId>,
-    /// The first item, by storage order.
-    pub first: (BucketId, ItemKey),
-    /// The last one, included.
-    pub last: (BucketId, ItemKey),
-    /// How many there are.
-    pub items: u32,
-    /// [`crate::hash::list_hash`] over the hashes of the items.
-    pub hash: u64,
-}
-
-/// What a replica holds of a stretch, beside what another one described.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Likeness {
-    /// The same, durably.
-    Same,
-    /// Nothing at all.
-    Nothing,
-    /// Something else.
-    Other,
-}
-
-/// An item of which something is spent: versions that nobody can see any more, or actors of which it holds none.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Spent {
-    /// The bucket.
-    pub bucket: BucketId,
-    /// The key.
-    pub key: ItemKey,
-    /// Hash of what is held.
-    pub hash: u64,
-    /// Hash of what stays of it; 0 for nothing.
-    pub left: u64,
-}
-
-/// A place in hash trees at which two nodes compare, and the order of the hashes there.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Spot {
-    /// All trees that both hold in a run of partitions: one hash, the XOR of their roots.
-    Window {
-        /// The first partition.
-        from: PartitionId,
-        /// The last one, included.
-        to: PartitionId,
-        /// Hash of the list of trees that the sender means; a receiver that would mean others knows none.
-        list: u64,
-    },
-    /// The roots of these trees.
-    Roots(Vec<Tree>),
-    /// The branches of a tree.
-    Branches(Tree),
-    /// The leaves of a branch.
-    Leaves(Tree, u8),
-}
-
-/// What differs at a spot, by position among its hashes.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Differences {
-    /// These differ.
-    pub differ: Vec<u32>,
-    /// These the answering node cannot tell; 0 stands for all of them where one tree or one window was asked for.
-    pub unknown: Vec<u32>,
 }
 
 /// What one node says to another.
