@@ -14,6 +14,7 @@ use crate::record::{Record, Value, Version};
 use causal::{Dot, DvvSet, Stamp};
 use std::collections::BTreeMap;
 use stdx::Wall;
+use stdx::bugs::planted;
 
 /// What one actor has added, since its first increment that nothing came before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,10 +45,13 @@ impl Chain {
     }
 
     fn join(&mut self, other: &Chain) {
-        if other.counter > self.counter {
+        if planted("chains are added when they are merged") && other.counter != self.counter {
+            self.sum = self.sum.plus_at_most(other.sum);
+            self.counter = self.counter.max(other.counter);
+        } else if other.counter > self.counter {
             (self.counter, self.sum, self.stamp) = (other.counter, other.sum, other.stamp);
         }
-        if other.gone > self.gone {
+        if other.gone > self.gone && !planted("what was taken of a chain comes back") {
             (self.gone, self.taken) = (other.gone, other.taken);
         }
     }
@@ -147,7 +151,7 @@ impl Counted {
 
     /// Adds to it. What has ended by then is taken away first, and what begins anew gets this end.
     pub(crate) fn add(&mut self, made: Mark, by: Decimal, wall: Wall, first_end: Option<Wall>) -> bool {
-        if self.has_ended(wall) {
+        if self.has_ended(wall) && !planted("what has ended in a field is counted on") {
             self.take_all();
         }
         if !self.is_there(wall) && (first_end.is_some() || self.end.is_some()) {
@@ -158,7 +162,8 @@ impl Counted {
         let own = self.chains.range_mut(Dot { actor, counter: 0 }..=Dot { actor, counter: u64::MAX }).next_back();
         match own {
             Some((_, chain)) => {
-                let Some(sum) = chain.sum.plus(by) else { return false };
+                let before = if planted("a chain forgets what it held") { Decimal::ZERO } else { chain.sum };
+                let Some(sum) = before.plus(by) else { return false };
                 (chain.counter, chain.sum, chain.stamp) = (counter, sum, made.stamp);
             }
             None => {
@@ -182,7 +187,9 @@ impl Counted {
 
     /// Puts a value in the place of everything that is here, or removes it.
     pub(crate) fn put(&mut self, made: Mark, value: Option<Value>, expires: Option<Wall>) {
-        self.take_all();
+        if !planted("a new value leaves what was added") {
+            self.take_all();
+        }
         let version = Version { stamp: made.stamp, expires: expires.filter(|_| value.is_some()), value };
         self.set.update(&self.set.context(), made.dot, version);
     }

@@ -53,7 +53,7 @@ pub fn version_hash(bucket: BucketId, key: &ItemKey, record: &Record) -> u64 {
             mixer.number(5);
             siblings(&mut mixer, &counted.set);
             mixer.number(counted.chains.len() as u64);
-            for (first, chain) in &counted.chains {
+            for (first, chain) in counted.chains.iter().filter(|_| !planted("hash trees miss chains")) {
                 name(&mut mixer, *first);
                 mixer.number(chain.counter);
                 mixer.number(chain.gone);

@@ -8,6 +8,7 @@ pub(crate) mod dots;
 pub(crate) mod durability;
 pub(crate) mod epochs;
 pub(crate) mod linearizable;
+pub(crate) mod locks;
 pub(crate) mod past;
 pub(crate) mod placement;
 mod ranges;

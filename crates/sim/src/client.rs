@@ -3,7 +3,7 @@
 //! Invariant: every request ends exactly once, and no later than its deadline and a little more, as long as its node
 //! runs. A client keeps the contexts that it was given, to write with fresh ones and with stale ones.
 
-use crate::checker::counters;
+use crate::checker::counters::deed::counter_of;
 use crate::checker::linearizable::may_be_done;
 use crate::checker::visible::Evidence;
 use crate::counting;
@@ -209,7 +209,7 @@ impl World {
 
     /// Shows an answer to the checkers.
     fn judge_answer(&mut self, number: usize, operation: &Operation) {
-        if counters::counter_of(operation).is_some() {
+        if counter_of(operation).is_some() {
             return;
         }
         let is_apart = operation.is_apart(&self.atlas);

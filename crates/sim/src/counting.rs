@@ -1,6 +1,7 @@
-//! What clients ask of counters in the default bucket: increments, reads, and on some keys writes, deletions and ends.
+//! What clients ask of counters in the default bucket, whole items and fields of hashes: increments, reads, and on some keys
+//! writes, deletions and ends.
 //!
-//! Invariant: drawn from a stream of its own, and nothing is drawn where a plan has no counters. A key is asked for during a
+//! Invariant: drawn from streams of their own, and nothing is drawn where a plan has no counters. A key is asked for during a
 //! part of the run. What is added to one key is positive, and less altogether than [`BASE`]; what is written is a multiple
 //! of it, another one each time, so that a value tells the write it stands on.
 
@@ -8,13 +9,27 @@ use crate::atlas::DEFAULT;
 use crate::clock::WALL_AT_START_MS;
 use crate::plan::Plan;
 use crate::time::Time;
-use node::proto::{Amending, Amendment, Decimal, Durability, Get, ItemKey, Level, Put, Request, Value, When};
+use node::proto::item::ELEMENT;
+use node::proto::{Amending, Amendment, Decimal, Durability, Get, ItemKey, Level, Put, Request, Value, When, element};
 use stdx::{Prng, Wall};
 
 /// Requests of the run while a key is asked for.
 const AGE: usize = 400;
 /// Of this, what is written is a multiple.
 pub(crate) const BASE: i64 = 1_000_000;
+/// Fields of one hash.
+const FIELDS: u64 = 2;
+/// Writes of fields that are made as if nobody counted with them, in a hundred.
+const PLAIN_PERCENT: u64 = 30;
+
+/// What is counted with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shape {
+    /// Whole items.
+    Item,
+    /// Fields of hashes.
+    Field,
+}
 
 /// What is done to a counter but adding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,23 +44,28 @@ pub(crate) enum Kind {
 
 /// The kind of a counter; none if the key is no counter's.
 pub(crate) fn kind(key: &ItemKey) -> Option<Kind> {
-    match key.partition_key.strip_prefix(b"count-")?.first()? {
+    let shape: &[u8] = if key.is_element() { b"field-" } else { b"count-" };
+    match key.partition_key.strip_prefix(shape)?.first()? {
         b's' => Some(Kind::Steady),
         b'w' => Some(Kind::Written),
         _ => Some(Kind::Ending),
     }
 }
 
-/// Chooses what one client asks.
+/// Chooses what one client asks of counters of one shape.
 pub(crate) struct CountChooser {
+    shape: Shape,
     percent: u64,
     prng: Prng,
 }
 
 impl CountChooser {
-    pub(crate) fn new(plan: &Plan, client: usize) -> CountChooser {
-        let prng = Prng::keyed(plan.seed, "counters", &[client as u64]);
-        CountChooser { percent: plan.workload.count_percent, prng }
+    pub(crate) fn new(plan: &Plan, shape: Shape, client: usize) -> CountChooser {
+        let (stream, percent) = match shape {
+            Shape::Item => ("counters", plan.workload.count_percent),
+            Shape::Field => ("counted fields", plan.workload.field_percent),
+        };
+        CountChooser { shape, percent, prng: Prng::keyed(plan.seed, stream, &[client as u64]) }
     }
 
     /// The next request, if it is to be about a counter. `number` is unique in the run.
@@ -54,12 +74,7 @@ impl CountChooser {
             return None;
         }
         let kind = *self.prng.pick(&[Kind::Steady, Kind::Written, Kind::Ending])?;
-        let letter = match kind {
-            Kind::Steady => 's',
-            Kind::Written => 'w',
-            Kind::Ending => 'e',
-        };
-        let key = ItemKey::plain(format!("count-{letter}-{}", number / AGE));
+        let key = self.key(kind, number / AGE);
         let (bucket, level) = (DEFAULT.to_owned(), self.level());
         let amend = |amendment: Amendment| {
             let (bucket, key, durability) = (bucket.clone(), key.clone(), Durability::Fsync);
@@ -73,9 +88,14 @@ impl CountChooser {
             (2, Kind::Steady) if self.prng.below(2) == 0 => end(None, When::Ending),
             (2, Kind::Steady) => end(Some(Wall(wall + 100_000_000)), When::There),
             (2, Kind::Written) => {
-                let value = (self.prng.below(4) > 0).then(|| (number as i64 + 1) * BASE);
-                let value = value.map(|value| Value::plain(value.to_string()));
-                Request::Put(Put { bucket, key, value, context: None, level, durability: Durability::Fsync, ttl: None })
+                let value = (self.prng.below(4) > 0).then(|| ((number as i64 + 1) * BASE).to_string());
+                let is_plain = self.shape == Shape::Item || (self.prng.below(100) < PLAIN_PERCENT && value.is_some());
+                let value = value.map(|text| self.value(text));
+                let durability = Durability::Fsync;
+                match is_plain {
+                    true => Request::Put(Put { bucket, key, value, context: None, level, durability, ttl: None }),
+                    false => amend(Amendment::Put(value)),
+                }
             }
             (2, Kind::Ending) => {
                 let when = *self.prng.pick(&[When::There, When::Endless])?;
@@ -86,6 +106,28 @@ impl CountChooser {
                 amend(Amendment::Add { by, whole: self.prng.below(4) > 0 })
             }
         })
+    }
+
+    fn key(&mut self, kind: Kind, age: usize) -> ItemKey {
+        let letter = match kind {
+            Kind::Steady => 's',
+            Kind::Written => 'w',
+            Kind::Ending => 'e',
+        };
+        match self.shape {
+            Shape::Item => ItemKey::plain(format!("count-{letter}-{age}")),
+            Shape::Field => {
+                let field = vec![ELEMENT, b'a' + self.prng.below(FIELDS) as u8];
+                ItemKey::sorted(format!("field-{letter}-{age}"), field)
+            }
+        }
+    }
+
+    fn value(&self, text: String) -> Value {
+        match self.shape {
+            Shape::Item => Value::plain(text),
+            Shape::Field => element::plain(text.as_bytes()),
+        }
     }
 
     fn level(&mut self) -> Option<Level> {

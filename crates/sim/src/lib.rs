@@ -25,6 +25,7 @@ mod fault;
 mod history;
 mod host;
 mod keeper;
+mod locks;
 mod mail;
 mod missing;
 mod mutant;

@@ -116,10 +116,14 @@ pub struct WorkloadPlan {
     pub sibling_percent: u64,
     /// Operations on the linearizable bucket, in a hundred.
     pub register_percent: u64,
+    /// Operations on locks of the linearizable bucket, in a hundred of the rest.
+    pub lock_percent: u64,
     /// Operations on elements of the default bucket, in a hundred of the rest.
     pub element_percent: u64,
     /// Operations on counters of the default bucket, in a hundred of the rest.
     pub count_percent: u64,
+    /// Operations on counted fields of the default bucket, in a hundred of the rest.
+    pub field_percent: u64,
     /// Writes, in a hundred.
     pub write_percent: u64,
     /// Writes that delete, in a hundred.
@@ -190,8 +194,10 @@ impl Plan {
                 rows: 8,
                 sibling_percent: 40,
                 register_percent: 0,
+                lock_percent: 0,
                 element_percent: 0,
                 count_percent: 0,
+                field_percent: 0,
                 write_percent: 55,
                 delete_percent: 8,
                 ttl_percent: 3,

@@ -3,8 +3,9 @@
 //! Invariant: an item is asked for during a short part of the run, so that its history stays short enough to be checked.
 //! A client that does not know what became of a change may ask again, with the same id.
 
-use crate::checker::linearizable::may_be_done;
+use crate::checker::linearizable::is_unknown;
 use crate::history::{Operation, Outcome};
+use crate::locks::is_lock;
 use crate::plan::Plan;
 use bytes::Bytes;
 use node::proto::{
@@ -88,6 +89,7 @@ impl RegisterChooser {
     /// An answer has come.
     pub(crate) fn learn(&mut self, operation: &Operation) {
         if let Request::Cas(cas) = &operation.request
+            && !is_lock(&cas.key)
             && is_unknown(&operation.outcome)
             && self.prng.below(2) == 0
         {
@@ -102,19 +104,12 @@ impl RegisterChooser {
             }
             _ => return,
         };
+        if is_lock(key) {
+            return;
+        }
         self.seen.insert(key.clone(), (current.version, current.value.map(|value| value.bytes)));
         if self.seen.len() > 16 {
             self.seen.pop_first();
         }
-    }
-}
-
-fn is_unknown(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Answered(response) => {
-            matches!(response.as_ref(), Response::Refused(refusal) if may_be_done(refusal))
-        }
-        Outcome::Lost => true,
-        Outcome::NotTaken | Outcome::Pending => false,
     }
 }

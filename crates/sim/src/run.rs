@@ -7,6 +7,7 @@ use crate::checker::convergence::{Resident, Stores, differences, item, stores, u
 use crate::checker::counters::Counters;
 use crate::checker::durability::{Evidence, Finally};
 use crate::checker::linearizable::{Verdict, by_item, check};
+use crate::checker::locks::Locks;
 use crate::checker::{Failure, placement, restored};
 use crate::fault::{Fault, HostId};
 use crate::history::{Operation, Outcome};
@@ -104,7 +105,7 @@ impl World {
     fn form(&mut self) {
         self.found();
         self.employ(Work::SetBucket(self.sibling_bucket(self.plan.sibling_copies)), HostId(0));
-        if self.plan.workload.register_percent > 0 {
+        if self.plan.workload.register_percent > 0 || self.plan.workload.lock_percent > 0 {
             self.employ(Work::SetBucket(registers::bucket(self.plan.n)), HostId(0));
         }
         if self.plan.workload.restores {
@@ -248,6 +249,11 @@ impl World {
         if hosts.any(|host| self.atlas.has_gone_back(host) && !self.old_images.contains(&host)) {
             stdx::marks::hit("sim.registers_were_not_judged");
             return;
+        }
+        let locks = Locks::new(&self.history, registers::REGISTERS, self.plan.clocks_apart());
+        self.counts.locks += locks.checked();
+        for what in locks.wrong() {
+            self.fail("locks", what);
         }
         for (key, events) in by_item(&self.history, registers::REGISTERS) {
             match check(&events) {

@@ -9,9 +9,10 @@
 
 use crate::atlas::DEFAULT;
 use crate::client::seen_in;
-use crate::counting::{self, CountChooser};
+use crate::counting::{self, CountChooser, Shape};
 use crate::elements::ElementChooser;
 use crate::history::{Operation, Outcome, Seen};
+use crate::locks::LockChooser;
 use crate::operator::SIBLINGS;
 use crate::plan::{Plan, WorkloadPlan};
 use crate::registers::RegisterChooser;
@@ -41,8 +42,10 @@ pub(crate) struct Chooser {
     client: usize,
     prng: Prng,
     registers: RegisterChooser,
+    locks: LockChooser,
     elements: ElementChooser,
     counts: CountChooser,
+    fields: CountChooser,
     /// Contexts by bucket and key, oldest first.
     seen: BTreeMap<(String, ItemKey), Vec<Seen>>,
     /// Elements of sets that this client has ever seen or added.
@@ -59,8 +62,10 @@ impl Chooser {
             client,
             prng: Prng::keyed(plan.seed, "workload", &[client as u64]),
             registers: RegisterChooser::new(plan, client),
+            locks: LockChooser::new(plan, client),
             elements: ElementChooser::new(plan, client),
-            counts: CountChooser::new(plan, client),
+            counts: CountChooser::new(plan, Shape::Item, client),
+            fields: CountChooser::new(plan, Shape::Field, client),
             seen: BTreeMap::new(),
             sets: BTreeMap::new(),
             next: None,
@@ -75,10 +80,13 @@ impl Chooser {
         if let Some(request) = self.registers.next(number) {
             return (request, Seen::default());
         }
+        if let Some(request) = self.locks.next(number, now) {
+            return (request, Seen::default());
+        }
         if let Some(next) = self.elements.next(number) {
             return next;
         }
-        if let Some(request) = self.counts.next(number, now) {
+        if let Some(request) = self.counts.next(number, now).or_else(|| self.fields.next(number, now)) {
             return (request, Seen::default());
         }
         if self.plan.explain_percent > 0 && self.percent(self.plan.explain_percent) {
@@ -102,6 +110,7 @@ impl Chooser {
     /// An answer has come, or will not; if it is to a write, with the dots that the write made.
     pub(crate) fn learn(&mut self, operation: &Operation, own: &[Dot]) {
         self.registers.learn(operation);
+        self.locks.learn(operation);
         self.elements.learn(operation, own);
         let item = match &operation.request {
             Request::Get(get) if counting::kind(&get.key).is_none() => (get.bucket.clone(), get.key.clone()),

@@ -102,6 +102,8 @@ pub struct Counts {
     pub requests: [u64; 3],
     /// Items of the linearizable bucket whose operations had an order, and those whose search was given up.
     pub registers: [u64; 2],
+    /// What was asked of locks and judged.
+    pub locks: u64,
 }
 
 /// The simulated cluster.

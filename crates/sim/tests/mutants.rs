@@ -72,6 +72,22 @@ fn what_counters_find() {
 }
 
 #[test]
+fn what_counted_fields_find() {
+    assert_found(
+        plans::counted_fields,
+        &[
+            bug("chains are added when they are merged", 10),
+            bug("what was taken of a chain comes back", 10),
+            bug("what has ended in a field is counted on", 10),
+            bug("a chain forgets what it held", 10),
+            bug("a new value leaves what was added", 10),
+            bug("a field is changed as one replica holds it", 30),
+        ],
+    );
+    assert_found(plans::counted_fields_missed, &[bug("hash trees miss chains", 20)]);
+}
+
+#[test]
 fn what_dying_in_fsyncs_finds() {
     // A lost incarnation comes with "incarnations are counted": their lot alone keeps dots apart.
     let bugs = [(Mutant::EarlySynced, 40), (Mutant::LostIncarnation, 10), (Mutant::LyingDisk, 10)];
@@ -125,6 +141,22 @@ fn what_changes_of_registers_find() {
         ],
     );
     assert_found(plans::moving_registers, &[bug("promises stay behind when data moves", 15)]);
+}
+
+#[test]
+fn what_locks_find() {
+    assert_found(
+        plans::locks,
+        &[
+            bug("a lock is had by two", 5),
+            bug("a lock is let go by whoever asks", 5),
+            bug("a lock ends at half its time", 5),
+            bug("a lock never ends", 5),
+            bug("versions begin anew after a deletion", 5),
+            bug("a register is read from one replica", 10),
+            bug("a change that is handed twice is made twice", 10),
+        ],
+    );
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::paxos::register::{Cell, Change, Verdict};
 use crate::record::{Value, Version};
 use crate::request::{Current, Edit, Ends, Expect, Refusal};
 use causal::Stamp;
-use stdx::Wall;
+use stdx::bugs::planted;
+use stdx::{Span, Wall};
 
 /// A change of one item.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,9 +77,11 @@ impl Swap {
         let there = live(cell, self.wall);
         match &self.expect {
             Expect::Any => true,
-            Expect::Absent => there.is_none(),
+            Expect::Absent => there.is_none() || planted("a lock is had by two"),
             Expect::Version(version) => current(cell, self.wall).version == *version,
-            Expect::Value(bytes) => value(there).is_some_and(|value| value.bytes == bytes),
+            Expect::Value(bytes) => {
+                value(there).is_some_and(|value| value.bytes == bytes || planted("a lock is let go by whoever asks"))
+            }
         }
     }
 
@@ -108,6 +111,7 @@ impl Ends {
             Ends::Never => None,
             Ends::Kept => old,
             Ends::At(wall) => Some(wall),
+            Ends::After(span) if planted("a lock ends at half its time") => Some(wall.plus(Span(span.0 / 2))),
             Ends::After(span) => Some(wall.plus(span)),
         }
     }
@@ -128,7 +132,7 @@ pub(super) fn current(cell: &Cell<Version>, wall: Wall) -> Current {
 
 /// The version that is there at a time.
 fn live(cell: &Cell<Version>, wall: Wall) -> Option<&Version> {
-    cell.value.as_ref().filter(|version| version.visible(wall).is_some())
+    cell.value.as_ref().filter(|version| version.visible(wall).is_some() || planted("a lock never ends"))
 }
 
 fn value(version: Option<&Version>) -> Option<&Value> {

@@ -5,33 +5,23 @@
 //! what was added since. Increments that began when that write was acknowledged must be there, those that ended before it
 //! was asked for must not. Of a counter that ends, an increment must be there that began after every end that was ever
 //! asked for and acknowledged, and must not that ended before an acknowledged change of an end, when all ends are over.
+//!
+//! Fields of hashes are judged by what their writes take away (`fields`).
+
+pub(crate) mod deed;
+mod fields;
 
 use super::dots::Dots;
-use crate::clock::WALL_AT_START_MS;
 use crate::counting::{BASE, Kind, kind};
 use crate::describe;
-use crate::history::{Operation, Outcome};
+use crate::history::Operation;
 use crate::time::Time;
-use node::proto::{Amendment, Decimal, ItemKey, Level, Record, Refusal, Request, Response};
+use deed::{
+    Deed, Fate, added_by, counter_of, end, fate, held_value, is_put, is_weak, put, put_number, shown_value, wall,
+};
+use node::proto::{ItemKey, Record, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use stdx::{Span, Wall};
-
-/// What became of a change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fate {
-    /// It is made.
-    Made,
-    /// Perhaps.
-    Unknown,
-    /// It is not, and never will be.
-    Not,
-}
-
-/// A change of a counter.
-struct Deed<'a> {
-    operation: &'a Operation,
-    fate: Fate,
-}
 
 /// Everything asked of each counter.
 pub(crate) struct Counters<'a> {
@@ -86,12 +76,7 @@ impl<'a> Counters<'a> {
                     }
                 }
             }
-            let wall = Wall(wall(now));
-            let shown = finally(key).and_then(|record| {
-                let visible = record.visible(wall);
-                visible.first().and_then(|(_, version)| version.value.clone())
-            });
-            let value = shown.map_or(Some(0), |value| number(&value.bytes));
+            let value = held_value(key, finally(key), Wall(wall(now)));
             match value {
                 None => wrong.push(format!("{} is no number at the end", describe::key(key))),
                 Some(value) => {
@@ -127,7 +112,7 @@ impl<'a> Counters<'a> {
                 continue;
             }
             let is_known = deed.fate == Fate::Made && deed.operation.ended <= from;
-            match self.counts(kind(key)?, deeds, deed, written, from, is_known, is_read) {
+            match self.counts(key, deeds, deed, written, from, is_known, is_read) {
                 Counts::Surely => sure += by,
                 Counts::Perhaps => perhaps.push(by),
                 Counts::Not => {}
@@ -144,13 +129,12 @@ impl<'a> Counters<'a> {
 
     /// A write that came to its coordinator twice, or to two of them, may have been made again after it was acknowledged.
     fn is_made_once(&self, write: &Operation) -> bool {
-        let Request::Put(put) = &write.request else { return false };
-        put.value.as_ref().is_some_and(|value| self.dots.of_value(&value.bytes).len() == 1)
+        put(write).flatten().is_some_and(|value| self.dots.of_value(&value.bytes).len() == 1)
     }
 
     fn counts(
         &self,
-        kind: Kind,
+        key: &ItemKey,
         deeds: &[Deed<'_>],
         deed: &Deed<'_>,
         written: Option<&Deed<'_>>,
@@ -162,8 +146,10 @@ impl<'a> Counters<'a> {
         // At the end everything acknowledged is there; a read meets what enough replicas have acknowledged.
         let is_met = is_known && (!is_read || !is_weak(add));
         let sure = |is_sure: bool| if is_sure { Counts::Surely } else { Counts::Perhaps };
+        let kind = kind(key).unwrap_or(Kind::Steady);
         match kind {
             Kind::Steady => sure(is_met),
+            Kind::Written if key.is_element() => self.counts_in_field(deeds, deed, written, from, is_met),
             Kind::Written => {
                 let is_after = |write: &Operation| write.ended <= add.started;
                 let stands = match written {
@@ -198,7 +184,8 @@ impl<'a> Counters<'a> {
                     let is_sure = end.fate == Fate::Made && deed.fate == Fate::Made;
                     let are_strong = !is_weak(end.operation) && !is_weak(add);
                     let is_done = end.operation.ended <= from;
-                    is_sure && are_strong && is_done && add.ended <= end.operation.started
+                    let is_before = add.ended <= end.operation.started;
+                    is_sure && are_strong && is_done && is_before && !fields::may_have_begun_anew(key, deeds, end)
                 };
                 if all_over && ends().any(is_ended) {
                     return Counts::Not;
@@ -224,96 +211,4 @@ fn sums(of: &[i64], most: i64) -> BTreeSet<i64> {
         sums.extend(more);
     }
     sums
-}
-
-/// True if one replica alone may have acknowledged it, on top of what that one held.
-fn is_weak(operation: &Operation) -> bool {
-    let level = match &operation.request {
-        Request::Get(get) => get.level,
-        Request::Put(put) => put.level,
-        Request::Amend(amending) => amending.level,
-        _ => None,
-    };
-    matches!(level, Some(Level::Any | Level::One | Level::Count(_)))
-}
-
-/// The counter that a request is about, if it is about one.
-pub(crate) fn counter_of(operation: &Operation) -> Option<&ItemKey> {
-    let key = match &operation.request {
-        Request::Get(get) => &get.key,
-        Request::Put(put) => &put.key,
-        Request::Amend(amending) => &amending.key,
-        _ => return None,
-    };
-    kind(key).map(|_| key)
-}
-
-fn fate(operation: &Operation) -> Fate {
-    match &operation.outcome {
-        Outcome::NotTaken => Fate::Not,
-        Outcome::Lost | Outcome::Pending => Fate::Unknown,
-        Outcome::Answered(response) => match response.as_ref() {
-            Response::Written(_) | Response::Amended(_) => Fate::Made,
-            Response::Refused(Refusal::QuorumUnmet { write, .. } | Refusal::NoAnswer { write }) if !write => Fate::Not,
-            Response::Refused(
-                Refusal::Unchanged(_)
-                | Refusal::NotReady(_)
-                | Refusal::Overloaded
-                | Refusal::DiskFull
-                | Refusal::LevelImpossible { .. },
-            ) => Fate::Not,
-            _ => Fate::Unknown,
-        },
-    }
-}
-
-fn shown_value(operation: &Operation) -> Option<i64> {
-    let Outcome::Answered(response) = &operation.outcome else { return None };
-    match response.as_ref() {
-        Response::Found(found) => match found.siblings.as_slice() {
-            [] => Some(0),
-            [only, ..] => number(&only.version.value.as_ref()?.bytes),
-        },
-        Response::Amended(outcome) => number(&outcome.value),
-        _ => None,
-    }
-}
-
-fn number(bytes: &[u8]) -> Option<i64> {
-    Decimal::parse(bytes)?.as_i64()
-}
-
-fn is_put(deed: &Deed<'_>) -> bool {
-    matches!(deed.operation.request, Request::Put(_))
-}
-
-fn put_number(operation: &Operation) -> Option<i64> {
-    match &operation.request {
-        Request::Put(put) => number(&put.value.as_ref()?.bytes),
-        _ => None,
-    }
-}
-
-fn added_by(operation: &Operation) -> Option<i64> {
-    match &operation.request {
-        Request::Amend(amending) => match amending.amendment {
-            Amendment::Add { by, .. } => by.as_i64(),
-            Amendment::End { .. } | Amendment::Put(_) => None,
-        },
-        _ => None,
-    }
-}
-
-fn end(operation: &Operation) -> Option<u64> {
-    match &operation.request {
-        Request::Amend(amending) => match amending.amendment {
-            Amendment::End { expires, .. } => expires.map(|end| end.0),
-            Amendment::Add { .. } | Amendment::Put(_) => None,
-        },
-        _ => None,
-    }
-}
-
-fn wall(at: Time) -> u64 {
-    WALL_AT_START_MS + at.0 / 1_000
 }

@@ -5,6 +5,7 @@
 //! knows may take effect at any time after its start, or never. Items are checked apart: linearizability is local.
 
 use crate::history::{Operation, Outcome};
+use crate::locks::is_lock;
 use crate::time::Time;
 use bytes::Bytes;
 use node::proto::{Cas, ChangeId, Current, Edit, Expect, ItemKey, Refusal, Request, Response};
@@ -153,6 +154,10 @@ pub(crate) fn by_item(history: &[Operation], bucket: &str) -> BTreeMap<ItemKey, 
             Request::Cas(cas) if cas.bucket == bucket => &cas.key,
             _ => continue,
         };
+        // Those have ends: `locks` judges them.
+        if is_lock(key) {
+            continue;
+        }
         let Some(event) = event(operation) else { continue };
         let events = items.entry(key.clone()).or_default();
         match id_of(operation).and_then(|id| named.insert(id, events.len()).map(|at| (id, at))) {
@@ -211,6 +216,17 @@ pub(crate) fn may_be_done(refusal: &Refusal) -> bool {
         refusal,
         Refusal::QuorumUnmet { write: true, .. } | Refusal::NoAnswer { write: true } | Refusal::OutcomeUnknown
     )
+}
+
+/// True if nobody knows whether a change with this outcome was made.
+pub(crate) fn is_unknown(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(response) => {
+            matches!(response.as_ref(), Response::Refused(refusal) if may_be_done(refusal))
+        }
+        Outcome::Lost => true,
+        Outcome::NotTaken | Outcome::Pending => false,
+    }
 }
 
 #[cfg(test)]

@@ -88,6 +88,10 @@ fn workload(seed: u64) -> WorkloadPlan {
     let element_percent = if elements.chance(EIGHTH) { elements.between(10, 60) } else { 0 };
     let mut counts = Prng::keyed(seed, "counters plan", &[]);
     let count_percent = if counts.chance(EIGHTH) { counts.between(10, 60) } else { 0 };
+    let mut fields = Prng::keyed(seed, "counted fields plan", &[]);
+    let field_percent = if fields.chance(EIGHTH) { fields.between(10, 60) } else { 0 };
+    let mut locks = Prng::keyed(seed, "locks plan", &[]);
+    let lock_percent = if locks.chance(EIGHTH) { locks.between(10, 60) } else { 0 };
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
     let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
@@ -100,8 +104,10 @@ fn workload(seed: u64) -> WorkloadPlan {
         rows: prng.between(2, 20),
         sibling_percent,
         register_percent,
+        lock_percent,
         element_percent,
         count_percent,
+        field_percent,
         write_percent: prng.between(30, 80),
         delete_percent,
         ttl_percent,
@@ -133,7 +139,7 @@ fn destroy(plan: &mut Plan, everything: bool) {
         }
     }
     // A damaged register is not healed, and a hand-over waits for it: outside the promise.
-    plan.workload.register_percent = 0;
+    (plan.workload.register_percent, plan.workload.lock_percent) = (0, 0);
     let mut prng = Prng::keyed(plan.seed, "bit rot of items", &[]);
     for _ in 0..prng.between(1, 12) {
         let (at, pick) = (Span(prng.below(plan.storm.0)), prng.next_u64());

@@ -483,3 +483,25 @@ pub(crate) fn counters_missed(seed: u64) -> Plan {
     plan.workload.count_percent = 90;
     plan
 }
+
+/// Fields that are counted with, in place of whole items.
+pub(crate) fn counted_fields(seed: u64) -> Plan {
+    let mut plan = counters(seed);
+    (plan.workload.field_percent, plan.workload.count_percent) = (90, 0);
+    plan
+}
+
+/// The same over links that lose much.
+pub(crate) fn counted_fields_missed(seed: u64) -> Plan {
+    let mut plan = counters_missed(seed);
+    (plan.workload.field_percent, plan.workload.count_percent) = (90, 0);
+    plan
+}
+
+/// Locks, on clocks that are a little apart.
+pub(crate) fn locks(seed: u64) -> Plan {
+    let mut plan = registers(seed);
+    (plan.workload.register_percent, plan.workload.lock_percent) = (0, 90);
+    plan.clocks = [0, 20, -20, 5].map(|skew_ms| ClockError { drift_ppm: 0, skew_ms }).to_vec();
+    plan
+}
