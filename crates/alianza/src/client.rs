@@ -43,6 +43,11 @@ impl Client {
         self.wait(self.node.get(path))
     }
 
+    /// Reads what is under a path that answers with something else than one JSON value.
+    pub(crate) fn get_bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.wait(self.node.get_bytes(path)).map(Into::into)
+    }
+
     /// Sends JSON to a path.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.wait(self.node.post(path, body))

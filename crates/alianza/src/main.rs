@@ -62,6 +62,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Import(args) => cmd::import::run(&args),
         Command::Leave(args) => cmd::leave::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),
+        Command::Audit(args) => cmd::audit::run(&args),
         Command::Token(args) => cmd::token::run(&args),
         Command::Cert(args) => cmd::cert::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),

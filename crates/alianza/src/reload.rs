@@ -4,8 +4,9 @@
 
 use crate::exit::Failure;
 use crate::signals;
+use serde_json::json;
 use server::proto::ApiToken;
-use server::{Handle, Tls, Tokens};
+use server::{Audit, By, Deed, Handle, Outcome, Tls, Tokens};
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(crate) fn whenever_changed(
     handle: &Handle,
     token_file: Option<PathBuf>,
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
-    let tls = handle.tls().cloned();
+    let (tls, audit) = (handle.tls().cloned(), Arc::clone(handle.audit()));
     let mut signal = signals::reload()?;
     let mut own = token_file.map(|file| Own { seen: changed_at(&file), file, tokens: Arc::clone(handle.tokens()) });
     Ok(async move {
@@ -33,17 +34,28 @@ pub(crate) fn whenever_changed(
                 _ = signal.recv() => true,
                 () = tokio::time::sleep(LOOK_AGAIN) => false,
             };
-            tls.iter().for_each(|tls| again(tls, asked));
-            own.iter_mut().for_each(|own| own.again(asked));
+            if let Some(outcome) = tls.as_ref().and_then(|tls| again(tls, asked)) {
+                audit.told(&By::LOCAL, Deed::new("tls.reload", json!({})), &outcome).await;
+            }
+            if let Some(own) = &mut own {
+                own.again(asked, &audit).await;
+            }
         }
     })
 }
 
-fn again(tls: &Tls, asked: bool) {
-    if asked || tls.has_changed() {
-        match tls.reload() {
-            Ok(()) => info!("certificates were read again; new connections use them"),
-            Err(error) => warn!("the old certificates stay in use: {error}"),
+fn again(tls: &Tls, asked: bool) -> Option<Outcome> {
+    if !asked && !tls.has_changed() {
+        return None;
+    }
+    match tls.reload() {
+        Ok(()) => {
+            info!("certificates were read again; new connections use them");
+            Some(Outcome::Done)
+        }
+        Err(error) => {
+            warn!("the old certificates stay in use: {error}");
+            Some(Outcome::Failed(error.to_string()))
         }
     }
 }
@@ -56,19 +68,25 @@ struct Own {
 }
 
 impl Own {
-    fn again(&mut self, asked: bool) {
+    async fn again(&mut self, asked: bool, audit: &Audit) {
         let now = changed_at(&self.file);
         if !asked && now == self.seen {
             return;
         }
         self.seen = now;
-        match token(&self.file) {
+        let (about, outcome) = match token(&self.file) {
             Ok(token) => {
+                let about = json!({ "id": token.id.to_string() });
                 self.tokens.set_own(token);
                 info!("the token of this node was read again");
+                (about, Outcome::Done)
             }
-            Err(failure) => warn!("the old token of this node stays in use: {failure}"),
-        }
+            Err(failure) => {
+                warn!("the old token of this node stays in use: {failure}");
+                (json!({}), Outcome::Failed(failure.to_string()))
+            }
+        };
+        audit.told(&By::LOCAL, Deed::new("token-file.reload", about), &outcome).await;
     }
 }
 

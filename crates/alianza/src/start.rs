@@ -9,7 +9,7 @@ use crate::signals::Signals;
 use crate::spans::Exporter;
 use crate::{logs, output, reload};
 use api::RedisOptions;
-use server::{Ended, Handle, Running, StartError};
+use server::{By, Deed, Ended, Handle, Outcome, Running, StartError};
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +69,8 @@ async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure>
         ended = handle.ended() => ended,
         () = end.wanted() => {
             info!("stopping; the node stays a member");
+            let stop = Deed::new("process.stop", serde_json::json!({}));
+            handle.audit().told(&By::LOCAL, stop, &Outcome::Done).await;
             handle.shutdown();
             tokio::select! {
                 ended = handle.ended() => ended,

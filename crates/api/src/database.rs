@@ -6,7 +6,7 @@
 use node::LocalItems;
 use proto::{Act, Refusal, Request, Response};
 use ring::NodeId;
-use server::{Address, Counters, Gauges, Measures, News, Stream, Tls, TlsError, Tokens};
+use server::{Address, Audit, By, Counters, Gauges, Measures, News, Stream, Tls, TlsError, Tokens};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,6 +50,16 @@ pub trait Database: Send + Sync + 'static {
     fn may(&self, act: Act, bucket: Option<&str>) -> Result<(), Refusal> {
         let _ = (act, bucket);
         Ok(())
+    }
+
+    /// The audit log, if there is one.
+    fn audit(&self) -> Option<Arc<Audit>> {
+        None
+    }
+
+    /// Who asks, for the audit log.
+    fn by(&self) -> By {
+        By::default()
     }
 
     /// The API tokens that hold now.
@@ -111,6 +121,10 @@ impl Database for server::Handle {
 
     fn news(&self) -> News {
         server::Handle::news(self)
+    }
+
+    fn audit(&self) -> Option<Arc<Audit>> {
+        Some(Arc::clone(server::Handle::audit(self)))
     }
 
     fn tokens(&self) -> Arc<Tokens> {

@@ -8,7 +8,7 @@ use proto::{
     Value, Version,
 };
 use ring::{Grid, Member, NodeId, Token};
-use server::{Counters, Gauges, Measures, News, PeerQueue, Teller, Tokens};
+use server::{Audit, Counters, Gauges, Measures, News, PeerQueue, Teller, Tokens};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use stdx::Span;
@@ -27,6 +27,7 @@ pub(crate) struct Fake {
     teller: Teller,
     news: News,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) audit: Option<Arc<Audit>>,
     measures: Measures,
     counters: Counters,
 }
@@ -44,6 +45,7 @@ impl Fake {
             stopped: AtomicBool::new(false),
             shut: AtomicBool::new(false),
             tokens: Arc::default(),
+            audit: None,
             measures: Measures::default(),
             counters: Counters::default(),
         }
@@ -125,6 +127,10 @@ impl Database for Fake {
     fn may(&self, act: Act, _: Option<&str>) -> Result<(), Refusal> {
         let shut = self.shut.load(Ordering::SeqCst);
         if shut { Err(Refusal::NotAllowed(format!("no {} any more", act.word()))) } else { Ok(()) }
+    }
+
+    fn audit(&self) -> Option<Arc<Audit>> {
+        self.audit.clone()
     }
 
     fn tokens(&self) -> Arc<Tokens> {

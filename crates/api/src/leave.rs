@@ -2,7 +2,7 @@
 //!
 //! Invariant: a node that could hand its data to nobody keeps it and only stops.
 
-use crate::access::Asker;
+use crate::access::{Asker, audited};
 use crate::bucket_names;
 use crate::json;
 use crate::problem::Problem;
@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{Act, Admin, Request, Status};
 use serde_json::json;
+use server::Deed;
 
 /// Leaves, or stops if there is nobody to leave the data to.
 pub(crate) async fn shutdown(Asker(api): Asker) -> Result<Response, Problem> {
@@ -21,6 +22,7 @@ pub(crate) async fn shutdown(Asker(api): Asker) -> Result<Response, Problem> {
         return Ok(leaving(&api));
     }
     if is_last(&status) {
+        audited::done(api.database(), Deed::new("process.stop", json!({}))).await;
         return Ok(stopping(&api));
     }
     let leave = Request::Admin(Admin::Leave { node: status.node });

@@ -11,9 +11,9 @@ pub mod database;
 pub mod problem;
 pub mod redis;
 pub mod span;
-pub mod utc;
 
 mod access;
+mod audit;
 mod batch;
 mod body;
 mod bucket_names;
@@ -74,4 +74,5 @@ pub use problem::{Kind, Problem};
 pub use redis::RedisOptions;
 pub use serve::serve;
 pub use service::Service;
+pub use stdx::utc;
 pub use transfer::rewrite_line;

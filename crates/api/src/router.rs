@@ -2,7 +2,7 @@
 //!
 //! Invariant: every answer that is not a success is a problem+json, those for unknown paths and wrong methods too.
 
-use crate::access::{Gate, Guarded, Who};
+use crate::access::{Gate, Guarded, Whence, Who, audited};
 use crate::body::Bodies;
 use crate::bucket_names::BucketNames;
 use crate::database::Database;
@@ -13,6 +13,8 @@ use crate::{Options, refusal, routes, sql};
 use axum::Router;
 use axum::extract::Request;
 use proto::Act;
+use serde_json::json;
+use server::Deed;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,7 +48,7 @@ impl Api {
     /// For a node.
     pub(crate) fn new(open: Arc<dyn Database>, options: Options) -> Api {
         let gate = Arc::new(Gate::new(&*open));
-        let database = Arc::new(Guarded::new(&open, &gate, Who::Anyone));
+        let database = Arc::new(Guarded::new(&open, &gate, Who::Anyone, Whence::default()));
         let shared = Shared {
             hub: Hub::new(Arc::clone(&open)),
             open,
@@ -61,15 +63,22 @@ impl Api {
     }
 
     /// The same for one who is known. An operation of its rate was taken when the request came in.
-    pub(crate) fn of(&self, who: Who) -> Api {
-        let guarded = Guarded::new(&self.shared.open, &self.shared.gate, who.clone());
+    pub(crate) fn of(&self, who: Who, whence: Whence) -> Api {
+        let guarded = Guarded::new(&self.shared.open, &self.shared.gate, who.clone(), whence);
         guarded.paid.store(true, Ordering::Relaxed);
         Api { database: Arc::new(guarded), who, shared: Arc::clone(&self.shared) }
     }
 
     /// Refuses whoever may not do this in a bucket, or, without one, everywhere.
     pub(crate) fn demand(&self, act: Act, bucket: Option<&str>) -> Result<(), Problem> {
-        self.database.may(act, bucket).map_err(refusal::problem)
+        self.database.may(act, bucket).map_err(|refusal| {
+            let problem = refusal::problem(refusal);
+            if act == Act::Admin {
+                let deed = Deed::new("administration", json!({ "bucket": bucket }));
+                audited::turned_away(&*self.database, deed, problem.detail());
+            }
+            problem
+        })
     }
 
     /// The node.

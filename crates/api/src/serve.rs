@@ -42,7 +42,7 @@ pub async fn serve(mut streams: mpsc::Receiver<Stream>, service: Service) {
             continue;
         }
         let Some((stream, from)) = streams.recv().await else { break };
-        connections.spawn(connection(stream, from, service.clone(), ending.clone()));
+        connections.spawn(connection(stream, from, service.of(from), ending.clone()));
     }
     end.send_replace(true);
     let all_ended = async { while connections.join_next().await.is_some() {} };

@@ -5,24 +5,28 @@
 
 use crate::Options;
 use crate::access::Asker;
-use crate::access::{self, Gate, Who};
+use crate::access::{self, Gate, Whence, Who, audited};
 use crate::database::Database;
+use crate::fields::excerpt;
 use crate::guard;
 use crate::items;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::{self, Api};
 use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, HeaderName, Method, Request};
+use axum::http::{HeaderMap, HeaderName, Method, Request, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use proto::Refusal;
+use serde_json::json;
+use server::Deed;
 use std::convert::Infallible;
 use std::future::{Future, ready};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -35,6 +39,8 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Sen
 #[derive(Clone)]
 pub struct Service {
     api: Arc<Api>,
+    /// The other end of the connection, if this serves one.
+    from: Option<SocketAddr>,
     router: TowerToHyperService<Router>,
 }
 
@@ -42,12 +48,17 @@ impl Service {
     /// The service of a node.
     pub fn new(database: Arc<dyn Database>, options: Options) -> Service {
         let api = Arc::new(Api::new(database, options));
-        Service { router: TowerToHyperService::new(router::router(Arc::clone(&api))), api }
+        Service { router: TowerToHyperService::new(router::router(Arc::clone(&api))), from: None, api }
     }
 
     /// The node without a guard, and whom to let in: one gate for all ways in, so that the rate of a token is one at each node.
     pub(crate) fn behind(&self) -> (Arc<dyn Database>, Arc<Gate>) {
         (Arc::clone(&self.api.open), Arc::clone(&self.api.gate))
+    }
+
+    /// The same for one connection.
+    pub(crate) fn of(&self, from: SocketAddr) -> Service {
+        Service { from: Some(from), ..self.clone() }
     }
 
     /// Counts a connection that is being served.
@@ -60,14 +71,36 @@ impl Service {
         let is_free = access::needs_nothing(request.method(), request.uri().path());
         let who = match self.api.gate.identify(request.method(), request.headers()) {
             Ok(Some(who)) => who,
-            Err(_) | Ok(None) if is_free => return Ok(None),
+            Err(_) | Ok(None) if is_free => return Ok(self.anyone(request)),
             Ok(None) => return Err(access::missing()),
-            Err(problem) => return Err(problem),
+            Err(problem) => {
+                let what = if problem.kind() == Kind::Unauthenticated { "login" } else { "cross-site" };
+                let deed = Deed::new(what, json!({ "path": excerpt(request.uri().path().as_bytes()) }));
+                let nobody = self.api.of(Who::Anyone, self.whence(request));
+                audited::turned_away(nobody.database(), deed, problem.detail());
+                return Err(problem);
+            }
         };
         if let Who::Token(identity) = &who {
             identity.take().map_err(|wait| refusal::problem(Refusal::TooFast { wait }))?;
         }
-        Ok(Some(Arc::new(self.api.of(who))))
+        Ok(Some(Arc::new(self.api.of(who, self.whence(request)))))
+    }
+
+    /// The interface as somebody may use it who has shown nothing, with what the audit log tells of him if he changes something;
+    /// reading, and writing items, goes without.
+    fn anyone<B>(&self, request: &Request<B>) -> Option<Arc<Api>> {
+        let path = request.uri().path();
+        let is_of_items = path == "/" || path.strip_prefix("/v1/buckets/").is_some_and(|rest| rest.contains('/'));
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        (!reads && !is_of_items).then(|| Arc::new(self.api.of(Who::Anyone, self.whence(request))))
+    }
+
+    /// Where a request comes from; browsers say that they are some.
+    fn whence<B>(&self, request: &Request<B>) -> Whence {
+        let headers = request.headers();
+        let browser = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+        Whence { via: if browser { "console" } else { "http" }, from: self.from }
     }
 
     /// Connections to serve at once.
@@ -121,16 +154,15 @@ impl Service {
     fn answer(&self, mut request: Request<Body>) -> Answering {
         let mut api = &self.api;
         let asker;
-        if !api.gate.is_open() {
-            match self.asker(&request) {
-                Ok(None) => {}
-                Ok(Some(known)) => {
-                    asker = known;
-                    request.extensions_mut().insert(Asker(Arc::clone(&asker)));
-                    api = &asker;
-                }
-                Err(problem) => return Box::pin(ready(Ok(problem.into_response()))),
+        let known = if api.gate.is_open() { Ok(self.anyone(&request)) } else { self.asker(&request) };
+        match known {
+            Ok(None) => {}
+            Ok(Some(known)) => {
+                asker = known;
+                request.extensions_mut().insert(Asker(Arc::clone(&asker)));
+                api = &asker;
             }
+            Err(problem) => return Box::pin(ready(Ok(problem.into_response()))),
         }
         if request.method() == Method::POST && request.uri().path() == "/" {
             let answer = items::operate(Asker(Arc::clone(api)), request);

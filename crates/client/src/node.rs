@@ -55,6 +55,16 @@ impl Node {
         self.json(Ask::get(path.to_owned())).await
     }
 
+    /// Reads what is under a path that answers with something else than one JSON value.
+    pub async fn get_bytes(&self, path: &str) -> Result<Bytes, Error> {
+        let reply = self.send(Ask::get(path.to_owned())).await?;
+        if reply.status != 200 {
+            read(&self.address, &reply)?;
+            return Err(Error::Strange { node: self.address.to_string(), status: reply.status });
+        }
+        Ok(reply.body)
+    }
+
     /// Sends JSON to a path.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.json(Ask::json(Method::POST, path.to_owned(), body.to_string())).await

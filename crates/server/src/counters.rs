@@ -51,11 +51,13 @@ pub struct Counters {
     pub peer_drops: Counter,
     /// Times that the disk was asked to make writes durable.
     pub fsyncs: Counter,
+    /// Lines that the audit log could not take when they came.
+    pub audit_unwritten: Counter,
 }
 
 impl Counters {
     /// Every number with its name, in a fixed order.
-    pub fn all(&self) -> [(&'static str, u64); 14] {
+    pub fn all(&self) -> [(&'static str, u64); 15] {
         [
             ("shed", self.shed.get()),
             ("forwards", self.forwards.get()),
@@ -71,6 +73,7 @@ impl Counters {
             ("peer_frames_out", self.peer_frames_out.get()),
             ("peer_drops", self.peer_drops.get()),
             ("fsyncs", self.fsyncs.get()),
+            ("audit_unwritten", self.audit_unwritten.get()),
         ]
     }
 }

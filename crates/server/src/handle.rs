@@ -14,6 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::audit::Audit;
 use crate::config::Limits;
 use crate::counters::Counters;
 use crate::event::{Event, EventSender};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) uri: String,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) cluster: u128,
     pub(crate) context_key: [u8; 32],
     pub(crate) limits: Limits,
@@ -136,6 +138,11 @@ impl Handle {
     /// The API tokens that hold now.
     pub fn tokens(&self) -> &Arc<Tokens> {
         &self.shared.tokens
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Arc<Audit> {
+        &self.shared.audit
     }
 
     /// Where the node keeps its data.
@@ -282,6 +289,7 @@ pub(crate) mod tests {
             uri: "http://127.0.0.1:8080".to_owned(),
             tls: None,
             tokens: Default::default(),
+            audit: crate::audit::Audit::nowhere(),
             cluster: 7,
             context_key: [0; 32],
             limits: ServerConfig::default().limits(),

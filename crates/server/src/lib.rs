@@ -9,6 +9,7 @@
 //! Refuses to decide: what a request, a message or a lost connection means is the machine's to say.
 
 mod address;
+mod audit;
 mod clock;
 mod config;
 mod counters;
@@ -38,6 +39,7 @@ mod tokens;
 mod traces;
 
 pub use address::{Address, AddressError, PORT_DEFAULT};
+pub use audit::{Audit, AuditPage, Begun, By, Deed, Doer, Outcome};
 pub use config::{Limits, ServerConfig};
 pub use counters::{Counter, Counters};
 pub use entropy::bytes as random_bytes;

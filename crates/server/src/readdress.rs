@@ -11,6 +11,7 @@ use stdx::{Prng, Span};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
+use crate::audit::{By, Deed, Outcome};
 use crate::handle::Handle;
 
 const WAIT_BASE: Span = Span::millis(500);
@@ -38,7 +39,13 @@ async fn tell(handle: &Handle, name: String, uri: String) {
     loop {
         let request = Request::Admin(Admin::Readdress { name: name.clone(), uri: uri.clone() });
         match handle.call(request, None).await {
-            Response::Changed { .. } => return info!("the cluster knows this node as {name}[{uri}]"),
+            Response::Changed { .. } => {
+                info!("the cluster knows this node as {name}[{uri}]");
+                if let Some(deed) = Deed::of(&Admin::Readdress { name, uri }) {
+                    handle.audit().told(&By::LOCAL, deed, &Outcome::Done).await;
+                }
+                return;
+            }
             Response::Refused(Refusal::ChangeRefused(why) | Refusal::Invalid(why)) => {
                 return warn!("the cluster keeps this node's old name and address: {why}");
             }

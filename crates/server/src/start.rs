@@ -11,14 +11,17 @@ use std::sync::Arc;
 
 use node::{Node, NodeEffect, NodeInput};
 use proto::Pulse;
+use serde_json::json;
 use stdx::Prng;
 use storage::{DiskEngine, Engine};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::info;
 
+use crate::audit::{Audit, By, Deed, Outcome};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
+use crate::counters::Counters;
 use crate::disk_thread::DiskThread;
 use crate::entropy;
 use crate::error::StartError;
@@ -87,7 +90,10 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let (teller, news) = news::news(node.machine().history().epoch().0);
     let (traces, spans) = config.traced_per_million.map(|share| Traces::new(share, prng.next_u64())).unzip();
     let traces = traces.map(Arc::new);
-    let shared = shared(&node, &config, (advertised.to_string(), tls), news, traces.clone());
+    let counters = Arc::<Counters>::default();
+    let audit = Audit::open(&config.data_dir, node.id(), Arc::clone(&counters)).map_err(StartError::Thread)?;
+    let shared =
+        shared(&node, &config, (advertised.to_string(), tls), news, (traces.clone(), counters, Arc::new(audit)));
     let handle = Handle::new(events, shared);
     handle.tokens().set(node.tokens());
     if let Some(own) = config.own_token.clone() {
@@ -98,6 +104,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     {
         return Err(StartError::NoToken { listen });
     }
+    handle.audit().told(&By::LOCAL, started(&handle, &config), &Outcome::Done).await;
     let roster = Arc::<Roster>::default();
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
@@ -142,7 +149,7 @@ fn shared<E: Engine>(
     config: &ServerConfig,
     (uri, tls): (String, Option<Arc<Tls>>),
     news: News,
-    traces: Option<Arc<Traces>>,
+    (traces, counters, audit): (Option<Arc<Traces>>, Arc<Counters>, Arc<Audit>),
 ) -> Shared {
     Shared {
         node: node.id(),
@@ -150,17 +157,34 @@ fn shared<E: Engine>(
         uri,
         tls,
         tokens: Arc::default(),
+        audit,
         cluster: node.cluster(),
         context_key: node.context_key(),
         limits: config.limits(),
         seats: Seats::new(config.node.requests_max),
-        counters: Arc::default(),
+        counters,
         measures: Measures::logging(config.slow.into()),
         traces,
         news,
         data_dir: config.data_dir.clone(),
         phase: PhaseCell::new(),
     }
+}
+
+/// How the process was started, as far as that says who may do what.
+fn started(handle: &Handle, config: &ServerConfig) -> Deed {
+    Deed::new(
+        "process.start",
+        json!({
+            "name": handle.name(),
+            "uri": handle.uri(),
+            "listen": config.listen.to_string(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "tls": config.tls.is_some(),
+            "insecure": config.insecure,
+            "adminTokenFile": config.own_token.is_some(),
+        }),
+    )
 }
 
 fn surroundings(handle: &Handle, clock: Clock, own: Pulse) -> Surroundings {

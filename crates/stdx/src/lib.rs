@@ -9,6 +9,7 @@ pub mod hash;
 pub mod marks;
 pub mod prng;
 pub mod time;
+pub mod utc;
 
 pub use prng::Prng;
 pub use time::{Mono, Now, Span, Wall};

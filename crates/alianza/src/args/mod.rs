@@ -16,7 +16,7 @@ pub(crate) use cluster::{
 pub(crate) use copy::{Backup, BackupCommand, Export, Import, Restore};
 pub(crate) use item::{ChangeName, Condition, Delete, Explain, Get, Incr, Item, Place, Put, Scan, Writing};
 pub(crate) use node::{Dev, Health, Leave, Start};
-pub(crate) use token::{Cert, CertCommand, Token, TokenCommand, TokenCreate};
+pub(crate) use token::{Audit, Cert, CertCommand, Token, TokenCommand, TokenCreate};
 
 use crate::exit;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Make, list and revoke API tokens
     Token(Token),
+    /// Show who did what to the cluster through a node, oldest first, and whether the log is whole
+    Audit(Audit),
     /// Make certificates for trying TLS out: an authority, and nodes' certificates from it
     Cert(Cert),
     /// Write completions for a shell

@@ -1,4 +1,4 @@
-//! Commands about API tokens and certificates.
+//! Commands about API tokens, certificates and the audit log.
 
 use super::Target;
 use clap::{Args as ClapArgs, Subcommand};
@@ -49,6 +49,19 @@ pub(crate) struct TokenCreate {
     /// How long it is worth something, like 90d
     #[arg(long, value_name = "TIME")]
     pub(crate) ttl: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// The audit log.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Audit {
+    /// Only what is not older, like 24h [default: all that is kept]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Ask this node, by its name or id, or all [default: the node that is asked]
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
     #[command(flatten)]
     pub(crate) target: Target,
 }

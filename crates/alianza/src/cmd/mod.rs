@@ -1,5 +1,6 @@
 //! The commands that ask a running node, one file each: build a request, ask, show the answer. `bench` asks many times.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bucket;

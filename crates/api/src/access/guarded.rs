@@ -2,13 +2,15 @@
 //!
 //! Invariant: fails closed. Who is not known may do nothing once a token is needed, whichever way the request came.
 
+use super::audited;
 use super::{Gate, Identity, need};
 use crate::database::{Database, Waiting};
 use node::LocalItems;
 use proto::{Act, Refusal, Request, Response};
 use ring::NodeId;
-use server::{Address, Counters, Gauges, Measures, News, Stream, Tls, TlsError, Tokens};
+use server::{Address, Audit, By, Counters, Doer, Gauges, Measures, News, Stream, Tls, TlsError, Tokens};
 use std::future::ready;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stdx::Span;
@@ -35,13 +37,23 @@ pub(crate) struct Guarded {
     pub(crate) writers_read: bool,
     /// One operation of the rate was taken already, when the request came in.
     pub(crate) paid: AtomicBool,
+    pub(crate) whence: Whence,
+}
+
+/// How a client came in.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Whence {
+    /// By which way in; nothing is said of a client that nobody knows yet.
+    pub(crate) via: &'static str,
+    /// The other end of its connection.
+    pub(crate) from: Option<SocketAddr>,
 }
 
 impl Guarded {
     /// For one request or one connection.
-    pub(crate) fn new(database: &Arc<dyn Database>, gate: &Arc<Gate>, who: Who) -> Guarded {
+    pub(crate) fn new(database: &Arc<dyn Database>, gate: &Arc<Gate>, who: Who, whence: Whence) -> Guarded {
         let (database, gate) = (Arc::clone(database), Arc::clone(gate));
-        Guarded { database, gate, who, writers_read: false, paid: AtomicBool::new(false) }
+        Guarded { database, gate, who, writers_read: false, paid: AtomicBool::new(false), whence }
     }
 
     /// Whether an act is allowed in a bucket, or, without one, everywhere.
@@ -101,8 +113,19 @@ fn not_allowed(act: Act, bucket: Option<&str>) -> Refusal {
 impl Database for Guarded {
     fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response> {
         match self.admit(&request) {
-            Ok(()) => self.database.call(request, within),
-            Err(refusal) => Box::pin(ready(Response::Refused(refusal))),
+            Ok(()) => match audited::deed(&request) {
+                None => self.database.call(request, within),
+                Some(deed) => Box::pin(async move {
+                    let begun = audited::begin(self, deed).await;
+                    let response = self.database.call(request, within).await;
+                    audited::end(begun, &response).await;
+                    response
+                }),
+            },
+            Err(refusal) => {
+                audited::refused(self, &request, &refusal);
+                Box::pin(ready(Response::Refused(refusal)))
+            }
         }
     }
 
@@ -151,6 +174,20 @@ impl Database for Guarded {
 
     fn epoch(&self) -> u64 {
         self.database.epoch()
+    }
+
+    fn audit(&self) -> Option<Arc<Audit>> {
+        self.database.audit()
+    }
+
+    fn by(&self) -> By {
+        let doer = match &self.who {
+            Who::Anyone => Doer::Anyone,
+            Who::Token(identity) => Doer::Token { id: identity.token.id, name: identity.name().to_owned() },
+            Who::Password => Doer::Password,
+            Who::Peer => Doer::Node,
+        };
+        By { doer, via: self.whence.via, from: self.whence.from }
     }
 
     fn tokens(&self) -> Arc<Tokens> {

@@ -6,6 +6,7 @@
 //! Refuses to know what tokens there are and how they are agreed on; that is the history's.
 
 mod asker;
+pub(crate) mod audited;
 mod gate;
 mod guarded;
 mod identity;
@@ -17,7 +18,7 @@ mod sessions;
 
 pub(crate) use asker::Asker;
 pub(crate) use gate::{Gate, cookie_name, missing, session_cookie, wrong as wrong_token};
-pub(crate) use guarded::{Guarded, Who};
+pub(crate) use guarded::{Guarded, Whence, Who};
 pub(crate) use identity::Identity;
 pub(crate) use need::nothing as needs_nothing;
 pub(crate) use peer::authorization as peer_authorization;

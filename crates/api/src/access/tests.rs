@@ -364,3 +364,85 @@ async fn stored_bytes_are_no_script_of_a_page() {
     let request = Http::builder().uri("/console/app.js").header("sec-fetch-dest", "script");
     assert_eq!(send(&fake, request.body(Body::empty()).unwrap()).await.status, 200);
 }
+
+/// A node with an audit log, and where that is.
+fn logged() -> (Arc<Fake>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut fake = Arc::into_inner(node()).unwrap();
+    let audit = server::Audit::open(directory.path(), ring::NodeId(1), Arc::default()).unwrap();
+    fake.audit = Some(Arc::new(audit));
+    (Arc::new(fake), directory)
+}
+
+/// The lines of its log, as an administrator reads them.
+async fn audit(node: &Fake) -> Vec<serde_json::Value> {
+    let audit = node.audit.as_ref().unwrap();
+    // Whatever was told without waiting is before this.
+    audit.told(&server::By::LOCAL, server::Deed::new("mark", serde_json::json!({})), &server::Outcome::Done).await;
+    let text = audit.read(0, Wall(0)).unwrap().lines;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_who_did_what_and_no_secret() {
+    let (node, _directory) = logged();
+    let admin = with(&node, "admin", |token| token.name = "root".to_owned());
+    let reader = token(&node, "read:default");
+    let put = ask(&node, Method::PUT, "/v1/buckets/carts", &admin, "{\"n\":2}").await;
+    assert_eq!(put.status, 200, "{:?}", put.json());
+    let made = r#"{"name":"app","scopes":"read"}"#;
+    let secret =
+        ask(&node, Method::POST, "/v1/tokens", &admin, made).await.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&node, Method::PUT, "/v1/buckets/carts", &reader, "{\"n\":2}").await.status, 403);
+    assert_eq!(ask(&node, Method::POST, "/v1/cluster/abort", &secret, "").await.status, 401);
+    assert_eq!(ask(&node, Method::GET, "/v1/audit", &reader, "").await.status, 403);
+    let lines = audit(&node).await;
+    let told: Vec<(&str, &str, &str)> = lines
+        .iter()
+        .map(|line| {
+            let text =
+                |value: &'_ serde_json::Value| -> &'static str { value.as_str().unwrap_or("").to_owned().leak() };
+            (text(&line["what"]), text(&line["state"]), text(&line["by"]["name"]))
+        })
+        .collect();
+    let reader = lines.iter().find(|line| line["state"] == "refused" && line["what"] == "bucket.set").unwrap();
+    assert!(reader["by"]["name"].as_str().unwrap().starts_with("t-"), "{reader}");
+    for expected in [
+        ("bucket.set", "begun", "root"),
+        ("bucket.set", "done", "root"),
+        ("token.create", "begun", "root"),
+        ("token.create", "done", "root"),
+        ("login", "refused", ""),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} is not among {told:?}");
+    }
+    assert!(told.iter().any(|(what, state, _)| (*what, *state) == ("administration", "refused")), "{told:?}");
+    let text = serde_json::to_string(&lines).unwrap();
+    for secret in [&admin, &secret] {
+        assert!(!text.contains(secret.rsplit('_').next().unwrap()), "{text}");
+    }
+    let answer = ask(&node, Method::GET, "/v1/audit?since=1h", &admin, "").await;
+    let body = String::from_utf8(answer.body).unwrap();
+    assert!(
+        body.lines().count() > 5 && body.ends_with(&format!("{{\"end\":true,\"cursor\":\"{}\"}}\n", lines.len())),
+        "{body}"
+    );
+    assert_eq!(ask(&node, Method::GET, "/v1/audit?cursor=x", &admin, "").await.problem(), "invalid-cursor");
+    assert_eq!(ask(&node, Method::GET, "/v1/audit?since=x", &admin, "").await.problem(), "invalid-field");
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_of_refusals_by_the_node_and_where_nobody_needs_a_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut fake = Fake::refusing(proto::Refusal::NoAnswer { write: true });
+    fake.audit = Some(Arc::new(server::Audit::open(directory.path(), ring::NodeId(1), Arc::default()).unwrap()));
+    let fake = Arc::new(fake);
+    assert_eq!(crate::tests::ask(&fake, Method::POST, "/v1/cluster/abort", "").await.status, 503);
+    let lines = audit(&fake).await;
+    assert_eq!((&lines[0]["what"], &lines[0]["state"]), (&"cluster.abort".into(), &"begun".into()));
+    assert_eq!(
+        (&lines[1]["state"], &lines[1]["of"], &lines[1]["by"]["who"]),
+        (&"unknown".into(), &1.into(), &"anyone".into())
+    );
+}

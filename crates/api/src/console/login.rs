@@ -3,7 +3,7 @@
 //! Invariant: no script of a page can read the cookie, no other site's page sends it, and a change is made only for a page of this
 //! node itself (`access::Gate`).
 
-use crate::access::{Asker, LIFE, Who, session_cookie, wrong_token};
+use crate::access::{Asker, LIFE, Who, audited, session_cookie, wrong_token};
 use crate::body::read_short;
 use crate::fields::Fields;
 use crate::json;
@@ -13,6 +13,7 @@ use axum::extract;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
+use server::Deed;
 use std::time::Duration;
 
 /// Bytes of a login; a token is some 80 of them. Whoever sends one is a stranger yet.
@@ -40,7 +41,11 @@ pub(crate) async fn login(Asker(api): Asker, request: extract::Request) -> Resul
     let body = read_short(request, BYTES_MAX, PATIENCE).await?;
     let mut fields = Fields::read(&body)?;
     let token = fields.text_needed("token")?;
-    let identity = api.gate.by_text(token.as_bytes()).ok_or_else(wrong_token)?;
+    let Some(identity) = api.gate.by_text(token.as_bytes()) else {
+        let problem = wrong_token();
+        audited::turned_away(api.database(), Deed::new("login", json!({})), problem.detail());
+        return Err(problem);
+    };
     fields.finish("a login", &["token"])?;
     let secret = api.gate.sessions.begin(identity.token.id).map_err(|error| {
         Problem::new(
@@ -48,7 +53,8 @@ pub(crate) async fn login(Asker(api): Asker, request: extract::Request) -> Resul
             format!("The system gave no random bytes ({error}); look at the log of this node."),
         )
     })?;
-    tracing::info!(token = identity.name(), "a login at the console");
+    let about = json!({ "token": identity.token.id.to_string(), "name": identity.name() });
+    audited::done(api.database(), Deed::new("login", about)).await;
     Ok(with_cookie(&api, json!({ "name": identity.name() }), &secret, LIFE.as_secs()))
 }
 

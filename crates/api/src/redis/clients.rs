@@ -22,7 +22,8 @@ pub(crate) struct Clients {
 pub(crate) struct Client {
     /// Its number.
     pub(crate) id: u64,
-    from: SocketAddr,
+    /// The other end of its connection.
+    pub(crate) from: SocketAddr,
     to: Option<SocketAddr>,
     since: Instant,
     /// Place of its last command in the table, plus one.

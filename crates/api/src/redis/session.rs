@@ -9,11 +9,15 @@ use super::clients::Client;
 use super::fault::Fault;
 use super::places::Place;
 use super::table::{Command, Flag};
-use crate::access::{Guarded, Who, same};
+use crate::access::{Guarded, Whence, Who, audited, same};
 use crate::database::Database;
+use crate::fields::excerpt;
 use bytes::Bytes;
 use proto::Act;
 use resp::{Limits, Request, Version};
+use serde_json::json;
+use server::Deed;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The state of a connection.
@@ -38,13 +42,13 @@ impl Session {
     /// A new connection's.
     pub(crate) fn new(redis: &Redis, client: Arc<Client>) -> Session {
         Session {
-            client,
             version: Version::Two,
             database: 0,
             place: first(redis),
             has_password: redis.options.password.is_some(),
-            guarded: Arc::new(guarded(redis, Who::Anyone)),
+            guarded: Arc::new(guarded(redis, Who::Anyone, client.from)),
             over: false,
+            client,
         }
     }
 
@@ -83,6 +87,10 @@ impl Session {
             [(Flag::Admin, Act::Admin, None), (Flag::Write, Act::Write, bucket), (Flag::Read, Act::Read, bucket)];
         let (_, act, bucket) = needs.into_iter().find(|(flag, ..)| command.has(*flag))?;
         let refused = self.guarded.has_scope(act, bucket).is_err();
+        if refused && act == Act::Admin {
+            let deed = Deed::new("administration", json!({ "command": command.name }));
+            audited::turned_away(&*self.guarded, deed, "The token does not allow it.");
+        }
         refused.then(|| Fault::no_permission(self.user(), command.name))
     }
 
@@ -100,9 +108,13 @@ impl Session {
         let who = match (redis.gate.by_text(said), &redis.options.password) {
             (Some(identity), _) if user == b"default" || user == identity.name().as_bytes() => Who::Token(identity),
             (None, Some(right)) if user == b"default" && same(right.as_bytes(), said) => Who::Password,
-            _ => return false,
+            _ => {
+                let deed = Deed::new("login", json!({ "user": excerpt(user) }));
+                audited::turned_away(&*self.guarded, deed, "The password or token is wrong, revoked or over.");
+                return false;
+            }
         };
-        self.guarded = Arc::new(guarded(redis, who));
+        self.guarded = Arc::new(guarded(redis, who, self.client.from));
         true
     }
 
@@ -135,8 +147,9 @@ impl Session {
     }
 }
 
-fn guarded(redis: &Redis, who: Who) -> Guarded {
-    Guarded { writers_read: true, ..Guarded::new(&redis.database, &redis.gate, who) }
+fn guarded(redis: &Redis, who: Who, from: SocketAddr) -> Guarded {
+    let whence = Whence { via: "redis", from: Some(from) };
+    Guarded { writers_read: true, ..Guarded::new(&redis.database, &redis.gate, who, whence) }
 }
 
 fn first(redis: &Redis) -> Arc<Place> {

@@ -57,6 +57,7 @@ pub(super) static PARAMETERS: &[Parameter] = {
         parameter(Query, "from?", "The id of the last event that was seen, to go on behind it", text),
         parameter(Query, "limit", "Most items in all", at_least_one),
         parameter(Query, "cursor", "A cursor of an earlier answer, to go on behind it", text),
+        parameter(Query, "since", "Only what is not older than that, like 24h", span),
         parameter(Query, "level", LEVEL, level),
         parameter(Query, "durability", DURABILITY, durability),
         parameter(Query, "ttl", TTL, span),
@@ -193,6 +194,13 @@ pub(super) fn schemas() -> Value {
         })),
         "ListLine": open(&[], json!({
             "key": text(), "sort": text(), "value": text(), "values": list(of("Value")),
+            "cursor": text(), "end": { "type": "boolean" }, "problem": of("Problem"),
+        })),
+        "AuditLine": open(&[], json!({
+            "seq": whole(), "at": whole(), "time": text(), "node": text(), "what": text(),
+            "state": { "enum": ["begun", "done", "failed", "unknown", "refused", "part"] },
+            "by": of("Object"), "about": of("Object"), "why": text(),
+            "of": { "type": ["integer", "null"] }, "more": whole(), "late": { "type": "boolean" }, "prev": text(),
             "cursor": text(), "end": { "type": "boolean" }, "problem": of("Problem"),
         })),
         "BatchLine": open(&["status", "body"], json!({ "status": { "type": "integer" }, "body": of("Object") })),

@@ -3,8 +3,8 @@
 use super::Content::{Bytes, Item, Json, Lines, Nothing, Text};
 use super::Route;
 use crate::{
-    batch, buckets, cluster, console, event_stream, events, explain, health, history, item, items, leave, listing,
-    metrics, repair, ring_view, rpc, sql, stats, tokens, transfer, watch, welcome,
+    audit, batch, buckets, cluster, console, event_stream, events, explain, health, history, item, items, leave,
+    listing, metrics, repair, ring_view, rpc, sql, stats, tokens, transfer, watch, welcome,
 };
 
 /// A route; the method is named once for the router and the document.
@@ -48,6 +48,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(get "/v1/tokens" "listTokens" "API tokens, without their secrets" tokens::list, &[], Nothing, (200, Json("Tokens"))),
     route!(post "/v1/tokens" "createToken" "Make an API token; its secret is shown once. From the first on, everybody needs one" tokens::create, &[], Json("TokenWanted"), (201, Json("Token"))),
     route!(delete "/v1/tokens/{token}" "revokeToken" "Make a token worthless, by its number or its name" tokens::revoke, &["token"], Nothing, (200, Json("Token"))),
+    route!(get "/v1/audit" "audit" "Who did what to the cluster through this node, as a stream" audit::list, &["since", "cursor"], Nothing, (200, Lines("AuditLine"))),
     route!(get "/v1/cluster" "clusterStatus" "Members, how they look from here, what is moving" cluster::status, &[], Nothing, (200, Json("Object"))),
     route!(post "/v1/cluster/plan" "planChange" "What a change would move and put at risk, without doing it" cluster::plan, &[], Json("Change"), (200, Json("Object"))),
     route!(post "/v1/cluster/apply" "applyChange" "Do what a plan showed" cluster::apply, &[], Json("PlannedChange"), (202, Json("Object"))),

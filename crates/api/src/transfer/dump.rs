@@ -4,11 +4,11 @@
 //! Invariant: a partition is said to be complete only when every record of the asked buckets in it, as of some moment after
 //! the request for it began, has been given.
 
-use super::ask;
+use super::{ask, tell};
 use crate::access::Asker;
 use crate::bucket_names;
 use crate::cursor::Cursor;
-use crate::fields::{Fields, invalid};
+use crate::fields::{Fields, excerpt, invalid};
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::router::Api;
@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use backup::{Entry, Frame, write_frame};
 use proto::{Act, Bucket, BucketId, ItemKey, Level, Records, Request, Scan, Scope, Slot};
 use ring::{Grid, PartitionId};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -52,6 +53,7 @@ pub(crate) async fn page(Asker(api): Asker, request: extract::Request) -> Result
     fields.finish("a page of a backup", &["buckets", "cursor"])?;
     let status = bucket_names::status(api.database()).await?;
     let buckets = find(&status.buckets, &names)?;
+    tell(api.database(), "backup", json!({ "buckets": excerpt(names.as_bytes()) })).await;
     let grid = grid(status.partitions)?;
     let at = read_cursor(cursor.as_deref(), &buckets, status.partitions)?;
     let out = Pages { api: &api, buckets, grid, out: Vec::new(), at, ahead: AHEAD_FIRST }.fill().await;

@@ -1,6 +1,6 @@
 //! `POST /v1/export`: the items of a bucket, one per line, page by page; where the next page begins is in a header.
 
-use super::line;
+use super::{line, tell};
 use crate::access::Asker;
 use crate::bucket_names;
 use crate::cursor::Cursor;
@@ -12,6 +12,7 @@ use axum::extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use proto::Level;
+use serde_json::json;
 
 /// Where the next page begins.
 const CURSOR: &str = "alianza-cursor";
@@ -28,6 +29,7 @@ pub(crate) async fn export(Asker(api): Asker, request: extract::Request) -> Resu
     if !bucket_names::status(api.database()).await?.buckets.iter().any(|known| known.name == bucket) {
         return Err(bucket_names::unknown(&bucket));
     }
+    tell(api.database(), "export", json!({ "bucket": bucket })).await;
     let run = Run { bounds: None, cursor, limit: LIMIT };
     let (level, action) = (Some(Level::Quorum), Action::Scan(run.clone()));
     let operation = Operation { bucket, within: None, level, action };

@@ -2,9 +2,9 @@
 //!
 //! Invariant: importing twice is importing once; a wrong line is named and harms no other.
 
-use super::ask;
 use super::line::{self, Line, Live};
 use super::restore::wall;
+use super::{ask, tell};
 use crate::access::Asker;
 use crate::fields::excerpt;
 use crate::json;
@@ -35,6 +35,7 @@ enum Came {
 pub(crate) async fn import(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
     let body = api.bodies.read(request, &api.options).await?;
     let lines = lines(&body.bytes);
+    tell(api.database(), "import", json!({ "bytes": body.bytes.len() })).await;
     let (mut written, mut same, mut expired) = (0, 0, 0);
     let mut wrong: Vec<(u64, String)> = Vec::new();
     let mut tasks = JoinSet::new();

@@ -16,11 +16,18 @@ pub(crate) use import::import;
 pub use line::rewrite_line;
 pub(crate) use restore::{begin, items};
 
+use crate::access::audited;
 use proto::{Refusal, Request, Response};
+use server::Deed;
 use std::time::Duration;
 
 /// Times that a request which found too few replicas, or too busy ones, is made again.
 const TRIES: u32 = 4;
+
+/// Tells the audit log that a page of something goes out or comes in: the first of many pages is a line, the others are counted.
+async fn tell(database: &dyn crate::Database, what: &'static str, about: serde_json::Value) {
+    audited::part(database, Deed::new(what, about)).await;
+}
 
 /// Asks the node, again if it is worth while. The wait grows, so that a ring that changes or a node that starts has time.
 async fn ask(database: &dyn crate::Database, request: Request) -> Response {

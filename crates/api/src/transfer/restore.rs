@@ -3,7 +3,7 @@
 //!
 //! Invariant: what was written after the event is never overwritten; see `proto::restoring`.
 
-use super::ask;
+use super::{ask, tell};
 use crate::access::Asker;
 use crate::fields::{Fields, excerpt, invalid, missing};
 use crate::json;
@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
 use proto::restoring::{Restoring, There, Verdict};
-use proto::{Admin, Change, Digest, Event, Found, Get, ItemKey, Level, Request, Restore, Restored, Rule};
+use proto::{Act, Admin, Change, Digest, Event, Found, Get, ItemKey, Level, Request, Restore, Restored, Rule};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -82,7 +82,10 @@ pub(crate) async fn items(
         _ => return Err(invalid("act", "must be write or check")),
     };
     query.finish(&["restore", "bucket", "act"])?;
+    api.demand(if check { Act::Read } else { Act::Admin }, Some(&bucket))?;
     let restoring = Arc::new(find(&api, &epoch, &bucket).await?);
+    let what = if check { "restore.check" } else { "restore.items" };
+    tell(api.database(), what, json!({ "restore": excerpt(epoch.as_bytes()), "bucket": bucket })).await;
     let (_, rule) = api.buckets.find(api.database(), &bucket).await?;
     let body = api.bodies.read(request, &api.options).await?;
     let mut reader = FrameReader::new(body.bytes.clone());

@@ -99,7 +99,7 @@ async fn a_stream_ends_with_its_token_and_gives_its_place_back() {
     let scopes = vec![Right::parse("read:default").unwrap()];
     fake.tokens.pretend([ApiToken { id, name: "t".to_owned(), digest, scopes, rate: None, expires: None }]);
     let identity = api.gate.by_text(text.as_bytes()).expect("a token");
-    let api = Arc::new(api.of(Who::Token(identity)));
+    let api = Arc::new(api.of(Who::Token(identity), Default::default()));
     let (mut body, first) = open(&api, "").await;
     assert!(first.contains("event: ready"), "{first}");
     assert!(piece(&mut body).await.expect("a sign of life").starts_with(":\nid: "));

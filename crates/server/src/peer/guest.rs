@@ -4,14 +4,16 @@
 //! Refuses to decide who may come in; that is the machine's.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use codec::GUEST_FRAME_BYTES_MAX;
-use proto::{Admin, Message, OpId, Request};
+use proto::{Admin, Message, OpId, Refusal, Request, Response};
 use stdx::Span;
 use tokio::time::timeout;
 
+use crate::audit::{Audit, By, Deed, Doer, Outcome};
 use crate::handle::Handle;
 use crate::peer::connection::{Broken, Frames, write_frame};
 use crate::tls::Stream;
@@ -47,7 +49,7 @@ impl From<Broken> for Farewell {
 }
 
 /// Answers a guest's questions until it goes or has to go.
-pub(crate) async fn host(stream: Stream, buffer: BytesMut, handle: &Handle) -> Farewell {
+pub(crate) async fn host(stream: Stream, buffer: BytesMut, from: SocketAddr, handle: &Handle) -> Farewell {
     let (mut reading, mut writing) = tokio::io::split(stream);
     let mut frames = Frames::new(&mut reading, buffer, GUEST_FRAME_BYTES_MAX);
     loop {
@@ -58,12 +60,33 @@ pub(crate) async fn host(stream: Stream, buffer: BytesMut, handle: &Handle) -> F
         };
         for message in messages {
             let Some((op, request, within)) = question(message) else { return Farewell::NotAllowed };
-            let response = Box::new(handle.call(request, Some(within)).await);
+            let response = Box::new(ask(handle, from, request, within).await);
             if let Err(broken) = write_frame(&mut writing, &[Message::Forwarded { op, response }]).await {
                 return broken.into();
             }
         }
     }
+}
+
+/// Asks the node, and has the audit log tell of what changes the cluster.
+async fn ask(handle: &Handle, from: SocketAddr, request: Request, within: Span) -> Response {
+    let deed = if let Request::Admin(admin) = &request { Deed::of(admin) } else { None };
+    let Some(deed) = deed else { return handle.call(request, Some(within)).await };
+    let by = By { doer: Doer::Newcomer, via: "peer", from: Some(from) };
+    let begun = Audit::begin(handle.audit(), by, deed).await;
+    let response = handle.call(request, Some(within)).await;
+    let outcome = match &response {
+        Response::Refused(Refusal::NoAnswer { .. } | Refusal::OutcomeUnknown) => {
+            Outcome::Unknown("It was not decided in time.".to_owned())
+        }
+        Response::Refused(Refusal::ChangeRefused(why) | Refusal::Invalid(why) | Refusal::NotReady(why)) => {
+            Outcome::Failed(why.clone())
+        }
+        Response::Refused(refusal) => Outcome::Failed(format!("{refusal:?}")),
+        _ => Outcome::Done,
+    };
+    begun.end(outcome).await;
+    response
 }
 
 /// What a guest may ask.
@@ -94,7 +117,10 @@ mod tests {
     use crate::peer::tests::pair;
     use bytes::BytesMut;
     use proto::{Admin, ItemKey, Message, OpId, Request, Response};
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use stdx::Span;
+
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
     fn forward(op: u64, request: Request) -> Message {
         Message::Forward { op: OpId(op), request, within: Span::secs(1), life: 0 }
@@ -104,7 +130,7 @@ mod tests {
     async fn a_guest_may_look_but_not_touch() {
         let (mut guest, server) = pair().await;
         let (handle, mut queue) = handle();
-        let hosting = tokio::spawn(async move { host(server.into(), BytesMut::new(), &handle).await });
+        let hosting = tokio::spawn(async move { host(server.into(), BytesMut::new(), HERE, &handle).await });
 
         write_frame(&mut guest, &[forward(9, Request::Admin(Admin::Status))]).await.unwrap();
         let Some(Event::Client { reply, .. }) = queue.recv().await else { panic!("no question") };
@@ -123,6 +149,6 @@ mod tests {
         let (_guest, server) = pair().await;
         let (handle, _queue) = handle();
         tokio::time::pause();
-        assert!(matches!(host(server.into(), BytesMut::new(), &handle).await, Farewell::Idle));
+        assert!(matches!(host(server.into(), BytesMut::new(), HERE, &handle).await, Farewell::Idle));
     }
 }

@@ -125,7 +125,7 @@ impl Listener {
                 peer.accept(lane, Task::spawn(serving));
             }
             Ok(Admission::Guest) => {
-                let farewell = guest::host(stream, buffer, &self.handle).await;
+                let farewell = guest::host(stream, buffer, from, &self.handle).await;
                 debug!(%from, "a guest went: {farewell}");
             }
             Err(error) => debug!(%from, "a handshake failed: {error}"),

@@ -8,6 +8,7 @@
 //! what it has, which may be nothing; only cursor 0 means the end.
 
 use super::run;
+use crate::access::audited;
 use crate::redis::arguments::is;
 use crate::redis::call::{Call, together};
 use crate::redis::element::{self, Kind};
@@ -19,6 +20,8 @@ use bytes::Bytes;
 use proto::{ItemKey, Page, Request, Response, Scan, Scope};
 use resp::Reply;
 use ring::{PartitionId, Token};
+use serde_json::json;
+use server::Deed;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -154,12 +157,23 @@ async fn flush(call: Call) -> Outcome {
             "ERR Deleting everything must be allowed when the node is started, with --redis-flush; delete keys with DEL.",
         ));
     }
-    let mut all = All::of(&call).await?;
-    while let Some(keys) = all.next(&call).await? {
+    let deed = Deed::new("flush", json!({ "bucket": call.place.bucket }));
+    let begun = audited::begin(&*call.database, deed).await;
+    let flushed = delete_all(&call).await;
+    if let Some(begun) = begun {
+        let why = |_: &Fault| server::Outcome::Unknown("It broke off; what was deleted by then is gone.".to_owned());
+        begun.end(flushed.as_ref().err().map_or(server::Outcome::Done, why)).await;
+    }
+    flushed.map(|()| Reply::OK)
+}
+
+async fn delete_all(call: &Call) -> Result<(), Fault> {
+    let mut all = All::of(call).await?;
+    while let Some(keys) = all.next(call).await? {
         let deletes: Vec<_> = keys.into_iter().map(|key| super::keys::delete_one(call.clone(), key.name)).collect();
         together(deletes).await?;
     }
-    Ok(Reply::OK)
+    Ok(())
 }
 
 /// A key that was come by.
