@@ -55,6 +55,8 @@ def resp(port, *words, timeout=5):
 class Servers:
     """Processes that together are one thing to compare."""
 
+    credentials = []
+
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True)
@@ -68,11 +70,11 @@ class Servers:
         return process
 
     def cpu(self):
-        """Seconds of processor time, user and system, of all processes."""
+        """Seconds of processor time, user and system, of all processes and of their children that ended (Redis rewrites its log in one)."""
         total = 0
         for process in self.processes:
             fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
+            total += sum(int(field) for field in fields[11:15])
         return total / TICK
 
     def rss(self):
@@ -245,9 +247,67 @@ class Nats(Servers):
         self.addresses = [f"127.0.0.1:{client}" for client, _ in ports]
 
 
+def garage_binary():
+    """What `cargo install garage --features k2v` made, if GARAGE names it or it is on the path."""
+    return os.environ.get("GARAGE") or shutil.which("garage")
+
+
+class Garage(Servers):
+    """Three nodes with three copies of everything; K2V, which needs two of them for a write and for a read. Connections are spread over all."""
+    protocol, more = "k2v", []
+
+    @classmethod
+    def version(cls):
+        return subprocess.run([garage_binary(), "--version"], capture_output=True, text=True).stdout.strip()
+
+    def say(self, *words):
+        done = subprocess.run([garage_binary(), "-c", self.directory / "0.toml", *words], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else ""
+
+    def launch(self):
+        secret, ports = "5c" * 32, [tuple(free_port() for _ in range(3)) for _ in range(3)]
+        for i, (rpc, s3, k2v) in enumerate(ports):
+            (self.directory / f"{i}.toml").write_text("\n".join([
+                f'metadata_dir = "{self.directory}/meta-{i}"', f'data_dir = "{self.directory}/data-{i}"', 'db_engine = "lmdb"',
+                'replication_factor = 3', 'consistency_mode = "consistent"', *self.more,
+                f'rpc_bind_addr = "127.0.0.1:{rpc}"', f'rpc_public_addr = "127.0.0.1:{rpc}"', f'rpc_secret = "{secret}"',
+                '[s3_api]', 's3_region = "garage"', f'api_bind_addr = "127.0.0.1:{s3}"',
+                '[k2v_api]', f'api_bind_addr = "127.0.0.1:{k2v}"', '']))
+            self.spawn([garage_binary(), "-c", self.directory / f"{i}.toml", "server"])
+        ids = []
+        for i, (rpc, _, _) in enumerate(ports):
+            def known():
+                done = subprocess.run([garage_binary(), "-c", self.directory / f"{i}.toml", "node", "id", "-q"], capture_output=True, text=True)
+                return done.stdout.strip()
+            wait_until("Garage has an id", known)
+            ids.append(known())
+        for peer in ids[1:]:
+            wait_until("Garage's nodes meet", lambda: self.say("node", "connect", peer))
+        for i, peer in enumerate(ids):
+            wait_until("Garage takes a role", lambda: self.say("layout", "assign", "-z", f"z{i}", "-c", "10G", peer.split("@")[0]))
+        wait_until("Garage has a layout", lambda: self.say("layout", "apply", "--version", "1"))
+        wait_until("Garage has a bucket", lambda: self.say("bucket", "create", "bench"))
+        made = self.say("key", "create", "bench")
+        identity, key = re.search(r"Key ID:\s+(\S+)", made)[1], re.search(r"Secret key:\s+(\S+)", made)[1]
+        wait_until("Garage's key may use the bucket", lambda: self.say("bucket", "allow", "--read", "--write", "bench", "--key", "bench"))
+        self.credentials = ["--password", f"{identity}:{key}"]
+        self.addresses = [f"127.0.0.1:{k2v}" for _, _, k2v in ports]
+
+
+class GarageFsync(Garage):
+    """The same with `metadata_fsync`: K2V's items are in its metadata."""
+    more = ["metadata_fsync = true"]
+
+
+def is_missing(kind):
+    """There is no program for it on this machine."""
+    return ((issubclass(kind, Etcd) and not etcd_binary()) or (issubclass(kind, Nats) and not shutil.which("nats-server"))
+            or (issubclass(kind, Garage) and not garage_binary()) or (issubclass(kind, Redis) and not shutil.which("redis-server")))
+
+
 def load(servers, *arguments, protocol=None):
     """Runs `alianza bench` against the servers; what it found, with the servers' processor time per operation in µs."""
-    command = [binary(), "bench", *servers.addresses, "--protocol", protocol or servers.protocol, "--json", *arguments]
+    command = [binary(), "bench", *servers.addresses, "--protocol", protocol or servers.protocol, "--json", *servers.credentials, *arguments]
     before = servers.cpu()
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     used = servers.cpu() - before

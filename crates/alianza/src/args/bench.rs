@@ -8,7 +8,7 @@ pub(crate) struct Bench {
     /// 127.0.0.1:8080]
     #[arg(value_name = "HOST:PORT")]
     pub(crate) addresses: Vec<String>,
-    /// Which interface: redis, http (`POST /`) or v1 (items under `/v1`); or, to compare with that, http-livez, nats, etcd or etcd-serializable
+    /// Which interface: redis, http (`POST /`) or v1 (items under `/v1`); or, to compare with that, http-livez, nats, etcd, etcd-serializable or k2v (Garage)
     #[arg(long, value_name = "NAME", default_value = "redis")]
     pub(crate) protocol: String,
     /// Operations: get, set, a to f as in YCSB (half read half write; 5 % written; only read; the latest; ranges; read,

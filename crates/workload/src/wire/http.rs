@@ -97,6 +97,11 @@ pub(super) fn item_answer(bytes: &[u8]) -> Result<Option<(usize, Answer<'_>)>, B
     })
 }
 
+/// An answer of a peer: a value is the body; without one, it was done.
+pub(super) fn raw_answer(bytes: &[u8]) -> Result<Option<(usize, Answer<'_>)>, Broken> {
+    read(bytes, |_, body| if body.is_empty() { Answer::Done } else { Answer::Value(body) })
+}
+
 /// Reads an answer; `good` says what one is that was not refused, by its head and its body.
 fn read<'a>(
     bytes: &'a [u8],
@@ -108,7 +113,11 @@ fn read<'a>(
     let head = str::from_utf8(&bytes[..end]).map_err(|_| Broken)?;
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
     let status: u16 = status.and_then(|status| status.parse().ok()).ok_or(Broken)?;
-    let length: usize = header(head, "content-length").and_then(|length| length.parse().ok()).ok_or(Broken)?;
+    let length: usize = match (status, header(head, "content-length")) {
+        // No content, and no length of it (RFC 9110, section 8.6).
+        (204, _) => 0,
+        (_, length) => length.and_then(|length| length.parse().ok()).ok_or(Broken)?,
+    };
     let Some(body) = bytes.get(end + 4..end + 4 + length) else { return Ok(None) };
     let answer = match status {
         200..300 => good(head, body),

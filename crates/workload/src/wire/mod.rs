@@ -5,9 +5,11 @@
 
 mod etcd;
 mod http;
+mod k2v;
 mod nats;
 mod redis;
 
+pub use k2v::Signer;
 use std::fmt;
 
 /// Items of a row, where operations read ranges.
@@ -33,6 +35,8 @@ pub enum Protocol {
         /// Reads need not be of the newest value.
         serializable: bool,
     },
+    /// Garage's K2V; who asks.
+    K2v(Signer),
 }
 
 impl Protocol {
@@ -42,6 +46,7 @@ impl Protocol {
             Protocol::Redis | Protocol::Http | Protocol::V1 | Protocol::Livez => (usize::MAX, 64 << 20),
             Protocol::Etcd { .. } => (1, etcd::VALUE_MAX),
             Protocol::Nats => (1, nats::VALUE_MAX),
+            Protocol::K2v(_) => (1, 64 << 20),
         }
     }
 }
@@ -119,7 +124,7 @@ impl Shape {
     pub fn greet(&self, greeting: &Greeting, connection: u32, out: &mut Vec<u8>) -> usize {
         match self.protocol {
             Protocol::Redis => redis::greet(greeting, out),
-            Protocol::Http | Protocol::V1 | Protocol::Livez => 0,
+            Protocol::Http | Protocol::V1 | Protocol::Livez | Protocol::K2v(_) => 0,
             Protocol::Nats => {
                 nats::greet(connection, out);
                 0
@@ -140,6 +145,7 @@ impl Shape {
             Protocol::Livez => http::livez(out),
             Protocol::Etcd { serializable } => etcd::get(*self, number, serializable, turn.request, out),
             Protocol::Nats => nats::get(*self, number, turn.connection, out),
+            Protocol::K2v(signer) => k2v::get(&signer, *self, number, out),
         }
     }
 
@@ -153,6 +159,7 @@ impl Shape {
             Protocol::Livez => http::livez(out),
             Protocol::Etcd { .. } => etcd::put(*self, number, value, turn.request, out),
             Protocol::Nats => nats::put(*self, number, value, turn.connection, out),
+            Protocol::K2v(signer) => k2v::put(&signer, *self, number, value, out),
         }
         if self.wait == 0 {
             return 0;
@@ -174,6 +181,7 @@ impl Shape {
             Protocol::Redis => redis::answer(bytes)?,
             Protocol::Http | Protocol::Livez => http::answer(bytes)?,
             Protocol::V1 => http::item_answer(bytes)?,
+            Protocol::K2v(_) => http::raw_answer(bytes)?,
             Protocol::Etcd { .. } => return etcd::heard(bytes, reply),
             Protocol::Nats => return nats::heard(bytes, reply),
         };

@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 use workload::stamp;
-use workload::wire::{Greeting, Protocol, Shape};
+use workload::wire::{Greeting, Protocol, Shape, Signer};
 use workload::{Act, Choice, Mix, Pace, Sizes};
 
 /// Requests under way on a connection while keys are loaded or looked at again.
@@ -39,7 +39,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Reads and checks it.
     pub(super) fn of(args: &Bench) -> Result<Plan, Failure> {
-        let protocol = protocol(&args.protocol)?;
+        let protocol = protocol(args)?;
         let (mix, choice) = Mix::parse(&args.mix).ok_or_else(|| {
             Failure::usage("--mix must be get, set, a letter from a to f, or shares like read=90,update=10")
         })?;
@@ -102,8 +102,8 @@ impl Plan {
     }
 }
 
-fn protocol(word: &str) -> Result<Protocol, Failure> {
-    match word {
+fn protocol(args: &Bench) -> Result<Protocol, Failure> {
+    match args.protocol.as_str() {
         "redis" => Ok(Protocol::Redis),
         "http" => Ok(Protocol::Http),
         "v1" => Ok(Protocol::V1),
@@ -111,7 +111,14 @@ fn protocol(word: &str) -> Result<Protocol, Failure> {
         "nats" => Ok(Protocol::Nats),
         "etcd" => Ok(Protocol::Etcd { serializable: false }),
         "etcd-serializable" => Ok(Protocol::Etcd { serializable: true }),
-        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, nats, etcd or etcd-serializable")),
+        "k2v" => {
+            let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+            let signer = args.password.as_deref().and_then(|password| Signer::new(password, seconds));
+            signer.map(Protocol::K2v).ok_or_else(|| {
+                Failure::usage("--protocol k2v needs --password ID:SECRET with a key of Garage that may use its bucket `bench`")
+            })
+        }
+        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, nats, etcd, etcd-serializable or k2v")),
     }
 }
 
@@ -130,6 +137,7 @@ fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failur
         Protocol::Http | Protocol::V1 | Protocol::Livez => "127.0.0.1:8080",
         Protocol::Nats => "127.0.0.1:4222",
         Protocol::Etcd { .. } => "127.0.0.1:2379",
+        Protocol::K2v(_) => "127.0.0.1:3904",
     };
     let usual = [usual.to_owned()];
     let given = if args.addresses.is_empty() { &usual[..] } else { &args.addresses };

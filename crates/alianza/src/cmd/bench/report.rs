@@ -151,6 +151,7 @@ fn protocol(plan: &Plan) -> &'static str {
         Protocol::Livez => "http-livez",
         Protocol::Etcd { serializable: false } => "etcd",
         Protocol::Etcd { serializable: true } => "etcd-serializable",
+        Protocol::K2v(_) => "k2v",
     }
 }
 
