@@ -30,8 +30,9 @@ pub(crate) struct ItemPast {
     pub(crate) is_fickle: bool,
     /// Acknowledged durable writes of values, by number; those that are superseded for certain are forgotten.
     pub(crate) acknowledged: Vec<usize>,
-    /// From when on which versions must be gone for good, by who has to know; ascending, each holds the one before.
-    buried: BTreeMap<Reach, Vec<(Time, Context)>>,
+    /// Acknowledged durable writes, by who has to know of them: from when on, and the number. What they had seen is gone for
+    /// good. In order of time.
+    burials: BTreeMap<Reach, Vec<(Time, usize)>>,
 }
 
 impl Past {
@@ -53,10 +54,7 @@ impl Past {
             item.acknowledged.push(number);
         }
         for reach in Reach::of_write(put.level).iter().filter(|_| !apart) {
-            let buried = item.buried.entry(*reach).or_default();
-            let mut all = buried.last().map(|(_, context)| context.clone()).unwrap_or_default();
-            all.merge(&operation.seen.context);
-            buried.push((operation.ended, all));
+            item.burials.entry(*reach).or_default().push((operation.ended, number));
         }
     }
 
@@ -78,10 +76,9 @@ impl Past {
 }
 
 impl ItemPast {
-    /// What a read of this reach that begins at `at` must not show any more.
-    pub(crate) fn buried(&self, reach: Reach, at: Time) -> Option<&Context> {
-        let buried = self.buried.get(&reach)?;
-        let behind = buried.partition_point(|(since, _)| *since <= at);
-        buried.get(behind.checked_sub(1)?).map(|(_, context)| context)
+    /// The writes that a read of this reach that begins at `at` has to know of, by number: what they had seen must not show.
+    pub(crate) fn burials(&self, reach: Reach, at: Time) -> impl Iterator<Item = usize> {
+        let burials = self.burials.get(&reach).map_or(&[][..], Vec::as_slice);
+        burials.iter().take_while(move |(since, _)| *since <= at).map(|(_, number)| *number)
     }
 }

@@ -183,8 +183,11 @@ impl Evidence<'_> {
         if !shown.keeps_siblings {
             return Ok(());
         }
-        let Some(buried) = past.buried(shown.reach, shown.started) else { return Ok(()) };
-        match shown.siblings.iter().find(|sibling| buried.covers(&sibling.dot)) {
+        let burials = past.burials(shown.reach, shown.started).filter_map(|number| self.history.get(number));
+        // What one replica alone had taken went with it if that was put out, a delete like a value.
+        let owed: Vec<&Operation> = burials.filter(|write| self.atlas.recoverable(write)).collect();
+        let is_buried = |sibling: &&Sibling| owed.iter().any(|write| write.seen.context.covers(&sibling.dot));
+        match shown.siblings.iter().find(is_buried) {
             None => Ok(()),
             Some(risen) => Err(format!(
                 "{} of {} is back: a write that had seen it was acknowledged before {}",
@@ -218,7 +221,9 @@ fn wall(at: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Story, version};
+    use crate::fault::HostId;
     use crate::history::Reach;
+    use crate::operator::SIBLINGS;
     use node::proto::{Level, Rule};
     use stdx::{Span, Wall};
 
@@ -259,6 +264,19 @@ mod tests {
         assert!(said(story.read(Rule::Siblings, Reach::Quorum, 25, &[1], 1)).contains("is back"));
         assert_eq!(story.read(Rule::Siblings, Reach::Quorum, 15, &[1], 1), Ok(()));
         assert_eq!(story.read(Rule::Siblings, Reach::Quorum, 25, &[], 2), Ok(()));
+    }
+
+    /// Seed 13629647996830839901: a delete at level one, whose only replica was put out.
+    #[test]
+    fn what_went_with_its_only_replica_buries_nothing() {
+        let mut story = Story::default();
+        story.wrote(1, Some("one"), 0, Level::Quorum).wrote(2, None, 1, Level::One);
+        assert!(said(story.read(Rule::Siblings, Reach::All, 25, &[1], 1)).contains("is back"));
+        story.atlas.copies(SIBLINGS, 3);
+        story.atlas.ban(HostId(0));
+        assert_eq!(story.read(Rule::Siblings, Reach::All, 25, &[1], 1), Ok(()));
+        story.wrote(3, None, 1, Level::Quorum);
+        assert!(said(story.read(Rule::Siblings, Reach::All, 35, &[1], 1)).contains("is back"));
     }
 
     #[test]
