@@ -115,10 +115,14 @@ fn protocol(args: &Bench) -> Result<Protocol, Failure> {
             let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
             let signer = args.password.as_deref().and_then(|password| Signer::new(password, seconds));
             signer.map(Protocol::K2v).ok_or_else(|| {
-                Failure::usage("--protocol k2v needs --password ID:SECRET with a key of Garage that may use its bucket `bench`")
+                Failure::usage(
+                    "--protocol k2v needs --password ID:SECRET with a key of Garage that may use its bucket `bench`",
+                )
             })
         }
-        _ => Err(Failure::usage("--protocol must be redis, http, v1, http-livez, nats, etcd, etcd-serializable or k2v")),
+        _ => {
+            Err(Failure::usage("--protocol must be redis, http, v1, http-livez, nats, etcd, etcd-serializable or k2v"))
+        }
     }
 }
 
