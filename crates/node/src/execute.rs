@@ -92,6 +92,11 @@ impl<E: Engine> Executor<E> {
         to.append(&mut self.due);
     }
 
+    /// The newest batch for whose fsync an outcome waits.
+    pub(crate) fn awaited(&self) -> Option<Seq> {
+        self.fence.awaited()
+    }
+
     /// What was found damaged since this was last asked.
     pub(crate) fn take_damaged(&mut self) -> Vec<String> {
         std::mem::take(&mut self.damaged)

@@ -82,6 +82,11 @@ impl Fence {
         None
     }
 
+    /// The newest batch that an outcome waits for.
+    pub(crate) fn awaited(&self) -> Option<Seq> {
+        self.waiting.back().map(|(seq, ..)| *seq)
+    }
+
     /// Everything up to `seq` is on disk: appends what waited for it.
     pub(crate) fn synced(&mut self, seq: Seq, due: &mut Vec<(Ticket, StoreOutcome)>) {
         self.durable = self.durable.max(seq);

@@ -10,6 +10,7 @@ mod fence;
 pub mod inspect;
 pub mod life;
 mod recovery;
+mod syncs;
 mod trees;
 
 pub use inspect::{LocalItem, LocalItems};

@@ -2,6 +2,7 @@
 
 use crate::execute::Executor;
 use crate::recovery;
+use crate::syncs::Syncs;
 use proto::{
     ApiToken, ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response,
     StoreOutcome, Ticket, TokenId,
@@ -140,8 +141,7 @@ impl std::error::Error for OpenError {}
 pub struct Node<E: Engine> {
     machine: Machine,
     executor: Executor<E>,
-    /// The newest batch for which an fsync was asked.
-    asked: Seq,
+    syncs: Syncs,
     effects: Vec<Effect>,
     /// Empty between two inputs; kept for their memory.
     carrying: Vec<Effect>,
@@ -187,10 +187,10 @@ impl<E: Engine> Node<E> {
     pub fn open(engine: E, config: Config, seed: u64, now: Now) -> Result<(Node<E>, Vec<NodeEffect>), OpenError> {
         let boot = recovery::boot(&engine)?;
         let grid = boot.history.genesis().grid;
-        let asked = engine.applied();
+        let syncs = Syncs::new(engine.applied());
         let (machine, effects) = Machine::new(boot, config, seed, now);
         let executor = Executor::new(engine, grid, seed);
-        let mut node = Node { machine, executor, asked, effects, carrying: Vec::new(), due: Vec::new() };
+        let mut node = Node { machine, executor, syncs, effects, carrying: Vec::new(), due: Vec::new() };
         let mut out = Vec::new();
         node.settle(now, &mut out);
         Ok((node, out))
@@ -216,11 +216,12 @@ impl<E: Engine> Node<E> {
             NodeInput::Tick => Some(Input::Tick),
             NodeInput::Synced(Ok(seq)) => {
                 self.executor.synced(seq);
+                self.syncs.synced(seq, self.executor.engine.applied());
                 None
             }
             // What was applied is visible and may still become durable; whoever waits for that goes on waiting.
             NodeInput::Synced(Err(StorageError::Full { .. })) => {
-                out.push(NodeEffect::Sync(self.asked));
+                out.push(NodeEffect::Sync(self.syncs.asked()));
                 None
             }
             NodeInput::Synced(Err(error)) => {
@@ -236,8 +237,9 @@ impl<E: Engine> Node<E> {
         self.settle(now, out);
     }
 
-    /// The answer to a read for which this node's own copy is enough, if that is on disk.
-    fn read_alone(&mut self, now: Now, get: &proto::Get) -> Option<Response> {
+    /// The answer to a read for which this node's own copy is enough, if that is on disk. Changes nothing that is stored, and
+    /// leaves nothing to do.
+    pub fn read_alone(&mut self, now: Now, get: &proto::Get) -> Option<Response> {
         let slot = self.machine.slot_of_own(get)?;
         let record = self.executor.look_at_durable(&slot)?;
         Some(self.machine.answer_of_own(now, record.as_ref()))
@@ -272,11 +274,8 @@ impl<E: Engine> Node<E> {
         }
         let damaged = self.executor.take_damaged().into_iter();
         out.extend(damaged.map(|what| NodeEffect::Note(Note::Damaged(what))));
-        let applied = self.executor.engine.applied();
-        if applied > self.asked {
-            self.asked = applied;
-            out.push(NodeEffect::Sync(applied));
-        }
+        let (applied, awaited) = (self.executor.engine.applied(), self.executor.awaited());
+        out.extend(self.syncs.wanted(now.mono, applied, awaited).map(NodeEffect::Sync));
     }
 
     fn carry_out(&mut self, effect: Effect, out: &mut Vec<NodeEffect>) {
@@ -295,7 +294,7 @@ impl<E: Engine> Node<E> {
 
     /// When to give the next `Tick` at the latest.
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.machine.next_deadline()
+        self.machine.next_deadline().into_iter().chain(self.syncs.deadline()).min()
     }
 
     /// The engine, for its reader and its size.
