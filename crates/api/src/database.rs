@@ -20,6 +20,12 @@ pub trait Database: Send + Sync + 'static {
     /// Asks the node. `within` is how long the client waits; the configured time if `None`.
     fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response>;
 
+    /// The answer to a read for which the node's own copy is enough, at once; `None` if `call` must ask.
+    fn read(&self, request: &Request) -> Option<Response> {
+        let _ = request;
+        None
+    }
+
     /// The node's id.
     fn node_id(&self) -> NodeId;
 
@@ -93,6 +99,10 @@ impl Database for server::Handle {
 
     fn call(&self, request: Request, within: Option<Span>) -> Waiting<'_, Response> {
         Box::pin(server::Handle::call(self, request, within))
+    }
+
+    fn read(&self, request: &Request) -> Option<Response> {
+        server::Handle::read(self, request)
     }
 
     fn node_id(&self) -> NodeId {

@@ -8,7 +8,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use node::{LocalItems, Node, NodeEffect, NodeInput};
+use node::{LocalItems, NodeEffect, NodeInput};
 use proto::{Note, Refusal, Response, TraceMark};
 use std::sync::Arc;
 use stdx::{Now, Span};
@@ -23,6 +23,7 @@ use crate::disk_thread::DiskThread;
 use crate::event::Event;
 use crate::measures::Gauges;
 use crate::news::Teller;
+use crate::node_cell::NodeCell;
 use crate::notes;
 use crate::patience;
 use crate::peer::directory::Directory;
@@ -43,7 +44,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(5);
 
 /// The node and everything it acts through.
 pub(crate) struct EventLoop<E: Engine> {
-    pub(crate) node: Node<E>,
+    pub(crate) node: Arc<NodeCell<E>>,
     pub(crate) clock: Clock,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) peers: Directory,
@@ -96,7 +97,8 @@ impl<E: Engine> EventLoop<E> {
 
     /// Waits for events or for the machine's next deadline, and handles what came.
     async fn turn(&mut self) {
-        match self.node.next_deadline() {
+        let deadline = self.node.lock().next_deadline();
+        match deadline {
             Some(deadline) => tokio::select! {
                 biased;
                 _ = self.events.recv_many(&mut self.batch, BATCH) => {}
@@ -109,7 +111,7 @@ impl<E: Engine> EventLoop<E> {
         batch.drain(..).for_each(|event| self.on_event(now, event));
         self.batch = batch;
         // Under load there is always another event, so the timer alone would never be looked at.
-        if self.node.next_deadline().is_some_and(|deadline| deadline <= now.mono) {
+        if self.node.lock().next_deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.input(now, NodeInput::Tick);
         }
         self.carry_out();
@@ -153,11 +155,11 @@ impl<E: Engine> EventLoop<E> {
             }
             Event::Items { reply } => {
                 // Whoever asked may have gone away meanwhile.
-                let _ = reply.send(LocalItems::new(self.node.engine().reader()));
+                let _ = reply.send(LocalItems::new(self.node.lock().engine().reader()));
             }
             Event::Gauges { reply } => {
                 let gauges = Gauges {
-                    stored_bytes: self.node.engine().size().ok(),
+                    stored_bytes: self.node.lock().engine().size().ok(),
                     free_bytes: None,
                     events: self.events.len(),
                     requests: self.replies.waiting(),
@@ -176,7 +178,7 @@ impl<E: Engine> EventLoop<E> {
     /// An input that belongs to a trace, if it does.
     fn traced(&mut self, now: Now, input: NodeInput, mark: Option<TraceMark>) {
         let (watch, begin) = (Watch::begin(&input), self.effects.len());
-        self.node.handle(now, input, &mut self.effects);
+        self.node.lock().handle(now, input, &mut self.effects);
         watch.end();
         if let Some(threads) = &mut self.threads {
             threads.follow(mark, &mut self.effects, begin);
@@ -194,13 +196,13 @@ impl<E: Engine> EventLoop<E> {
                 NodeEffect::Sync(seq) => self.disk.want(seq),
                 NodeEffect::Peers(members) => {
                     self.peers.replace(&members);
-                    self.peers.banish(self.node.outcasts());
+                    self.peers.banish(self.node.lock().outcasts());
                 }
                 NodeEffect::Pulse { of, pulse } => self.peers.raise_pulse(of, pulse),
                 NodeEffect::Note(note) => {
                     notes::record(&note, &self.counters);
                     if let Note::EventArrived(event) = &note {
-                        self.tokens.set(self.node.tokens());
+                        self.tokens.set(self.node.lock().tokens());
                         self.teller.tell(event.epoch.0);
                     }
                 }

@@ -1,10 +1,12 @@
 //! What the interfaces for clients hold: a cheap, cloneable way to ask the node.
 //!
-//! Invariant: every call is answered, at once if the node is overloaded or ending, else when the machine answers.
+//! Invariant: every call is answered, at once if the node is overloaded or ending or its own copy is enough, else when the
+//! machine answers.
 //! Refuses to know how requests came in and how answers are worded.
 
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use node::LocalItems;
 use proto::{Refusal, Request, Response, TraceMark};
@@ -21,6 +23,7 @@ use crate::event::{Event, EventSender};
 use crate::measures::process::free_bytes;
 use crate::measures::{Gauges, Measures, Reason, Watch};
 use crate::news::News;
+use crate::node_cell::OwnCopy;
 use crate::phase::{Ended, PhaseCell};
 use crate::seats::{Answer, Seats};
 use crate::tls::Tls;
@@ -28,14 +31,13 @@ use crate::tokens::Tokens;
 use crate::traces::{Open, Traces};
 
 /// Asks the node of this process. Cloning is cheap; clones may be used from any thread.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
     events: EventSender,
     shared: Arc<Shared>,
 }
 
 /// What does not change while the process runs.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) node: NodeId,
     pub(crate) name: String,
@@ -53,11 +55,43 @@ pub(crate) struct Shared {
     pub(crate) news: News,
     pub(crate) data_dir: PathBuf,
     pub(crate) phase: PhaseCell,
+    /// Reads at once. Gone when the node is put away, for whoever holds a handle must not keep its data directory.
+    pub(crate) own: OnceLock<Weak<dyn OwnCopy>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("node", &self.shared.node).field("uri", &self.shared.uri).finish_non_exhaustive()
+    }
 }
 
 impl Handle {
     pub(crate) fn new(events: EventSender, shared: Shared) -> Handle {
         Handle { events, shared: Arc::new(shared) }
+    }
+
+    /// From where reads are answered at once, as long as it is there.
+    pub(crate) fn read_from(&self, own: &Arc<dyn OwnCopy>) {
+        self.shared.own.get_or_init(|| Arc::downgrade(own));
+    }
+
+    /// The answer to a read for which this node's own copy is enough; `None` if the node must be asked by [`Handle::call`].
+    pub fn read(&self, request: &Request) -> Option<Response> {
+        if self.shared.traces.is_some() {
+            return None;
+        }
+        let watch = self.shared.measures.begin(request);
+        let response = self.own_answer(request)?;
+        self.shared.measures.end(&watch, &response);
+        Some(response)
+    }
+
+    fn own_answer(&self, request: &Request) -> Option<Response> {
+        let Request::Get(get) = request else { return None };
+        if !self.shared.phase.is_running() {
+            return None;
+        }
+        self.shared.own.get()?.upgrade()?.read(get)
     }
 
     /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
@@ -80,6 +114,11 @@ impl Handle {
     async fn ask(&self, request: Request, within: Option<Span>, asked: Instant, mark: Option<TraceMark>) -> Response {
         if !self.shared.phase.is_running() {
             return not_ready();
+        }
+        if mark.is_none()
+            && let Some(response) = self.own_answer(&request)
+        {
+            return response;
         }
         let seat = match needs_seat(&request) {
             true => match self.shared.seats.take() {
@@ -300,6 +339,7 @@ pub(crate) mod tests {
             news: crate::news(0).1,
             data_dir: Default::default(),
             phase: PhaseCell::new(),
+            own: Default::default(),
         };
         Handle::new(events, shared)
     }

@@ -23,6 +23,7 @@ mod join;
 mod measures;
 mod names;
 mod news;
+mod node_cell;
 mod notes;
 mod origin;
 mod patience;

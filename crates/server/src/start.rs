@@ -7,7 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use node::{Node, NodeEffect, NodeInput};
 use proto::Pulse;
@@ -30,6 +30,7 @@ use crate::event_loop::EventLoop;
 use crate::handle::{Handle, Shared};
 use crate::measures::Measures;
 use crate::news::{self, News, Teller};
+use crate::node_cell::{NodeCell, OwnCopy};
 use crate::origin;
 use crate::peer::directory::{Directory, Roster};
 use crate::peer::listener::{HttpStream, Listener};
@@ -109,6 +110,10 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let surroundings = Arc::new(surroundings(&handle, clock, node.pulse()));
     let peers = Directory::new(Arc::clone(&surroundings), Arc::clone(&roster), prng);
     let threads = traces.map(Threads::new);
+    let node = Arc::new(NodeCell::new(node, clock));
+    let own: Arc<dyn OwnCopy> = Arc::<NodeCell<DiskEngine>>::clone(&node);
+    handle.read_from(&own);
+    drop(own);
     let event_loop = event_loop(
         node,
         effects,
@@ -168,6 +173,7 @@ fn shared<E: Engine>(
         news,
         data_dir: config.data_dir.clone(),
         phase: PhaseCell::new(),
+        own: OnceLock::new(),
     }
 }
 
@@ -196,7 +202,7 @@ fn surroundings(handle: &Handle, clock: Clock, own: Pulse) -> Surroundings {
 }
 
 fn event_loop<E: Engine>(
-    node: Node<E>,
+    node: Arc<NodeCell<E>>,
     effects: Vec<NodeEffect>,
     surroundings: &Surroundings,
     events: mpsc::Receiver<event::Event>,
@@ -205,7 +211,7 @@ fn event_loop<E: Engine>(
     threads: Option<Threads>,
 ) -> Result<EventLoop<E>, StartError> {
     let counters = Arc::clone(&surroundings.counters);
-    let syncer = node.engine().syncer();
+    let syncer = node.lock().engine().syncer();
     let disk = DiskThread::start(syncer, surroundings.events.clone(), Arc::clone(&counters));
     let disk = disk.map_err(StartError::Thread)?;
     let clock = surroundings.clock;

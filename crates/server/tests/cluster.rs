@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use proto::{Admin, Durability, Get, ItemKey, Put, Request, Response, Status, Value};
-use server::{Ended, Running, ServerConfig, StartError, start};
+use proto::{Admin, Durability, Get, ItemKey, Level, Put, Request, Response, Status, Value};
+use server::{Ended, Kind, Running, ServerConfig, StartError, start};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -158,6 +158,35 @@ async fn a_server_comes_back_with_its_data_and_tells_its_new_address() {
     assert_ne!(uri, server.handle.uri());
     server.handle.shutdown();
     ended(server).await;
+}
+
+#[tokio::test]
+async fn what_the_own_copy_answers_is_answered_at_once_until_the_end() {
+    let home = TempDir::new().unwrap();
+    let server = start(config(home.path(), &[])).await.unwrap();
+    let read = |key: &str, level| {
+        let get = Get { bucket: "default".to_owned(), key: ItemKey::plain(key.to_owned()), level };
+        server.handle.read(&Request::Get(get))
+    };
+    put(&server, "key", "value").await;
+    let Some(Response::Found(found)) = read("key", None) else { panic!("the one copy there is is not enough") };
+    let value = found.siblings[0].version.value.as_ref().unwrap();
+    assert_eq!((&value.bytes[..], found.answered), (&b"value"[..], 1));
+    let absent = read("absent", Some(Level::One));
+    assert!(matches!(&absent, Some(Response::Found(found)) if found.siblings.is_empty()), "{absent:?}");
+    assert_eq!(read("key", Some(Level::Count(2))), None, "refused in words by whoever is called");
+    assert_eq!(server.handle.read(&Request::Admin(Admin::Status)), None);
+    let measured = server.handle.measures().operations();
+    assert_eq!(measured.iter().filter(|measured| measured.kind == Kind::Get).map(|get| get.times.count).sum::<u64>(), 2);
+    let handle = server.handle.clone();
+    handle.shutdown();
+    ended(server).await;
+    let get = Get { bucket: "default".to_owned(), key: ItemKey::plain("key"), level: None };
+    assert_eq!(handle.read(&Request::Get(get)), None);
+    // The handle that is still there keeps nobody from the data.
+    let again = start(config(home.path(), &[])).await.unwrap();
+    again.handle.shutdown();
+    ended(again).await;
 }
 
 #[tokio::test]

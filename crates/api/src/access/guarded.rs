@@ -129,6 +129,19 @@ impl Database for Guarded {
         }
     }
 
+    fn read(&self, request: &Request) -> Option<Response> {
+        if !self.gate.is_open() {
+            // What is refused, `call` words.
+            let (act, bucket) = need::of(request);
+            self.may(act, bucket).ok()?;
+        }
+        let response = self.database.read(request)?;
+        match self.admit(request) {
+            Ok(()) => Some(response),
+            Err(refusal) => Some(Response::Refused(refusal)),
+        }
+    }
+
     fn node_id(&self) -> NodeId {
         self.database.node_id()
     }

@@ -14,7 +14,7 @@ use crate::database::Database;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
-    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Get, ItemKey, Mode, Put, Record, Refusal,
+    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Found, Get, ItemKey, Mode, Put, Record, Refusal,
     Request, Response, Restore, Unchanged, Value, Version, When,
 };
 use resp::Reply;
@@ -112,9 +112,7 @@ impl Call {
         match self.ask(Request::Get(get)).await {
             Response::Found(found) => {
                 let seen = found.newest;
-                let newest =
-                    found.siblings.into_iter().map(|sibling| sibling.version).max_by_key(|version| version.stamp);
-                let item = newest.and_then(|version| {
+                let item = newest(found).and_then(|version| {
                     let Version { stamp, expires, value } = version;
                     value.map(|value| Item { value, expires, stamp, version: 0 })
                 });
@@ -361,6 +359,11 @@ pub(crate) async fn together<T: Send>(
             done.push(outcome?);
         }
     }
+}
+
+/// The version that counts for a Redis client.
+pub(crate) fn newest(found: Found) -> Option<Version> {
+    found.siblings.into_iter().map(|sibling| sibling.version).max_by_key(|version| version.stamp)
 }
 
 fn item_of(current: Current) -> Option<Item> {

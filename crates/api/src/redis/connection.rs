@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::footprint::Footprint;
 use super::held::Held;
 use super::session::Session;
-use super::table::{self, Command, Run};
+use super::table::{self, Command, Run, Soon};
 use super::window::Window;
 use bytes::{Buf as _, BytesMut};
 use resp::{Parser, ProtocolError, Reply, Request};
@@ -34,6 +34,9 @@ const READ_BYTES_MAX: usize = 1 << 20;
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// How long a client may take nothing of what waits for it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Rounds of requests, of at most a window each, before others have their turn.
+const ROUNDS: usize = 8;
 
 /// A request that waits, with what was found out about it.
 struct Parked {
@@ -104,7 +107,7 @@ impl Connection {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..ROUNDS {
             let mut moved = self.start();
             moved |= self.window.poll(context, &mut self.output);
             self.count_unsent();
@@ -122,6 +125,9 @@ impl Connection {
                 return Poll::Pending;
             }
         }
+        // A client whose requests are all answered at once must not hold up the others.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn count_unsent(&mut self) {
@@ -224,6 +230,13 @@ impl Connection {
                 // HELLO is answered in the version that it asks for.
                 self.window.ready(reply, self.session.version, Some(held));
             }
+            Run::Soon(look) => match look(&self.session, &request) {
+                Soon::Reply(reply) => self.window.ready(reply, version, Some(held)),
+                Soon::Ask(run) => {
+                    let call = self.session.call(&self.redis, command, request);
+                    self.window.wait(run(call), footprint, version, held);
+                }
+            },
             Run::Later(run) => {
                 let call = self.session.call(&self.redis, command, request);
                 self.window.wait(run(call), footprint, version, held);

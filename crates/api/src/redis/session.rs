@@ -4,7 +4,7 @@
 //! token that is revoked is none from then on.
 
 use super::Redis;
-use super::call::Call;
+use super::call::{self, Call};
 use super::clients::Client;
 use super::fault::Fault;
 use super::places::Place;
@@ -13,7 +13,7 @@ use crate::access::{Guarded, Whence, Who, audited, same};
 use crate::database::Database;
 use crate::fields::excerpt;
 use bytes::Bytes;
-use proto::Act;
+use proto::{Act, Get, ItemKey, Response};
 use resp::{Limits, Request, Version};
 use serde_json::json;
 use server::Deed;
@@ -138,6 +138,15 @@ impl Session {
         facts.name.clear();
         facts.database = 0;
         facts.protocol = 2;
+    }
+
+    /// The string under a key, if this node's own copy is enough to know: `Some(None)` if there is none.
+    pub(crate) fn glance(&self, key: &Bytes) -> Option<Option<Bytes>> {
+        let get = Get { bucket: self.place.bucket.clone(), key: ItemKey::plain(key.clone()), level: None };
+        match self.guarded.read(&proto::Request::Get(get))? {
+            Response::Found(found) => Some(call::newest(found).and_then(|version| version.value).map(|value| value.bytes)),
+            _ => None,
+        }
     }
 
     /// What a command needs to be carried out.

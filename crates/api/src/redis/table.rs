@@ -158,8 +158,18 @@ pub(crate) enum Run {
     Now(fn(&mut Session, &Arc<Redis>, &[Bytes]) -> Outcome),
     /// By asking the node.
     Later(fn(Call) -> Later),
+    /// From what this node has itself, if that is enough, else by asking the node.
+    Soon(fn(&Session, &[Bytes]) -> Soon),
     /// Nobody, for this reason.
     Refused(&'static str),
+}
+
+/// What comes of looking at what this node has itself.
+pub(crate) enum Soon {
+    /// The answer.
+    Reply(Reply),
+    /// It takes more than that: this.
+    Ask(fn(Call) -> Later),
 }
 
 /// A command that is answered at once.
@@ -175,6 +185,16 @@ pub(crate) const fn now(
 /// A command that asks the node.
 pub(crate) const fn later(name: &'static str, arity: i32, summary: &'static str, run: fn(Call) -> Later) -> Command {
     new(name, arity, summary, Run::Later(run))
+}
+
+/// A command that asks the node unless what this node has itself is enough.
+pub(crate) const fn soon(
+    name: &'static str,
+    arity: i32,
+    summary: &'static str,
+    run: fn(&Session, &[Bytes]) -> Soon,
+) -> Command {
+    new(name, arity, summary, Run::Soon(run))
 }
 
 /// A command that is refused, and why: a sentence without its full stop that says what to use.

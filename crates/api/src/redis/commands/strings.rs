@@ -4,7 +4,8 @@ use super::run;
 use crate::redis::arguments::integer;
 use crate::redis::call::{Become, Call, Item, read_all};
 use crate::redis::fault::{Fault, Outcome};
-use crate::redis::table::{Command, Flag, Keys, later};
+use crate::redis::session::Session;
+use crate::redis::table::{Command, Flag, Keys, Soon, later, soon};
 use bytes::{Bytes, BytesMut};
 use resp::Reply;
 
@@ -15,7 +16,7 @@ pub(super) fn commands() -> Vec<Command> {
     let read = |command: Command| command.flags(READ).keys(Keys::ONE);
     let edit = |command: Command| command.flags(&[Flag::Write]).keys(Keys::ONE).differs(EDIT);
     vec![
-        read(later("get", 2, "A value", run!(get))),
+        read(soon("get", 2, "A value", get_soon)),
         later("mget", -2, "Several values", run!(get_many))
             .flags(&[Flag::Read, Flag::Fast, Flag::Large])
             .keys(Keys::ALL)
@@ -26,6 +27,19 @@ pub(super) fn commands() -> Vec<Command> {
         edit(later("append", 3, "Lengthens a value", run!(append))),
         edit(later("setrange", 4, "Overwrites a part of a value", run!(set_range))),
     ]
+}
+
+fn get_soon(session: &Session, request: &[Bytes]) -> Soon {
+    match session.glance(&request[1]) {
+        Some(Some(value)) => Soon::Reply(Reply::Bulk(value)),
+        Some(None) => Soon::Ask(run!(get_absent)),
+        None => Soon::Ask(run!(get)),
+    }
+}
+
+async fn get_absent(call: Call) -> Outcome {
+    call.no_collection(call.arg(1)).await?;
+    Ok(Reply::Null)
 }
 
 async fn get(call: Call) -> Outcome {
