@@ -177,7 +177,10 @@ async fn what_the_own_copy_answers_is_answered_at_once_until_the_end() {
     assert_eq!(read("key", Some(Level::Count(2))), None, "refused in words by whoever is called");
     assert_eq!(server.handle.read(&Request::Admin(Admin::Status)), None);
     let measured = server.handle.measures().operations();
-    assert_eq!(measured.iter().filter(|measured| measured.kind == Kind::Get).map(|get| get.times.count).sum::<u64>(), 2);
+    assert_eq!(
+        measured.iter().filter(|measured| measured.kind == Kind::Get).map(|get| get.times.count).sum::<u64>(),
+        2
+    );
     let handle = server.handle.clone();
     handle.shutdown();
     ended(server).await;

@@ -14,8 +14,8 @@ use crate::database::Database;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
-    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Found, Get, ItemKey, Mode, Put, Record, Refusal,
-    Request, Response, Restore, Unchanged, Value, Version, When,
+    Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Found, Get, ItemKey, Mode, Put, Record,
+    Refusal, Request, Response, Restore, Unchanged, Value, Version, When,
 };
 use resp::Reply;
 use std::future::Future;

@@ -144,7 +144,9 @@ impl Session {
     pub(crate) fn glance(&self, key: &Bytes) -> Option<Option<Bytes>> {
         let get = Get { bucket: self.place.bucket.clone(), key: ItemKey::plain(key.clone()), level: None };
         match self.guarded.read(&proto::Request::Get(get))? {
-            Response::Found(found) => Some(call::newest(found).and_then(|version| version.value).map(|value| value.bytes)),
+            Response::Found(found) => {
+                Some(call::newest(found).and_then(|version| version.value).map(|value| value.bytes))
+            }
             _ => None,
         }
     }
