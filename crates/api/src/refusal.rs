@@ -14,6 +14,7 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         Refusal::UnknownBucket(name) => bucket_names::unknown(&name),
         Refusal::LevelImpossible { level, replicas } => level_impossible(&level.to_string(), replicas),
         Refusal::QuorumUnmet { needed, got, write } => quorum_unmet(needed, got, write),
+        Refusal::OutOfReach { needed, reachable } => out_of_reach(needed, reachable),
         Refusal::NoAnswer { write } => no_answer(write),
         Refusal::NotReady(why) => Problem::new(Kind::NotReady, sentence(why)).retry_after(1),
         Refusal::Overloaded => Problem::new(
@@ -133,6 +134,15 @@ fn quorum_unmet(needed: u8, got: u8, write: bool) -> Problem {
     problem.with("mayHaveBeenApplied", write)
 }
 
+fn out_of_reach(needed: u8, reachable: u8) -> Problem {
+    let detail = format!(
+        "Only {reachable} of the {needed} replicas needed can be reached, so nothing was done; try again when the others \
+         are back, or ask for a lower level."
+    );
+    let problem = Problem::new(Kind::QuorumUnmet, detail).with("needed", needed).with("reachable", reachable);
+    problem.retry_after(1).with("mayHaveBeenApplied", false)
+}
+
 fn no_answer(write: bool) -> Problem {
     let detail = if write {
         "The node in charge of the key did not answer in time, and the write may have been applied; try again."
@@ -170,6 +180,7 @@ mod tests {
             (Refusal::UnknownBucket("b".into()), Kind::UnknownBucket),
             (Refusal::LevelImpossible { level: Level::Count(5), replicas: 3 }, Kind::LevelImpossible),
             (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, Kind::QuorumUnmet),
+            (Refusal::OutOfReach { needed: 3, reachable: 2 }, Kind::QuorumUnmet),
             (Refusal::NoAnswer { write: false }, Kind::NoAnswer),
             (Refusal::NotReady("the node is leaving; ask another".into()), Kind::NotReady),
             (Refusal::Overloaded, Kind::Overloaded),
@@ -202,6 +213,7 @@ mod tests {
     fn a_write_that_may_have_been_applied_says_so() {
         let refusal = Refusal::QuorumUnmet { needed: 2, got: 1, write: true };
         assert!(problem(refusal).detail().contains("may have been applied"));
+        assert!(!problem(Refusal::OutOfReach { needed: 3, reachable: 2 }).detail().contains("applied"));
         assert!(!problem(Refusal::NoAnswer { write: false }).detail().contains("applied"));
     }
 }

@@ -121,7 +121,8 @@ fn a_dead_replica_catches_up_by_hints() {
         ttl: None,
     };
     let answer = cluster.ask(1, Request::Put(refused));
-    assert!(matches!(answer, Response::Refused(Refusal::QuorumUnmet { write: true, .. })), "{answer:?}");
+    assert!(matches!(answer, Response::Refused(Refusal::OutOfReach { needed: 3, reachable: 2 })), "{answer:?}");
+    assert_eq!(cluster.get(2, "default", "k", None).0, ["v"], "nothing was tried");
     cluster.nodes.insert(NodeId(3), gone);
     for id in [1, 2] {
         cluster.queue.push_back((NodeId(id), NodeInput::Connected { peer: NodeId(3) }));

@@ -74,10 +74,15 @@ impl Quorum {
 
     /// True if every group could still be met if only the nodes that are `hopeful` answered from now on.
     pub fn can_be_met(&self, hopeful: impl Fn(NodeId) -> bool) -> bool {
-        self.groups.iter().all(|group| {
-            let possible = group.replicas.iter().filter(|node| self.has(**node) || hopeful(**node)).count();
-            possible >= group.needed
-        })
+        let (possible, needed) = self.within_reach(hopeful);
+        possible >= needed
+    }
+
+    /// Replicas that have answered or may, and answers needed, in the group that lacks most.
+    pub fn within_reach(&self, hopeful: impl Fn(NodeId) -> bool) -> (usize, usize) {
+        let possible = |group: &Group| group.replicas.iter().filter(|node| self.has(**node) || hopeful(**node)).count();
+        let counts = self.groups.iter().map(|group| (possible(group), group.needed));
+        counts.max_by_key(|(possible, needed)| needed.saturating_sub(*possible)).unwrap_or((0, 0))
     }
 
     /// Every replica of every group, once.
@@ -142,6 +147,7 @@ mod tests {
         let mut quorum = Quorum::new(vec![group(&[1, 2, 3], 2)]);
         assert!(quorum.can_be_met(|node| node != NodeId(1)));
         assert!(!quorum.can_be_met(|node| node == NodeId(1)));
+        assert_eq!(quorum.within_reach(|node| node == NodeId(1)), (1, 2));
         quorum.add(NodeId(2));
         assert!(quorum.can_be_met(|node| node == NodeId(1)));
     }

@@ -162,6 +162,7 @@ pub(crate) fn see_response(response: &Response) {
 fn see_refusal(refusal: &Refusal) {
     match refusal {
         Refusal::QuorumUnmet { write: true, .. } => hit("answer.write_quorum_unmet"),
+        Refusal::OutOfReach { .. } => hit("answer.out_of_reach"),
         Refusal::QuorumUnmet { .. } => hit("answer.read_quorum_unmet"),
         Refusal::NoAnswer { write: true } => hit("answer.no_answer_to_a_forwarded_write"),
         Refusal::TooManySiblings { .. } => hit("answer.too_many_siblings"),

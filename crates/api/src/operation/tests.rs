@@ -1,3 +1,5 @@
+//! Which requests are operations, and which words name what is wrong with the others.
+
 use super::{Action, Name, Operation};
 use crate::Options;
 use crate::problem::{Kind, Problem};

@@ -55,7 +55,10 @@ impl Fault {
     /// The node's refusal.
     pub(crate) fn refused(refusal: Refusal) -> Fault {
         let code = match &refusal {
-            Refusal::QuorumUnmet { .. } | Refusal::NoAnswer { .. } | Refusal::NoMajority { .. } => "NOREPLICAS",
+            Refusal::QuorumUnmet { .. }
+            | Refusal::OutOfReach { .. }
+            | Refusal::NoAnswer { .. }
+            | Refusal::NoMajority { .. } => "NOREPLICAS",
             Refusal::NotReady(_) => "LOADING",
             Refusal::Overloaded | Refusal::TooFast { .. } => "TRYAGAIN",
             Refusal::NotAllowed(_) => "NOPERM",

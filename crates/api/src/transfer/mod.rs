@@ -36,7 +36,11 @@ async fn ask(database: &dyn crate::Database, request: Request) -> Response {
         let passing = matches!(
             response,
             Response::Refused(
-                Refusal::QuorumUnmet { .. } | Refusal::NoAnswer { .. } | Refusal::Overloaded | Refusal::NotReady(_)
+                Refusal::QuorumUnmet { .. }
+                    | Refusal::OutOfReach { .. }
+                    | Refusal::NoAnswer { .. }
+                    | Refusal::Overloaded
+                    | Refusal::NotReady(_)
             )
         );
         if !passing || tries == TRIES {

@@ -10,7 +10,7 @@ use stdx::Span;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct WireRefusal {
-    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20")]
+    #[prost(oneof = "WireReason", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21")]
     reason: Option<WireReason>,
 }
 
@@ -56,6 +56,8 @@ enum WireReason {
     NotAllowed(String),
     #[prost(uint64, tag = "20")]
     TooFast(u64),
+    #[prost(message, tag = "21")]
+    OutOfReach(WireOutOfReach),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -74,6 +76,14 @@ struct WireQuorumUnmet {
     got: u32,
     #[prost(bool, tag = "3")]
     write: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireOutOfReach {
+    #[prost(uint32, tag = "1")]
+    needed: u32,
+    #[prost(uint32, tag = "2")]
+    reachable: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -97,6 +107,9 @@ impl From<&Refusal> for WireRefusal {
                 got: u32::from(*got),
                 write: *write,
             }),
+            Refusal::OutOfReach { needed, reachable } => {
+                WireReason::OutOfReach(WireOutOfReach { needed: u32::from(*needed), reachable: u32::from(*reachable) })
+            }
             Refusal::NoAnswer { write } => WireReason::NoAnswer(*write),
             Refusal::NotReady(why) => WireReason::NotReady(why.clone()),
             Refusal::Overloaded => WireReason::Overloaded(()),
@@ -132,6 +145,9 @@ impl TryFrom<WireRefusal> for Refusal {
             }
             WireReason::QuorumUnmet(reason) => {
                 Refusal::QuorumUnmet { needed: count(reason.needed)?, got: count(reason.got)?, write: reason.write }
+            }
+            WireReason::OutOfReach(reason) => {
+                Refusal::OutOfReach { needed: count(reason.needed)?, reachable: count(reason.reachable)? }
             }
             WireReason::NoAnswer(write) => Refusal::NoAnswer { write },
             WireReason::NotReady(why) => Refusal::NotReady(why),

@@ -223,6 +223,7 @@ fn refusal() -> BoxedStrategy<Refusal> {
     prop_oneof![
         text().prop_map(Refusal::UnknownBucket),
         (level(), any::<u8>()).prop_map(|(level, replicas)| Refusal::LevelImpossible { level, replicas }),
+        any::<(u8, u8)>().prop_map(|(needed, reachable)| Refusal::OutOfReach { needed, reachable }),
         any::<(u8, u8, bool)>().prop_map(|(needed, got, write)| Refusal::QuorumUnmet { needed, got, write }),
         any::<bool>().prop_map(|write| Refusal::NoAnswer { write }),
         text().prop_map(Refusal::NotReady),

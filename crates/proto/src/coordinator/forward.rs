@@ -31,6 +31,8 @@ pub(crate) struct Forwarding {
     sent: Mono,
     /// Other nodes that could take it.
     others: Vec<NodeId>,
+    /// One that was asked before cannot be reached any more, and may have begun.
+    passed_over: bool,
     deadline: Mono,
 }
 
@@ -54,7 +56,8 @@ impl Forwarding {
         let to = nodes.remove(0);
         let sent = core.now.mono;
         let deadline = sent + within;
-        let mut forwarding = Forwarding { asker, request, what, key, to, life: 0, sent, others: nodes, deadline };
+        let (life, others, passed_over) = (0, nodes, false);
+        let mut forwarding = Forwarding { asker, request, what, key, to, life, sent, others, passed_over, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
         ops.put_back(id, Operation::Forward(forwarding), deadline);
@@ -114,12 +117,16 @@ impl Forwarding {
 
     /// The answer, in view of nodes that were asked before: one that did not even begin a change knows nothing of them.
     fn with_earlier(&self, response: Response) -> Response {
-        let tried = matches!(&self.request, Request::Cas(cas) if cas.tried);
+        let tried = match &self.request {
+            Request::Cas(cas) => cas.tried,
+            Request::Put(_) | Request::Restore(_) => self.passed_over,
+            _ => false,
+        };
         match &response {
             Response::Refused(
                 Refusal::ConditionFailed(_)
                 | Refusal::Invalid(_)
-                | Refusal::QuorumUnmet { .. }
+                | Refusal::QuorumUnmet { write: true, .. }
                 | Refusal::OutcomeUnknown,
             ) => response,
             Response::Refused(_) if tried => Response::Refused(Refusal::NoAnswer { write: true }),
@@ -136,6 +143,7 @@ impl Forwarding {
                 return self.give_up(ops, core);
             }
             self.to = self.others.remove(0);
+            self.passed_over = true;
             if let Request::Cas(cas) = &mut self.request {
                 cas.tried = true;
             }

@@ -9,7 +9,7 @@ mod asked;
 mod asking;
 
 use super::swap::current;
-use super::write::{BEHIND_AGAIN, Change, impossible, small};
+use super::write::{BEHIND_AGAIN, Change, impossible, out_of_reach, small};
 use super::{Asker, Operation, Operations, Writing};
 use crate::bucket::{Bucket, Durability, Level, Mode};
 use crate::core::Core;
@@ -330,7 +330,11 @@ impl Reading {
     fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
         self.phase = Phase::Settling;
         core.note(Note::QuorumUnmet);
-        let refusal = Refusal::QuorumUnmet { needed: small(self.needed), got: small(self.answers.len()), write: false };
+        let (reachable, needed, got) = (self.reachable(core), self.needed, self.answers.len());
+        let refusal = match reachable < needed {
+            true => out_of_reach(reachable, needed),
+            false => Refusal::QuorumUnmet { needed: small(needed), got: small(got), write: false },
+        };
         ops.refuse(core, &self.asker, refusal);
         ops.read_ends(self.epoch);
     }

@@ -7,7 +7,7 @@
 
 use super::swap::{Swap, current};
 use super::turns::Turn;
-use super::write::{impossible, small};
+use super::write::{impossible, out_of_reach, small};
 use super::{Asker, Operation, Operations};
 use crate::bucket::{Bucket, Level};
 use crate::core::Core;
@@ -309,7 +309,12 @@ impl Deciding {
             _ => {
                 let (got, needed) = self.round.counted();
                 let write = self.round.may_take_effect();
-                Refusal::QuorumUnmet { needed: small(needed), got: small(got), write }
+                let (reachable, _) = self.round.within_reach(|node| !core.is_down(node));
+                if !write && reachable < needed {
+                    out_of_reach(reachable, needed)
+                } else {
+                    Refusal::QuorumUnmet { needed: small(needed), got: small(got), write }
+                }
             }
         };
         self.end(ops, core, Response::Refused(refusal));

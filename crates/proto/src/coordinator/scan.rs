@@ -5,7 +5,7 @@
 //! hold a version (or a tombstone) that was not sent. Items that differ are written back before the answer.
 
 use super::read::siblings;
-use super::write::{BEHIND_AGAIN, impossible, small};
+use super::write::{BEHIND_AGAIN, impossible, out_of_reach, small};
 use super::{Asker, Operation, Operations, Writing};
 use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
@@ -296,9 +296,7 @@ impl Scanning {
     }
 
     fn keep(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
-        let possible =
-            |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
-        let hopeless = self.waiting.is_none() && self.replicas.iter().filter(possible).count() < self.needed;
+        let hopeless = self.waiting.is_none() && self.reachable(core) < self.needed;
         if !self.answered && (hopeless || core.now.mono >= self.deadline) {
             self.give_up(ops, core);
         }
@@ -308,13 +306,24 @@ impl Scanning {
         }
     }
 
+    /// Replicas that have answered or may.
+    fn reachable(&self, core: &Core) -> usize {
+        let possible =
+            |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
+        self.replicas.iter().filter(possible).count()
+    }
+
     fn give_up(&mut self, ops: &mut Operations, core: &mut Core) {
         if self.answered {
             return;
         }
         self.answered = true;
         core.note(Note::QuorumUnmet);
-        let refusal = Refusal::QuorumUnmet { needed: small(self.needed), got: small(self.answers.len()), write: false };
+        let (reachable, needed, got) = (self.reachable(core), self.needed, self.answers.len());
+        let refusal = match reachable < needed {
+            true => out_of_reach(reachable, needed),
+            false => Refusal::QuorumUnmet { needed: small(needed), got: small(got), write: false },
+        };
         ops.refuse(core, &self.asker, refusal);
         ops.read_ends(self.epoch);
     }

@@ -4,7 +4,8 @@
 //! replica set in use has enough durable copies. Whoever has not answered by `hint_at` gets a hint (Dynamo §4.6); a
 //! hint counts for level `any` only.
 //!
-//! Invariant: `QuorumUnmet` for a write means "may have been applied", never "was not".
+//! Invariant: `QuorumUnmet` for a write means "may have been applied", never "was not"; whoever is refused before anything was
+//! done hears `OutOfReach`.
 
 mod begin;
 
@@ -288,7 +289,10 @@ impl Writing {
             let lost = &self.lost;
             !self.any && !self.quorum.can_be_met(|node| !lost.contains(&node) && !core.is_down(node))
         };
-        if !self.answered && (expired || hopeless()) {
+        // Those that can still answer are waited for a little, so that the refusal says how many have it.
+        let all_heard = || self.quorum.silent().iter().all(|node| self.lost.contains(node) || core.is_down(*node));
+        let in_vain = || hopeless() && (all_heard() || core.now.mono >= self.hint_at);
+        if !self.answered && (expired || in_vain()) {
             let (got, needed) = self.quorum.worst();
             core.note(Note::QuorumUnmet);
             let refusal = Refusal::QuorumUnmet { needed: small(needed), got: small(got), write: true };
@@ -355,6 +359,11 @@ pub(super) fn small(count: usize) -> u8 {
 /// The refusal of a level that asks for more replicas than there are.
 pub(super) fn impossible(level: Level, replicas: usize) -> Refusal {
     Refusal::LevelImpossible { level, replicas: small(replicas) }
+}
+
+/// The refusal of what too few replicas can be reached for.
+pub(super) fn out_of_reach(reachable: usize, needed: usize) -> Refusal {
+    Refusal::OutOfReach { needed: small(needed), reachable: small(reachable) }
 }
 
 /// Checks the sizes of a key before anything is done with it.

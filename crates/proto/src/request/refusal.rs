@@ -28,6 +28,13 @@ pub enum Refusal {
         /// It was a write.
         write: bool,
     },
+    /// Fewer replicas can be reached than are needed, as was known before anything was done. Nothing was written.
+    OutOfReach {
+        /// Answers needed.
+        needed: u8,
+        /// Replicas that can be reached, or have answered.
+        reachable: u8,
+    },
     /// The node that was to coordinate did not answer in time. A write may have been applied all the same.
     NoAnswer {
         /// It was a write.

@@ -117,7 +117,7 @@ impl Reason {
         match refusal {
             Refusal::UnknownBucket(_) => Reason::UnknownBucket,
             Refusal::LevelImpossible { .. } => Reason::LevelImpossible,
-            Refusal::QuorumUnmet { .. } => Reason::QuorumUnmet,
+            Refusal::QuorumUnmet { .. } | Refusal::OutOfReach { .. } => Reason::QuorumUnmet,
             Refusal::NoAnswer { .. } => Reason::NoAnswer,
             Refusal::NotReady(_) => Reason::NotReady,
             Refusal::Overloaded => Reason::Overloaded,

@@ -108,6 +108,9 @@ fn outcome(response: &Response) -> Cow<'static, str> {
         Response::Refused(Refusal::QuorumUnmet { needed, got, .. }) => {
             format!("{got} of {needed} replicas answered").into()
         }
+        Response::Refused(Refusal::OutOfReach { needed, reachable }) => {
+            format!("{reachable} of {needed} replicas can be reached").into()
+        }
         Response::Refused(refusal) => super::Reason::of(refusal).name().into(),
         Response::Found(found) => format!("{} replicas answered", found.answered).into(),
         Response::Written(written) => format!("{} replicas acknowledged", written.acknowledged).into(),

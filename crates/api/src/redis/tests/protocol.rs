@@ -383,6 +383,7 @@ async fn large_requests_count_until_they_are_answered() {
 #[tokio::test]
 async fn refusals_have_codes_that_clients_know() {
     for (refusal, code) in [
+        (Refusal::OutOfReach { needed: 3, reachable: 2 }, "-NOREPLICAS Only 2 of the 3 replicas needed can be reached"),
         (Refusal::QuorumUnmet { needed: 2, got: 1, write: true }, "-NOREPLICAS Only 1 of the 2"),
         (Refusal::NotReady("this node is ending; ask another one".to_owned()), "-LOADING This node is ending"),
         (Refusal::Overloaded, "-TRYAGAIN Too many requests"),

@@ -69,8 +69,13 @@ impl Reading {
     }
 
     pub(super) fn is_hopeless(&self, core: &Core) -> bool {
+        matches!(self.phase, Phase::Gathering) && self.reachable(core) < self.needed
+    }
+
+    /// Replicas that have answered or may.
+    pub(super) fn reachable(&self, core: &Core) -> usize {
         let possible =
             |node: &&NodeId| self.answers.contains_key(*node) || !self.lost.contains(*node) && !core.is_down(**node);
-        matches!(self.phase, Phase::Gathering) && self.replicas.iter().filter(possible).count() < self.needed
+        self.replicas.iter().filter(possible).count()
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a version is made once; whoever asked is refused before anything is sent, or has an operation that answers.
 
-use super::{Change, Writing, impossible};
+use super::{Change, Writing, impossible, out_of_reach};
 use crate::amendment::Amend;
 use crate::bucket::{Bucket, Durability, Level, Mode};
 use crate::coordinator::{Asker, Operations};
@@ -57,13 +57,16 @@ impl Writing {
         if let Some(set) = sets.iter().find(|set| level.needed(set.len()).is_none()) {
             return ops.refuse(core, &asker, impossible(level, set.len()));
         }
+        let need = Need::Level(level);
+        let quorum = Quorum::new(core.groups(slot.partition, slot.bucket, need));
+        if let Err(refusal) = check_reach(core, &quorum, level) {
+            return ops.refuse(core, &asker, refusal);
+        }
         let is_replica = core.is_replica(core.node, slot.partition, slot.bucket);
         let Some(dot) = (if is_replica { core.next_dot() } else { core.lone_dot() }) else {
             let refusal = Refusal::NotReady("this node is starting; try again in a moment".to_owned());
             return ops.refuse(core, &asker, refusal);
         };
-        let need = Need::Level(level);
-        let quorum = Quorum::new(core.groups(slot.partition, slot.bucket, need));
         let wall = core.now.wall;
         let first_end = ends.or(ttl.map(|ttl| wall.plus(ttl)));
         let element = slot.key.is_element();
@@ -210,7 +213,8 @@ impl Writing {
             level.needed(replicas.len()).ok_or(impossible(level, replicas.len()))?;
         }
         let need = Need::Level(level);
-        let groups = core.groups(slot.partition, slot.bucket, need);
+        let quorum = Quorum::new(core.groups(slot.partition, slot.bucket, need));
+        check_reach(core, &quorum, level)?;
         let dot =
             if core.is_replica(core.node, slot.partition, slot.bucket) { core.next_dot() } else { core.lone_dot() };
         let Some(dot) = dot else {
@@ -224,10 +228,19 @@ impl Writing {
         let wall =
             if planted("time to live by the wrong clock") { Wall(core.now.mono.0 / 1_000) } else { core.now.wall };
         let version = Version { stamp: core.next_stamp(), expires: ttl.map(|ttl| wall.plus(ttl)), value: put.value };
-        let mut writing = Writing::new(core, asker.clone(), slot, Quorum::new(groups), within, context.clone());
+        let mut writing = Writing::new(core, asker.clone(), slot, quorum, within, context.clone());
         writing.need = Some(need);
         writing.any = level == Level::Any;
         writing.fsync = put.durability == Durability::Fsync;
         Ok((writing, Update { dot, context, version }))
     }
+}
+
+/// Refuses what is known to be in vain while nothing is written yet. A hint anywhere is enough for `any`.
+fn check_reach(core: &Core, quorum: &Quorum, level: Level) -> Result<(), Refusal> {
+    let (reachable, needed) = quorum.within_reach(|node| !core.is_down(node));
+    if level == Level::Any || reachable >= needed {
+        return Ok(());
+    }
+    Err(out_of_reach(reachable, needed))
 }

@@ -205,14 +205,22 @@ impl<C: Change> Round<C> {
         }
     }
 
-    /// True if only the replicas that are `hopeful` could still make the present question succeed.
-    pub fn has_hope(&self, hopeful: impl Fn(NodeId) -> bool) -> bool {
+    /// Replicas that have answered or may, if only the `hopeful` could, and answers needed, in the group that lacks most.
+    pub fn within_reach(&self, hopeful: impl Fn(NodeId) -> bool) -> (usize, usize) {
         let hopeful = |node| !self.lost.contains(&node) && hopeful(node);
         match &self.phase {
-            Phase::Reading { held } | Phase::Preparing { held, .. } => self.quorum_of(held.keys()).can_be_met(hopeful),
-            Phase::Accepting { accepted, .. } => accepted.can_be_met(hopeful),
-            Phase::Idle | Phase::Over => true,
+            Phase::Reading { held } | Phase::Preparing { held, .. } => {
+                self.quorum_of(held.keys()).within_reach(hopeful)
+            }
+            Phase::Accepting { accepted, .. } => accepted.within_reach(hopeful),
+            Phase::Idle | Phase::Over => Quorum::new(self.groups.clone()).within_reach(hopeful),
         }
+    }
+
+    /// True if only the replicas that are `hopeful` could still make the present question succeed.
+    pub fn has_hope(&self, hopeful: impl Fn(NodeId) -> bool) -> bool {
+        let (reachable, needed) = self.within_reach(hopeful);
+        matches!(self.phase, Phase::Idle | Phase::Over) || reachable >= needed
     }
 
     /// A replica refuses or fails.

@@ -59,6 +59,7 @@ pub(super) fn fate(operation: &Operation) -> Fate {
             Response::Refused(Refusal::QuorumUnmet { write, .. } | Refusal::NoAnswer { write }) if !write => Fate::Not,
             Response::Refused(
                 Refusal::Unchanged(_)
+                | Refusal::OutOfReach { .. }
                 | Refusal::NotReady(_)
                 | Refusal::Overloaded
                 | Refusal::DiskFull
