@@ -335,6 +335,41 @@ fn a_leaver_that_dies_on_its_way_out_is_removed() {
     assert_complete(&mut cluster, 1, 2);
 }
 
+/// The replica sets keep their size, so the others go on without the leaver; only collection waits for it.
+#[test]
+fn a_leaver_that_dies_before_it_has_settled_is_given_up() {
+    let mut cluster = filled(3, 5);
+    cluster.begin(1, Admin::Leave { node: NodeId(5) });
+    cluster.kill(5);
+    cluster.settle();
+    let uncollected = |cluster: &mut Cluster| match cluster.change(1, Admin::RepairStatus { partition: None }) {
+        Response::Repair(status) => status.uncollected.join("; "),
+        other => panic!("{other:?}"),
+    };
+    let status = cluster.status(1);
+    assert_eq!(status.stable, status.epoch, "the others have gone on without it");
+    assert!(status.members.iter().any(|known| known.member.id == NodeId(5) && known.leaving), "it is still named");
+    let advice = "`alianza cluster remove node-5`";
+    assert!(status.blocked.iter().any(|why| why.contains(advice)), "{:?}", status.blocked);
+    assert!(uncollected(&mut cluster).contains(advice), "{}", uncollected(&mut cluster));
+    let remove = Admin::Remove { node: NodeId(5) };
+    let plan = cluster.plan(2, &remove);
+    assert_eq!((plan.partitions, plan.risk.at_risk), (0, 0), "nothing is left to move");
+    assert!(matches!(cluster.change(2, remove.clone()), Response::Changed { .. }));
+    cluster.settle();
+    assert_eq!((uncollected(&mut cluster), cluster.status(1).blocked), (String::new(), Vec::new()));
+    assert!(cluster.status(3).members.iter().all(|known| known.member.id != NodeId(5)));
+    assert_complete(&mut cluster, 2, 3);
+    // Given up for good: everybody has that on disk, and what it says counts no more.
+    for id in 1..=4 {
+        cluster.kill(id);
+        cluster.restart(id);
+    }
+    cluster.settle();
+    assert_eq!(uncollected(&mut cluster), "");
+    assert_complete(&mut cluster, 3, 3);
+}
+
 /// Sim seed 12627717850144637723: a node that had not handed over what it gave up by the first change did both at once,
 /// when the others had handed over the first one alone. What it was given by the first was handed on by nobody.
 #[test]

@@ -264,10 +264,11 @@ impl Core {
         node == self.node || (!self.is_banned(node) && self.detector.is_usable(&node))
     }
 
-    /// The nodes that the last few events let go with their consent.
+    /// The nodes that the last few events let go with their consent, and those that have not settled since.
     pub(crate) fn lately_removed(&self) -> Vec<Member> {
         let removed = |event: &Event| event.change.lets_go().cloned();
-        self.history.events().iter().rev().take(EVENTS_REMEMBERED).filter_map(removed).collect()
+        let lately = self.history.events().iter().rev().take(EVENTS_REMEMBERED).filter_map(removed);
+        lately.chain(self.unsettled_leavers().cloned()).collect()
     }
 
     /// A change, for people.
@@ -292,6 +293,7 @@ impl Core {
     /// A member's name and address, for people.
     pub(crate) fn name_of(&self, node: NodeId) -> (String, String) {
         let member = self.history.views().rev().find_map(|view| view.ring.member(&node));
+        let member = member.or_else(|| self.unsettled_leavers().find(|member| member.id == node));
         member.map_or_else(|| (node.to_string(), String::new()), |member| (member.name.clone(), member.uri.clone()))
     }
 }

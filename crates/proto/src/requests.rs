@@ -333,14 +333,10 @@ impl Machine {
         let copies = view.ring.shares(n);
         let mut members: Vec<MemberStatus> =
             view.ring.members().map(|member| self.member_status(member, &copies, false)).collect();
-        for old in core.history.views() {
-            for member in old.ring.members().filter(|member| view.ring.member(&member.id).is_none()) {
-                if core.is_banned(member.id) {
-                    continue;
-                }
-                if members.iter().all(|known| known.member.id != member.id) {
-                    members.push(self.member_status(member, &copies, true));
-                }
+        let older = core.history.views().flat_map(|view| view.ring.members());
+        for member in older.chain(core.unsettled_leavers()) {
+            if !core.is_banned(member.id) && members.iter().all(|known| known.member.id != member.id) {
+                members.push(self.member_status(member, &copies, true));
             }
         }
         let moving = self.streams.moving();

@@ -10,10 +10,11 @@
 //! each node that left has told that it gives nothing back any more.
 
 use crate::core::Core;
+use crate::membership::tell_peers;
 use crate::message::Progress;
 use crate::record::STAMP_AHEAD_MAX;
 use crate::store::{Meta, Purpose, StoreOp};
-use ring::NodeId;
+use ring::{Member, NodeId};
 use std::collections::BTreeSet;
 use stdx::bugs::planted;
 
@@ -60,6 +61,8 @@ impl Rounds {
             return;
         }
         self.remembered = settled_leavers(core).collect();
+        // They are watched no more.
+        tell_peers(core);
         let own = core.node;
         let others: Vec<(NodeId, Progress)> =
             core.progress.iter().filter(|(node, _)| **node != own).map(|(node, progress)| (*node, *progress)).collect();
@@ -74,7 +77,7 @@ pub(super) fn newest(core: &Core) -> u64 {
 
 /// The round that everybody says to be clear of; none while the ring changes, or if somebody is not accounted for.
 pub(super) fn floor(core: &Core) -> Option<u64> {
-    if !rests(core) || leavers(core).any(|(_, is_settled)| !is_settled) {
+    if !rests(core) || core.unsettled_leavers().next().is_some() {
         return None;
     }
     let epoch = core.epoch();
@@ -93,16 +96,8 @@ fn rests(core: &Core) -> bool {
     core.stable() == epoch && core.own_progress().settled == epoch && is_member
 }
 
-/// Nodes that left with their consent, and whether they are known to give nothing back any more.
-fn leavers(core: &Core) -> impl Iterator<Item = (NodeId, bool)> {
-    let left = core.history.events().iter().filter_map(|event| Some((event.change.lets_go()?.id, event.epoch)));
-    let view = core.history.current();
-    let gone = left.filter(|(node, _)| view.ring.member(node).is_none() && !core.is_banned(*node));
-    gone.map(|(node, epoch)| (node, core.progress.get(&node).is_some_and(|progress| progress.settled >= epoch)))
-}
-
 fn settled_leavers(core: &Core) -> impl Iterator<Item = NodeId> {
-    leavers(core).filter(|(_, is_settled)| *is_settled).map(|(node, _)| node)
+    core.leavers().filter(|(_, is_settled)| *is_settled).map(|(member, _)| member.id)
 }
 
 /// The highest stamp that anybody collects.
@@ -130,8 +125,13 @@ pub(super) fn obstacles(core: &Core) -> Vec<String> {
             found.push(format!("{} has not said that it follows epoch {}", name(node), core.epoch()));
         }
     }
-    for (node, _) in leavers(core).filter(|(_, is_settled)| !is_settled) {
-        found.push(format!("{node} left and has not said that it handed everything over"));
+    for Member { id, name, .. } in core.unsettled_leavers() {
+        let lost = if core.is_dead(*id) {
+            format!("; start it again, or, if it is lost, `alianza cluster remove {name}`")
+        } else {
+            String::new()
+        };
+        found.push(format!("{name} left and has not said that it handed everything over{lost}"));
     }
     if !clocks_agree(core) {
         found.push("what is to be collected was written by a clock far ahead of this node's".to_owned());

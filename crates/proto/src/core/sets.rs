@@ -6,7 +6,7 @@ use super::Core;
 use crate::ids::{BucketId, Epoch};
 use crate::message::Progress;
 use crate::quorum::{Group, Need};
-use ring::{NodeId, PartitionId};
+use ring::{Member, NodeId, PartitionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stdx::bugs::planted;
@@ -108,5 +108,20 @@ impl Core {
             }
             _ => sets.into_iter().map(|replicas| Group { needed: needed(replicas.len()), replicas }).collect(),
         }
+    }
+
+    /// Nodes that left with their consent and were not given up, and whether they are known to give nothing back any more.
+    pub(crate) fn leavers(&self) -> impl Iterator<Item = (&Member, bool)> {
+        let left = self.history.events().iter().filter_map(|event| Some((event.change.lets_go()?, event.epoch)));
+        let view = self.history.current();
+        let gone = left.filter(|(member, _)| view.ring.member(&member.id).is_none() && !self.is_banned(member.id));
+        gone.map(|(member, epoch)| {
+            (member, self.progress.get(&member.id).is_some_and(|progress| progress.settled >= epoch))
+        })
+    }
+
+    /// Leavers that may still give something back.
+    pub(crate) fn unsettled_leavers(&self) -> impl Iterator<Item = &Member> {
+        self.leavers().filter(|(_, is_settled)| !is_settled).map(|(member, _)| member)
     }
 }

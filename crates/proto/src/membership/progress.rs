@@ -24,7 +24,7 @@ use crate::input::{Effect, Note};
 use crate::message::Progress;
 use crate::store::{Meta, Purpose, StoreOp, StoreOutcome};
 use crate::streams::Streams;
-use ring::NodeId;
+use ring::{Member, NodeId};
 use std::collections::BTreeSet;
 use stdx::bugs::planted;
 
@@ -234,7 +234,7 @@ fn may_be_said(core: &Core, target: Epoch, acked: Epoch) -> bool {
 /// Tells the shell whom this node may talk to: everybody in a view in use, and those who left lately, who still have to
 /// hear that they may go.
 pub(crate) fn tell_peers(core: &mut Core) {
-    let mut members: Vec<ring::Member> = Vec::new();
+    let mut members: Vec<Member> = Vec::new();
     for view in core.history.views().rev() {
         for member in view.ring.members() {
             if members.iter().all(|known| known.id != member.id) {
@@ -249,7 +249,9 @@ pub(crate) fn tell_peers(core: &mut Core) {
     }
     let own = core.node;
     members.retain(|member| member.id != own && !core.is_banned(member.id));
-    let watched = core.participants().into_iter().filter(|node| *node != own).collect();
+    // Whoever left is watched until it has settled, so that it can be given up if it dies before.
+    let leavers = core.unsettled_leavers().map(|member| member.id);
+    let watched = core.participants().into_iter().chain(leavers).filter(|node| *node != own).collect();
     let now = core.now.mono;
     core.detector.watch(now, &watched);
     core.routes.keep(|node| watched.contains(&node));
@@ -275,6 +277,12 @@ pub(crate) fn steps(core: &Core) -> Vec<String> {
 pub(crate) fn blocked(core: &Core, streams: &Streams) -> Vec<String> {
     let mut sentences = undecidable(core).into_iter().collect::<Vec<String>>();
     sentences.extend(stuck(core, streams));
+    for Member { name, .. } in core.unsettled_leavers().filter(|member| core.is_dead(member.id)) {
+        sentences.push(format!(
+            "{name} left and cannot be reached, and has not said that it handed everything over; until it does, no deleted \
+             item is cleared away: start it again, or, if it is lost, `alianza cluster remove {name}`"
+        ));
+    }
     sentences
 }
 

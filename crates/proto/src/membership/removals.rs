@@ -14,12 +14,14 @@ use crate::request::{Join, Refusal};
 use liveness::Condition;
 use ring::{Member, NodeId};
 
-/// Puts a dead node out. It may be on its way out already: then the others wait no more for what it still had to do.
+/// Puts a dead node out. It may be on its way out already, or have left without settling: then the others wait no more for
+/// what it still had to do.
 pub(super) fn eject(core: &Core, node: NodeId) -> Result<Option<Change>, Refusal> {
     if core.is_banned(node) {
         return Ok(None);
     }
     let member = core.history.views().rev().find_map(|view| view.ring.member(&node));
+    let member = member.or_else(|| core.unsettled_leavers().find(|member| member.id == node));
     let Some(member) = member.cloned() else {
         return refused("there is no such member".to_owned());
     };
