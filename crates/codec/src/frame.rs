@@ -27,6 +27,9 @@ const FRAME_BYTES_FULL: usize = 1 << 20;
 /// No frame holds more messages: the shortest are much smaller on the wire than in memory.
 const FRAME_MESSAGES_MAX: usize = 1 << 16;
 
+/// No frame holds more that is packed, counted as it was before: twice what a frame closed by [`FRAME_BYTES_FULL`] can hold.
+const FRAME_UNPACKED_MAX: usize = 64 << 20;
+
 /// A message does not fit into any frame that the receiver would take. It was left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MessageTooLong {
@@ -163,10 +166,14 @@ impl FrameDecoder {
     }
 
     fn messages(&mut self, mut payload: Bytes) -> Result<Vec<Message>, DecodeError> {
-        let mut messages = Vec::new();
+        let (mut messages, mut unpacked) = (Vec::new(), 0_usize);
         while payload.has_remaining() {
             let message = take_message(&mut payload)?;
-            match parse::<WireMessage>(message, "a message").and_then(Message::try_from) {
+            let message = parse::<WireMessage>(message, "a message").inspect(|wire| unpacked += wire.unpacked_len());
+            if unpacked > FRAME_UNPACKED_MAX {
+                return Err(DecodeError::malformed("a frame that holds too much"));
+            }
+            match message.and_then(Message::try_from) {
                 Ok(_) if messages.len() == FRAME_MESSAGES_MAX => return Err(DecodeError::malformed("a crowded frame")),
                 Ok(message) => messages.push(message),
                 Err(error) if error.is_newer() => self.unknown += 1,

@@ -27,6 +27,16 @@ pub(crate) struct WireMessage {
     kind: Option<WireKind>,
 }
 
+impl WireMessage {
+    /// Bytes that come out of what is packed in it.
+    pub(crate) fn unpacked_len(&self) -> usize {
+        match &self.kind {
+            Some(WireKind::Push(push)) => push.unpacked_len(),
+            _ => 0,
+        }
+    }
+}
+
 // The numbers up to 15 take one byte; they go to what is sent most.
 #[derive(Clone, PartialEq, prost::Oneof)]
 enum WireKind {

@@ -1,7 +1,7 @@
 //! Lists of items that travel packed: keys, node ids and values of neighbours are much alike.
 //!
 //! Invariant: what is unpacked is at most [`RATIO_MAX`] times as long as it was packed, so that a frame's cost in memory
-//! stays bounded by its length. A list that would gain nothing, or too much, travels as it is.
+//! stays bounded by its length, and it has at most [`ITEMS_MAX`] items. A list that would gain nothing, or too much, travels as it is.
 
 use super::item::WireItem;
 use super::{all, list, parse};
@@ -16,6 +16,8 @@ const PACK_FROM: usize = 512;
 const PACK_TO: usize = 1 << 20;
 /// A receiver makes at most so many bytes out of one.
 const RATIO_MAX: usize = 32;
+/// No list of more items is packed: each takes much more memory than its fewest bytes.
+const ITEMS_MAX: usize = 4_096;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireItems {
@@ -37,6 +39,9 @@ impl WirePacked {
     /// The items packed, or as they were.
     pub(super) fn new(items: &[(BucketId, ItemKey, Record)]) -> Result<WirePacked, Vec<WireItem>> {
         let items = WireItems { items: list(items) };
+        if items.items.len() > ITEMS_MAX {
+            return Err(items.items);
+        }
         let len = items.encoded_len();
         if !(PACK_FROM..=PACK_TO).contains(&len) {
             return Err(items.items);
@@ -48,6 +53,11 @@ impl WirePacked {
         Ok(WirePacked { len: len as u32, block: block.into() })
     }
 
+    /// How long it says to be before packing; bytes.
+    pub(super) fn unpacked_len(&self) -> usize {
+        self.len as usize
+    }
+
     /// The items.
     pub(super) fn unpack(self) -> Result<Vec<(BucketId, ItemKey, Record)>, DecodeError> {
         const WHAT: &str = "packed items";
@@ -56,13 +66,28 @@ impl WirePacked {
             return Err(DecodeError::malformed(WHAT));
         }
         let bytes = lz4_flex::block::decompress(&self.block, len).map_err(|_| DecodeError::malformed(WHAT))?;
+        if !is_short(&bytes) {
+            return Err(DecodeError::malformed(WHAT));
+        }
         all(parse::<WireItems>(Bytes::from(bytes), WHAT)?.items)
     }
 }
 
+/// True if so few fields follow one another, as items of a list do, that making them costs little.
+fn is_short(mut bytes: &[u8]) -> bool {
+    let mut fields = 0;
+    while let [_tag, rest @ ..] = bytes {
+        bytes = rest;
+        let len = prost::decode_length_delimiter(&mut bytes).ok();
+        let Some(rest) = len.and_then(|len| bytes.get(len..)) else { return false };
+        (bytes, fields) = (rest, fields + 1);
+    }
+    fields <= ITEMS_MAX
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{RATIO_MAX, WirePacked};
+    use super::{ITEMS_MAX, RATIO_MAX, WirePacked, is_short};
     use bytes::Bytes;
     use causal::{Actor, Dot, Stamp};
     use proto::{BucketId, ItemKey, Record, Value, Version};
@@ -94,6 +119,17 @@ mod tests {
         let mut prng = stdx::Prng::new(1);
         let random: Vec<Vec<u8>> = (0..10).map(|_| (0..1_000).map(|_| prng.below(256) as u8).collect()).collect();
         assert!(WirePacked::new(&items(10, |number| random[number as usize - 1].clone())).is_err(), "nothing to gain");
+    }
+
+    #[test]
+    fn a_list_of_very_many_items_is_not_made() {
+        let noise = (0..1_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let list = [[0x0a, 0].repeat(ITEMS_MAX * 2), vec![0x0a, 0xe8, 7], noise.collect()].concat();
+        let packed = WirePacked { len: list.len() as u32, block: lz4_flex::block::compress(&list).into() };
+        assert!(packed.unpacked_len() <= packed.block.len() * RATIO_MAX, "it is not refused for its length");
+        assert!(packed.unpack().is_err());
+        assert!(is_short(&[0x0a, 0].repeat(ITEMS_MAX)) && !is_short(&[0x0a, 0].repeat(ITEMS_MAX + 1)));
+        assert!(!is_short(&[0x0a, 5, 1]), "a field that ends early");
     }
 
     #[test]

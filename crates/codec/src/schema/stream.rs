@@ -196,6 +196,11 @@ impl WirePush {
         };
         WirePush { session: session.0, epoch: epoch.0, items, round, packed }
     }
+
+    /// Bytes that come out of what is packed in it.
+    pub(super) fn unpacked_len(&self) -> usize {
+        self.packed.as_ref().map_or(0, WirePacked::unpacked_len)
+    }
 }
 
 impl TryFrom<WirePush> for Message {
