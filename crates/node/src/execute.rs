@@ -461,7 +461,8 @@ impl<E: Engine> Executor<E> {
         batch.put(Space::Items, key, value);
         let seq = self.apply(batch)?;
         self.fence.written(key_hash(key), seq, fsync);
-        if changed && self.changes.is_kept(slot) {
+        let is_first = before == 0 || !planted("only new items are told of");
+        if changed && is_first && self.changes.is_kept(slot) {
             self.changes.keep(slot, record, if fsync { seq } else { Seq(0) });
         }
         if !planted("hash trees miss changes") {

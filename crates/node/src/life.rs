@@ -4,7 +4,7 @@ use crate::execute::Executor;
 use crate::recovery;
 use crate::syncs::Syncs;
 use proto::{
-    ApiToken, ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response,
+    ApiToken, Boot, ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response,
     StoreOutcome, Ticket, TokenId,
 };
 use ring::{Member, NodeId, Token};
@@ -186,6 +186,11 @@ impl<E: Engine> Node<E> {
     /// to start outside of tests.
     pub fn open(engine: E, config: Config, seed: u64, now: Now) -> Result<(Node<E>, Vec<NodeEffect>), OpenError> {
         let boot = recovery::boot(&engine)?;
+        Ok(Node::begin(engine, boot, config, seed, now))
+    }
+
+    /// Begins a new incarnation with what was read from an engine, or with what would be there. For tests and measurements.
+    pub fn begin(engine: E, boot: Boot, config: Config, seed: u64, now: Now) -> (Node<E>, Vec<NodeEffect>) {
         let grid = boot.history.genesis().grid;
         let syncs = Syncs::new(engine.applied());
         let (machine, effects) = Machine::new(boot, config, seed, now);
@@ -193,7 +198,7 @@ impl<E: Engine> Node<E> {
         let mut node = Node { machine, executor, syncs, effects, carrying: Vec::new(), due: Vec::new() };
         let mut out = Vec::new();
         node.settle(now, &mut out);
-        Ok((node, out))
+        (node, out)
     }
 
     /// Handles one input and appends what is to be done.

@@ -18,6 +18,7 @@ pub(crate) mod sets;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod visible;
+pub(crate) mod watches;
 
 use crate::time::Time;
 use std::fmt;

@@ -169,6 +169,9 @@ impl World {
         let life = self.host(host).life;
         self.trace.event(now, host, "reply", client.0);
         self.trace.line(now, host, || format!("answers #{}: {}", client.0, describe::response(&response)));
+        if self.reply_to_watcher(client, &response) {
+            return;
+        }
         let number = client.0 as usize;
         match self.history.get_mut(number) {
             Some(operation) if operation.host == host && operation.life == life && !operation.replied => {
@@ -218,9 +221,12 @@ impl World {
         let clocks_apart = self.plan.clocks_apart();
         let atlas = &self.atlas;
         let evidence = Evidence { history: &self.history, past: &self.past, dots: &self.dots, atlas, clocks_apart };
-        let read = self.reads.ended(operation, &evidence, grid, |name| self.buckets.get(name).copied());
+        let read = match self.is_behind {
+            true => Ok(()),
+            false => self.reads.ended(operation, &evidence, grid, |name| self.buckets.get(name).copied()),
+        };
         let reads_apart = operation.put().is_none() && is_apart;
-        let owed = |write: &Operation| !reads_apart && self.atlas.recoverable(write);
+        let owed = |write: &Operation| !reads_apart && !self.is_behind && self.atlas.recoverable(write);
         let set = self.sets.ended(operation, owed);
         for (property, result) in [("reads", read), ("sets", set)] {
             if let Err(what) = result {

@@ -1,7 +1,7 @@
 //! `sim`: runs plans. The only place here that reads a clock or a file or makes a seed of its own, and it prints it.
 
 use clap::{Args, Parser, Subcommand};
-use sim::{PROBES, Plan, Report, Sink, Sweep, run_with, shrink};
+use sim::{Cost, PROBES, Plan, Report, Scaled, Sink, Sweep, run_with, shrink};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -40,6 +40,15 @@ enum Command {
         /// Prints the plan and does not run it.
         #[arg(long)]
         plan: bool,
+    },
+    /// Measures clusters of many nodes and no data, and prints a table.
+    Scale {
+        /// How many nodes, one cluster after the other.
+        #[arg(long, value_delimiter = ',', default_values_t = [10, 30, 100, 300, 1_000])]
+        nodes: Vec<usize>,
+        /// Writes the figures to this file, as CSV.
+        #[arg(long)]
+        csv: Option<PathBuf>,
     },
     /// Prints the hash of one run, to be compared with another process.
     Hash {
@@ -92,6 +101,7 @@ fn main() -> ExitCode {
         Command::Run { many, .. } => sweep(&many),
         Command::Seed { seed, plan: true, .. } => print_plan(&Plan::of_seed(seed)),
         Command::Seed { seed, trace, .. } => one(Plan::of_seed(seed), trace.then(|| to(io::stdout()))),
+        Command::Scale { nodes, csv } => scaled(&nodes, csv.as_deref()),
         Command::Hash { seed } => hash(seed),
         Command::Shrink { plan, seed, runs } => shrunk(plan.as_deref(), seed, runs),
     };
@@ -220,6 +230,48 @@ fn one(plan: Plan, sink: Option<Sink>) -> io::Result<bool> {
 fn hash(seed: u64) -> io::Result<bool> {
     let report = sim::run(Plan::of_seed(seed));
     writeln!(io::stdout(), "{:016x}", report.hash)?;
+    Ok(true)
+}
+
+/// A row for each size as soon as it is there.
+fn scaled(nodes: &[usize], csv: Option<&Path>) -> io::Result<bool> {
+    const HEAD: &str = "nodes,idle_messages_per_node_second,idle_bytes_per_node_second,idle_cpu_us_per_node_second,\
+                        half_know_ms,nine_in_ten_know_ms,all_know_ms,spread_messages,spread_bytes,\
+                        taken_in_ms,settled_ms,join_messages,join_bytes,join_cpu_ms";
+    let mut out = io::stdout().lock();
+    let mut rows = format!("{HEAD}\n");
+    writeln!(out, "{HEAD}")?;
+    for count in nodes {
+        let Scaled { idle, spread, known, joined, taken_in, .. } =
+            sim::scale(*count, || core_millis().unwrap_or(0)).map_err(io::Error::other)?;
+        let each = |sum: u64| sum as f64 * 1e6 / (idle.micros.max(1) * *count as u64) as f64;
+        // What idle nodes would have sent meanwhile is not the change's.
+        let more = |cost: &Cost, of: fn(&Cost) -> u64| {
+            of(cost).saturating_sub((of(&idle) as f64 * cost.micros as f64 / idle.micros.max(1) as f64) as u64)
+        };
+        let (messages, bytes): (fn(&Cost) -> u64, fn(&Cost) -> u64) = (|cost| cost.messages, |cost| cost.bytes);
+        let [half, most, all] = known.map(|micros| micros as f64 / 1e3);
+        let row = format!(
+            "{count},{:.1},{:.0},{:.0},{half:.1},{most:.1},{all:.1},{},{},{:.1},{:.1},{},{},{}",
+            each(idle.messages),
+            each(idle.bytes),
+            each(idle.cpu_millis * 1_000),
+            more(&spread, messages),
+            more(&spread, bytes),
+            taken_in as f64 / 1e3,
+            joined.micros as f64 / 1e3,
+            more(&joined, messages),
+            more(&joined, bytes),
+            more(&joined, |cost| cost.cpu_millis)
+        );
+        writeln!(out, "{row}")?;
+        rows.push_str(&row);
+        rows.push('\n');
+        for (what, cost) in [("idle", &idle), ("spread", &spread), ("join", &joined)] {
+            writeln!(io::stderr(), "{count} nodes, {what}: {:?}, {:?}", cost.micros, cost.kinds)?;
+        }
+    }
+    csv.map_or(Ok(()), |path| fs::write(path, rows))?;
     Ok(true)
 }
 

@@ -144,6 +144,8 @@ pub struct WorkloadPlan {
     pub retry_percent: u64,
     /// Requests for an explanation, in a hundred.
     pub explain_percent: u64,
+    /// Who watches a bucket.
+    pub watchers: u64,
     /// Dumps of a bucket that are taken one after the other.
     pub dumps: u64,
     /// Somebody fills a bucket, takes a backup of it and restores it.
@@ -208,6 +210,7 @@ impl Plan {
                 churn_percent: 5,
                 retry_percent: 30,
                 explain_percent: 0,
+                watchers: 0,
                 dumps: 0,
                 restores: false,
             },
@@ -261,6 +264,13 @@ impl Plan {
         let off = |host: usize| u64::from(self.clock(HostId(host)).skew_ms.unsigned_abs()) + jumps(host);
         let most = (0..self.hosts).map(off).max().unwrap_or(0);
         Span::millis(2 * most + 2)
+    }
+
+    /// True if the n-th fault brings an image back that is younger than a pulse: nobody may notice, and until it is repaired a
+    /// quorum may miss what the image lacks (docs/adr/0013).
+    pub(crate) fn is_young(&self, number: usize) -> bool {
+        let fault = self.faults.get(number).map(|timed| &timed.fault);
+        matches!(fault, Some(Fault::OldImage { age, .. }) if *age < self.config.gossip_every)
     }
 
     /// The clocks of a host.

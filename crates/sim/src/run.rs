@@ -98,7 +98,16 @@ impl World {
             self.fail("everything works after healing", "the clients did not get through in time".to_owned());
         }
         self.come_to_rest("convergence after the last requests");
+        self.hear_the_rest();
         self.judge();
+    }
+
+    /// Watchers hear what there is to hear.
+    fn hear_the_rest(&mut self) {
+        let rounds: Vec<u64> = self.watchers.iter().map(|watcher| watcher.rounds).collect();
+        if !self.run_while(REST_MAX, |world| world.are_watchers_done(&rounds)) {
+            self.fail("watches", "a watcher was not told that there is nothing more".to_owned());
+        }
     }
 
     /// The founders come together and make the sibling bucket.
@@ -132,6 +141,9 @@ impl World {
         }
         self.trace.line(self.now, "----", || "the cluster stands".to_owned());
         self.wake_clients();
+        for watcher in 0..self.watchers.len() {
+            self.after(Span::millis(5), Event::WatcherTurn { watcher });
+        }
         self.run_until(self.now.after(self.plan.storm));
         self.is_quiet_time = true;
     }
@@ -144,6 +156,7 @@ impl World {
                 && world.uncollected().is_empty()
         };
         if self.run_while(REST_MAX, rests) {
+            self.is_behind = false;
             return;
         }
         let mut missing = self.unrest();
@@ -273,6 +286,7 @@ impl World {
         if !self.failures.is_empty() {
             return;
         }
+        self.judge_watches();
         let found = match self.look() {
             Ok(found) => found,
             Err(what) => return self.fail("storage", what),

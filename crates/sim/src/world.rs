@@ -26,7 +26,9 @@ use crate::probes;
 use crate::queue::Queue;
 use crate::time::Time;
 use crate::trace::{Sink, Trace};
+use crate::watcher::Watcher;
 use node::NodeEffect;
+use node::proto::watch::Watch;
 use node::proto::{BucketId, Response, Rule};
 use node::storage::{ModelDisk, Seq};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +61,12 @@ pub(crate) enum Event {
     DumperTurn,
     /// Whoever restores a backup goes on.
     KeeperTurn,
+    /// A watcher asks the next thing.
+    WatcherTurn { watcher: usize },
+    /// Its question reaches a host.
+    Watch { host: HostId, number: u64, watch: Box<Watch> },
+    /// It has an answer, or has waited for one long enough.
+    Watched { watcher: usize, questions: u64, response: Option<Box<Response>> },
     /// An operator does something.
     OperatorTurn { task: usize },
     /// The n-th fault of the plan.
@@ -115,6 +123,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) clients: Vec<Client>,
     pub(crate) tasks: Vec<Task>,
+    pub(crate) watchers: Vec<Watcher>,
     pub(crate) dumper: Dumper,
     pub(crate) keeper: Keeper,
     /// What is explained at the moment, by the number of the request.
@@ -142,6 +151,8 @@ pub(crate) struct World {
     pub(crate) images: BTreeMap<usize, ModelDisk>,
     /// Hosts that ended because they ran on an old disk.
     pub(crate) old_images: BTreeSet<HostId>,
+    /// A host went back to an image that is younger than a pulse, and the replicas have not been equal since.
+    pub(crate) is_behind: bool,
 }
 
 /// Failures that are kept; the first ones matter.
@@ -157,6 +168,7 @@ impl World {
             network: Network::new(plan.seed, plan.network.clone()),
             clients: Client::all(&plan),
             tasks: Vec::new(),
+            watchers: Watcher::all(&plan),
             dumper: Dumper::new(&plan),
             keeper: Keeper::new(&plan),
             watched: BTreeMap::new(),
@@ -177,6 +189,7 @@ impl World {
             atlas: Atlas::new(&plan),
             images: BTreeMap::new(),
             old_images: BTreeSet::new(),
+            is_behind: false,
             plan,
         }
     }
@@ -259,6 +272,9 @@ impl World {
             Event::ClientTurn { client } => self.client_turn(client),
             Event::DumperTurn => self.dumper_turn(),
             Event::KeeperTurn => self.keeper_turn(),
+            Event::WatcherTurn { watcher } => self.watcher_turn(watcher),
+            Event::Watch { host, number, watch } => self.watch_arrives(host, number, *watch),
+            Event::Watched { watcher, questions, response } => self.watcher_hears(watcher, questions, response),
             Event::OperatorTurn { task } => self.operator_turn(task),
             Event::Fault { number } => self.carry_out_fault(number),
             Event::FaultGoesOn { number, step } => self.go_on(number, step),
@@ -285,6 +301,7 @@ impl Event {
             | Event::Dial { host, .. }
             | Event::Break { host, .. }
             | Event::End { host, .. }
+            | Event::Watch { host, .. }
             | Event::EndOutdated { host, .. } => Some(*host),
             Event::Request { operation } => history.get(*operation).map(|operation| operation.host),
             _ => None,

@@ -160,6 +160,18 @@ fn what_locks_find() {
 }
 
 #[test]
+fn what_watchers_find() {
+    assert_found(
+        plans::watched,
+        &[
+            bug("a page of changes ends with the newest", 5),
+            bug("only new items are told of", 5),
+            bug("changes of a new life go on from the old", 20),
+        ],
+    );
+}
+
+#[test]
 fn what_an_id_that_comes_back_finds() {
     assert_found(plans::returning, &[bug("an id comes back", 5)]);
 }

@@ -48,6 +48,7 @@ impl World {
         self.crash(host, down, Loss::All);
         if let Some(image) = self.images.remove(&number) {
             self.host(host).disk.restore(&image);
+            self.is_behind |= self.plan.is_young(number);
         }
     }
 

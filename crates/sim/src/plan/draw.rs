@@ -92,6 +92,8 @@ fn workload(seed: u64) -> WorkloadPlan {
     let field_percent = if fields.chance(EIGHTH) { fields.between(10, 60) } else { 0 };
     let mut locks = Prng::keyed(seed, "locks plan", &[]);
     let lock_percent = if locks.chance(EIGHTH) { locks.between(10, 60) } else { 0 };
+    let mut watchers = Prng::keyed(seed, "watchers plan", &[]);
+    let watchers = if watchers.chance(QUARTER) { watchers.between(1, 2) } else { 0 };
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
     let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
@@ -117,6 +119,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         churn_percent,
         retry_percent,
         explain_percent,
+        watchers,
         dumps,
         restores,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
@@ -162,6 +165,7 @@ fn go_back(plan: &mut Plan) {
     let host = HostId(prng.below(plan.founders as u64) as usize);
     let age = Span::millis(prng.between(500, plan.storm.as_millis() / 2));
     let at = Span::millis(prng.between(age.as_millis(), plan.storm.as_millis()));
+    let age = if Prng::keyed(plan.seed, "young image", &[]).chance(QUARTER) { young(plan, age) } else { age };
     let down = down(&mut prng);
     let instead = prng.chance(HALF).then_some(HostId(plan.hosts));
     plan.hosts += usize::from(instead.is_some());
@@ -180,6 +184,14 @@ fn go_back(plan: &mut Plan) {
     (plan.network.bytes_per_second, plan.network.under_way_max) = (0, 0);
     plan.faults.push(TimedFault { at, fault: Fault::OldImage { host, instead, age, down } });
     plan.faults.sort_by_key(|timed| timed.at);
+}
+
+/// An image that may go unnoticed. What is judged by quorums as they are meanwhile stays out of such a plan.
+fn young(plan: &mut Plan, most: Span) -> Span {
+    let load = &mut plan.workload;
+    (load.count_percent, load.field_percent, load.dumps, load.restores) = (0, 0, 0, false);
+    let most = most.min(plan.config.gossip_every).as_millis();
+    Span::millis(Prng::keyed(plan.seed, "age of a young image", &[]).between(1, most - 1))
 }
 
 struct Faults {

@@ -505,3 +505,17 @@ pub(crate) fn locks(seed: u64) -> Plan {
     plan.clocks = [0, 20, -20, 5].map(|skew_ms| ClockError { drift_ppm: 0, skew_ms }).to_vec();
     plan
 }
+
+/// Watchers of replicas that die, and of others that hear late what was written.
+pub(crate) fn watched(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 4, Span::secs(12));
+    plan.workload.watchers = 3;
+    plan.workload.think = Span::millis(20);
+    plan.workload.sibling_percent = 50;
+    (0..3u64).fold(plan, |plan, n| {
+        let (at, out) = (600 + 3_700 * n, host(seed + n, 4));
+        let cut = Fault::Cut { from: vec![out], to: all_but(out, 4), both_ways: true, span: Span::millis(1_900) };
+        let crash = Fault::Crash { host: host(seed + n + 1, 4), down: Span::millis(60), loss: Loss::All };
+        plan.with(Span::millis(at), cut).with(Span::millis(at + 2_600), crash)
+    })
+}

@@ -172,3 +172,14 @@ pub(crate) fn stands_still(seed: u64) -> Plan {
         .with(Span::secs(3), join(4, 1))
         .with(Span::secs(14), Fault::Pause { host: host(3), span: Span::secs(6) })
 }
+
+/// A process dies and goes on from an image of a moment ago, three times; nobody may have heard of anything since.
+pub(crate) fn young_images(seed: u64) -> Plan {
+    let mut plan = calm(seed, 3, 14);
+    plan.workload.think = Span::millis(15);
+    plan.workload.clients = 8;
+    (0..3u64).fold(plan, |plan, n| {
+        let (age, down) = (Span::millis(60 + 120 * n), Span::millis(40));
+        plan.with(Span::millis(3_000 + 4_000 * n), Fault::OldImage { host: host(2), instead: None, age, down })
+    })
+}
