@@ -79,7 +79,7 @@ impl Client {
 }
 
 /// The certificate that the user names.
-fn authority(access: &Access) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn authority(access: &Access) -> Result<Option<Vec<u8>>, Failure> {
     let Some(file) = &access.ca else { return Ok(None) };
     let unusable = |why: String| Failure::usage(format!("cannot use {} as an authority: {why}", file.display()));
     let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
@@ -110,7 +110,7 @@ fn failure(url: &str, error: &Error) -> Failure {
 }
 
 /// The token to show, if there is one: that of the file, or that of the environment.
-fn token(access: &Access) -> Result<Option<String>, Failure> {
+pub(crate) fn token(access: &Access) -> Result<Option<String>, Failure> {
     if let Some(file) = &access.token_file {
         let text = std::fs::read_to_string(file);
         let text =

@@ -136,3 +136,35 @@ fn what_cannot_be_measured_is_said_in_one_sentence() {
         assert!(said.contains(says), "{arguments:?}: {said}");
     }
 }
+
+#[test]
+fn tls_and_tokens_through_every_interface() {
+    let directory = temporary();
+    let tls = directory.path().join("tls");
+    let at = |file: &str| tls.join(file).to_str().expect("UTF-8").to_owned();
+    for arguments in [&["cert", "ca", &at("")][..], &["cert", "node", &at(""), "--host", "127.0.0.1"]] {
+        assert!(run(arguments).status.success());
+    }
+    assert!(run(&["token", "bootstrap", &at("token")]).status.success());
+    let redis = format!("127.0.0.1:{}", free_port());
+    let flags =
+        [("tls-cert", "node.pem"), ("tls-key", "node.key"), ("tls-ca", "ca.pem"), ("admin-token-file", "token")];
+    let flags: Vec<String> = flags.iter().flat_map(|(flag, file)| [format!("--{flag}"), at(file)]).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["--redis", &redis]).collect();
+    let node = Process::start(directory.path(), &flags);
+    let http = format!("127.0.0.1:{}", node.port);
+    let (ca, token) = (at("ca.pem"), at("token"));
+    for (protocol, address) in [("redis", &redis), ("http", &http), ("v1", &http)] {
+        let more = [address, "--protocol", protocol, "--load", "--verify", "--operations", "600", "--pipeline", "5"];
+        // Many records to an answer, and many answers to a record.
+        let more = [&more[..], &["--value", "48..50000", "--ca", &ca]].concat();
+        let output = bench(&[&more[..], &["--token-file", &token]].concat());
+        assert!(output.status.success(), "{protocol}: {output:?}");
+        let found = measured(&output);
+        assert_eq!(found["failed"], 0, "{protocol}: {found}");
+        let denied = bench(&more);
+        assert!(!denied.status.success() && !text(&denied.stderr).is_empty(), "{protocol}: {denied:?}");
+    }
+    let untrusted = bench(&[&redis, "--operations", "10", "--patience", "1", "--token-file", &token]);
+    assert!(!untrusted.status.success(), "{untrusted:?}");
+}

@@ -70,5 +70,5 @@ pub use scan::Scan;
 pub use session::Session;
 pub use settings::Builder;
 pub use stdx::Span;
-pub use tls::is_authority;
+pub use tls::{is_authority, tls_config};
 pub use update::Edit;

@@ -28,6 +28,11 @@ pub(crate) fn config(ca: Option<&[u8]>) -> Result<ClientConfig, Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// What connections to a cluster of this authority are made with, for tools that make their own.
+pub fn tls_config(pem: &[u8]) -> Result<ClientConfig, Error> {
+    config(Some(pem))
+}
+
 /// Whether this is a file of certificates in PEM form, as a builder takes it.
 pub fn is_authority(pem: &[u8]) -> bool {
     config(Some(pem)).is_ok()

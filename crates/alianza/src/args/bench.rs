@@ -1,5 +1,6 @@
 //! What `alianza bench` takes.
 
+use super::Access;
 use clap::Args as ClapArgs;
 
 #[derive(ClapArgs, Debug)]
@@ -58,6 +59,8 @@ pub(crate) struct Bench {
     /// What Redis clients must say
     #[arg(long, value_name = "TEXT", env = "ALIANZA_REDIS_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// Database of a Redis server
     #[arg(long, value_name = "NUMBER")]
     pub(crate) database: Option<u32>,

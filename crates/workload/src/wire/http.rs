@@ -9,7 +9,7 @@ use super::{Answer, Broken, ROW, Shape, decimal, digits};
 const HEAD_MAX: usize = 64 << 10;
 
 pub(super) fn get(shape: Shape, number: u64, out: &mut Vec<u8>) {
-    post(out, |out| {
+    post(shape, out, |out| {
         out.extend_from_slice(b"{\"type\":\"GET\",\"key\":\"");
         item(shape, number, b"\",\"sort\":\"", out);
         out.extend_from_slice(b"\"}");
@@ -17,7 +17,7 @@ pub(super) fn get(shape: Shape, number: u64, out: &mut Vec<u8>) {
 }
 
 pub(super) fn put(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
-    post(out, |out| {
+    post(shape, out, |out| {
         out.extend_from_slice(b"{\"type\":\"PUT\",\"key\":\"");
         item(shape, number, b"\",\"sort\":\"", out);
         out.extend_from_slice(b"\",\"value\":\"");
@@ -27,7 +27,7 @@ pub(super) fn put(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
 }
 
 pub(super) fn scan(shape: Shape, number: u64, limit: u64, out: &mut Vec<u8>) {
-    post(out, |out| {
+    post(shape, out, |out| {
         out.extend_from_slice(b"{\"type\":\"SCAN\",\"key\":\"");
         item(shape, number, b"\",\"from\":\"", out);
         out.extend_from_slice(b"\",\"limit\":");
@@ -39,16 +39,29 @@ pub(super) fn scan(shape: Shape, number: u64, limit: u64, out: &mut Vec<u8>) {
 pub(super) fn get_item(shape: Shape, number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"GET ");
     path(shape, number, out);
-    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n");
+    authorization(shape, out);
+    out.extend_from_slice(b"\r\n");
 }
 
 pub(super) fn put_item(shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"PUT ");
     path(shape, number, out);
-    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\ncontent-length: ");
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n");
+    authorization(shape, out);
+    out.extend_from_slice(b"content-length: ");
     decimal(value.len(), out);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(value);
+}
+
+/// The token, if there is one.
+fn authorization(shape: Shape, out: &mut Vec<u8>) {
+    if let Some(token) = shape.token {
+        out.extend_from_slice(b"authorization: Bearer ");
+        out.extend_from_slice(token.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
 fn path(shape: Shape, number: u64, out: &mut Vec<u8>) {
@@ -72,8 +85,10 @@ fn item(shape: Shape, number: u64, name: &[u8], out: &mut Vec<u8>) {
 /// Width of the length in a head. It is written before the body is, with the blanks that HTTP allows in front.
 const LENGTH_WIDTH: usize = 9;
 
-fn post(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
-    out.extend_from_slice(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: ");
+fn post(shape: Shape, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(b"POST / HTTP/1.1\r\nhost: localhost\r\n");
+    authorization(shape, out);
+    out.extend_from_slice(b"content-length: ");
     let place = out.len();
     out.extend_from_slice(&[b' '; LENGTH_WIDTH]);
     out.extend_from_slice(b"\r\n\r\n");

@@ -62,6 +62,8 @@ pub struct Shape {
     pub rows: bool,
     /// Redis: a write counts when so many replicas have it, too (`WAIT`).
     pub wait: u8,
+    /// HTTP: the token that every request shows.
+    pub token: Option<&'static str>,
 }
 
 /// Goes before everything else on a connection to a Redis port.
@@ -216,8 +218,8 @@ fn decimal(number: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::{Answer, Greeting, Heard, Protocol, Shape, Turn, decimal};
 
-    const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false, wait: 0 };
-    const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false, wait: 0 };
+    const REDIS: Shape = Shape { protocol: Protocol::Redis, key_bytes: 4, rows: false, wait: 0, token: None };
+    const HTTP: Shape = Shape { protocol: Protocol::Http, key_bytes: 4, rows: false, wait: 0, token: None };
 
     const V1: Shape = Shape { protocol: Protocol::V1, ..HTTP };
 

@@ -73,7 +73,7 @@ impl<'p> Driver<'p> {
         for at in 0..plan.connections {
             let address = at % plan.addresses.len();
             let mut connection = Connection::new(at, address);
-            let opened = connection.open(&plan.addresses[address], CONNECT, poll.registry());
+            let opened = connection.open(&plan.addresses[address], plan.tls.as_ref(), CONNECT, poll.registry());
             opened.map_err(|error| unreachable(plan, address, &error))?;
             greet(plan, &mut connection);
             connections.push(connection);
@@ -394,7 +394,7 @@ impl Run<'_, '_> {
         let plan = self.driver.plan;
         let connection = &mut self.driver.connections[at];
         let address = &plan.addresses[connection.address];
-        match connection.open(address, RECONNECT, self.driver.poll.registry()) {
+        match connection.open(address, plan.tls.as_ref(), RECONNECT, self.driver.poll.registry()) {
             Ok(()) => {
                 greet(plan, connection);
                 self.refill(at);

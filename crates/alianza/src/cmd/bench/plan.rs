@@ -1,8 +1,12 @@
 //! What was asked for on the command line, checked before anything is sent.
 
-use crate::args::Bench;
+use crate::args::{Access, Bench};
+use crate::client::{authority, token};
 use crate::exit::Failure;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use workload::stamp;
 use workload::wire::{Greeting, Protocol, Shape, Signer};
@@ -11,9 +15,18 @@ use workload::{Act, Choice, Mix, Pace, Sizes};
 /// Requests under way on a connection while keys are loaded or looked at again.
 const FAST_DEPTH: usize = 16;
 
+/// Whom to trust.
+pub(super) struct Trust {
+    pub(super) config: Arc<ClientConfig>,
+    /// The name that each address must have in its certificate.
+    pub(super) hosts: Vec<ServerName<'static>>,
+}
+
 /// What to do, where, and how.
 pub(super) struct Plan {
     pub(super) addresses: Vec<SocketAddr>,
+    /// If TLS is spoken.
+    pub(super) tls: Option<Trust>,
     pub(super) shape: Shape,
     pub(super) greeting: Greeting,
     pub(super) mix: Mix,
@@ -49,11 +62,17 @@ impl Plan {
             Failure::usage(format!("--value must be a number of bytes up to {value_max}, or two like 16..4096"))
         })?;
         let rows = mix.has(Act::Scan);
-        let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows, wait: args.wait };
+        let token = token(&args.access)?;
+        // It is part of every request for as long as the process runs.
+        let shown = token.clone().map(|token| &*token.leak());
+        let shape = Shape { protocol, key_bytes: usize::from(args.key_bytes), rows, wait: args.wait, token: shown };
+        let (addresses, hosts) = addresses(args, protocol)?;
+        let tls = trusted(&args.access)?.map(|config| Trust { config, hosts });
         let plan = Plan {
-            addresses: addresses(args, protocol)?,
+            addresses,
+            tls,
             shape,
-            greeting: Greeting { password: args.password.clone(), database: args.database },
+            greeting: Greeting { password: args.password.clone().or(token), database: args.database },
             mix,
             choice,
             keys: args.keys,
@@ -135,7 +154,15 @@ fn choose(word: &str) -> Result<Choice, Failure> {
     }
 }
 
-fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failure> {
+/// What TLS is spoken with, if an authority is named.
+fn trusted(access: &Access) -> Result<Option<Arc<ClientConfig>>, Failure> {
+    let Some(pem) = authority(access)? else { return Ok(None) };
+    let config = ::client::tls_config(&pem).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(Some(Arc::new(config)))
+}
+
+/// Where to connect to, and the name that each of them has.
+fn addresses(args: &Bench, protocol: Protocol) -> Result<(Vec<SocketAddr>, Vec<ServerName<'static>>), Failure> {
     let usual = match protocol {
         Protocol::Redis => "127.0.0.1:6379",
         Protocol::Http | Protocol::V1 | Protocol::Livez => "127.0.0.1:8080",
@@ -147,7 +174,9 @@ fn addresses(args: &Bench, protocol: Protocol) -> Result<Vec<SocketAddr>, Failur
     let given = if args.addresses.is_empty() { &usual[..] } else { &args.addresses };
     let resolve = |text: &String| {
         let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
-        found.ok_or_else(|| Failure::usage(format!("{text} is not an address; give one like 127.0.0.1:6379")))
+        let host = text.rsplit_once(':').map_or("", |(host, _)| host.trim_matches(['[', ']']));
+        let host = ServerName::try_from(host.to_owned()).ok();
+        found.zip(host).ok_or_else(|| Failure::usage(format!("{text} is not an address; give one like 127.0.0.1:6379")))
     };
     given.iter().map(resolve).collect()
 }
