@@ -23,7 +23,7 @@ use axum::http::header;
 use axum::response::Response;
 use bytes::Bytes;
 use proto::{ItemKey, Mode, Rule};
-use tag::{Tag, Tags};
+use tag::{Form, Tag, Tags};
 
 /// GET and HEAD of an item.
 pub(crate) async fn get(Asker(api): Asker, request: extract::Request) -> Result<Response, Problem> {
@@ -39,15 +39,16 @@ pub(crate) async fn get(Asker(api): Asker, request: extract::Request) -> Result<
         Ok(found) => found,
         Err(problem) => return Ok(raw::absent(problem)),
     };
-    let tag = Tag::of_read(&found);
+    let form = raw::form(&parts.headers, &found);
+    let tag = Tag::of_read(&found, form);
     if is_match.is_some_and(|tags| !tags.contain(&tag)) {
         let detail = "The item is not the one that If-Match names; read it without that header.";
         return Err(Problem::new(Kind::ConditionFailed, detail));
     }
-    if none_match.is_some_and(|tags| tags.contain(&tag)) {
+    if form != Form::Several && none_match.is_some_and(|tags| tags.contain(&tag)) {
         return Ok(raw::unchanged(&tag));
     }
-    Ok(raw::answer(&parts.headers, key, &found, &tag))
+    Ok(raw::answer(form, key, &found, &tag))
 }
 
 /// PUT of an item: the body is its value.

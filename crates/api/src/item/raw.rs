@@ -3,7 +3,7 @@
 //! Invariant: what was stored by one person never runs as a page in the browser of another: every answer with stored bytes is
 //! sandboxed.
 
-use super::tag::Tag;
+use super::tag::{Form, Tag};
 use crate::items::{Done, Read};
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use proto::{ItemKey, Sibling, Value, Version};
+use proto::{ItemKey, Sibling, Value};
 use stdx::hash::Mixer;
 
 /// The item as JSON, whatever its values are.
@@ -21,20 +21,34 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 /// When an item goes, in milliseconds since the Unix epoch.
 const EXPIRES: HeaderName = HeaderName::from_static("alianza-expires");
 
+/// The form in which what was found is given to a client that accepts this.
+pub(super) fn form(headers: &HeaderMap, found: &Read) -> Form {
+    match found {
+        _ if accepts(headers, ITEM_JSON) => Form::Json,
+        Read::Found { siblings, .. } if siblings.len() != 1 => {
+            if accepts(headers, MULTIPART) {
+                Form::Parts
+            } else {
+                Form::Several
+            }
+        }
+        _ => Form::Bytes,
+    }
+}
+
 /// The answer to a GET that found something.
-pub(super) fn answer(headers: &HeaderMap, key: &ItemKey, found: &Read, tag: &Tag) -> Response {
-    let mut response = if accepts(headers, ITEM_JSON) {
-        typed(StatusCode::OK, ITEM_JSON, found.json(key).into())
-    } else {
-        match found {
-            Read::Current(current) => one(current.value.as_ref(), current.expires.map(|at| at.0)),
-            Read::Found { siblings, .. } => match siblings.as_slice() {
-                [Sibling { version: Version { value, expires, .. }, .. }] => {
-                    one(value.as_ref(), expires.map(|at| at.0))
-                }
-                several if accepts(headers, MULTIPART) => parts(several),
-                several => too_many(several.len(), &found.json(key)).into_response(),
-            },
+pub(super) fn answer(form: Form, key: &ItemKey, found: &Read, tag: &Tag) -> Response {
+    let mut response = match (form, found) {
+        (Form::Json, _) => typed(StatusCode::OK, ITEM_JSON, found.json(key).into()),
+        (_, Read::Current(current)) => one(current.value.as_ref(), current.expires.map(|at| at.0)),
+        (Form::Parts, Read::Found { siblings, .. }) => parts(siblings),
+        (Form::Several, Read::Found { siblings, .. }) => too_many(siblings.len(), &found.json(key)).into_response(),
+        (Form::Bytes, Read::Found { siblings, .. }) => {
+            let version = siblings.first().map(|sibling| &sibling.version);
+            one(
+                version.and_then(|version| version.value.as_ref()),
+                version.and_then(|version| version.expires).map(|at| at.0),
+            )
         }
     };
     kept(response.headers_mut(), tag);

@@ -4,6 +4,10 @@
 //! the causal context: a write with `If-Match` supersedes exactly what was seen, and stands beside whatever was not. Where the
 //! last writer wins it is a hash of the value and its end, good for asking whether a copy is still fresh, and for nothing else.
 //!
+//! The bytes of an item, the item as JSON and its values as parts are three forms of one thing, and each has a tag of its own, for a tag
+//! stands for certain bytes (RFC 9110 8.8.3): the tag of the item with the word of the form behind it. What a write depends on is the item,
+//! so there the tag of any form does.
+//!
 //! Invariant: a condition that cannot be kept is refused with what to use instead.
 
 use crate::fields::invalid;
@@ -27,13 +31,14 @@ impl Tag {
         Tag(format!("c.{token}"))
     }
 
-    /// Of what a read found.
-    pub(super) fn of_read(found: &Read) -> Tag {
-        match found {
+    /// Of what a read found, in the form in which it is given.
+    pub(super) fn of_read(found: &Read, form: Form) -> Tag {
+        let Tag(item) = match found {
             Read::Current(current) => Tag::version(current.version),
             Read::Found { context: Some(token), .. } => Tag::context(token),
             Read::Found { siblings, context: None } => Tag(format!("h{:016x}", hash(siblings))),
-        }
+        };
+        Tag(item + form.word())
     }
 
     /// Of what a write left, where the write tells.
@@ -61,6 +66,32 @@ fn hash(siblings: &[Sibling]) -> u64 {
         hash.number(expires.map_or(0, |at| at.0));
     }
     hash.finish()
+}
+
+/// How an item is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// The bytes of its one value.
+    Bytes,
+    /// JSON, whatever its values are.
+    Json,
+    /// Several values as parts of one body.
+    Parts,
+    /// It has several values and the client takes one, which it is told in a problem.
+    Several,
+}
+
+impl Form {
+    const ALL: [Form; 4] = [Form::Bytes, Form::Json, Form::Parts, Form::Several];
+
+    /// What stands behind the item's tag. The colon is in no tag of an item.
+    fn word(self) -> &'static str {
+        match self {
+            Form::Bytes | Form::Several => "",
+            Form::Json => ":json",
+            Form::Parts => ":parts",
+        }
+    }
 }
 
 /// What stands in If-Match or If-None-Match.
@@ -107,7 +138,13 @@ impl Tags {
         let one = "must be one ETag of an answer about this item";
         match self {
             Tags::Any => Err(invalid("If-Match", one)),
-            Tags::Some(mut all) if all.len() == 1 => Ok(all.remove(0)),
+            Tags::Some(all) if all.len() == 1 => {
+                let item = |tag: &str| {
+                    let words = Form::ALL.into_iter().map(Form::word).filter(|word| !word.is_empty());
+                    words.into_iter().find_map(|word| tag.strip_suffix(word)).unwrap_or(tag).to_owned()
+                };
+                Ok(all.first().map(|tag| item(tag)).unwrap_or_default())
+            }
             Tags::Some(_) => Err(invalid("If-Match", one)),
         }
     }
@@ -161,7 +198,7 @@ fn malformed(name: &HeaderName) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tag, Tags, context, version};
+    use super::{Form, Tag, Tags, context, version};
     use crate::problem::Kind;
     use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -192,6 +229,11 @@ mod tests {
         assert_eq!(version(Some(Tags::Any), None).unwrap_err().kind(), Kind::InvalidField);
         assert_eq!(version(None, one("v3")).unwrap_err().kind(), Kind::InvalidField);
         assert_eq!(context(one("c.x"), None).as_deref(), Ok("x"));
+        for form in Form::ALL {
+            assert_eq!(context(one(&format!("c.x{}", form.word())), None).as_deref(), Ok("x"));
+            assert_eq!(version(one(&format!("v3{}", form.word())), None), Ok(3));
+        }
+        assert_eq!(version(one("v3:other"), None).unwrap_err().kind(), Kind::ConditionFailed);
         assert_eq!(context(one("v3"), None).unwrap_err().kind(), Kind::InvalidContext);
         assert_eq!(context(None, Some(Tags::Any)).unwrap_err().kind(), Kind::ConditionUnsupported);
     }

@@ -151,7 +151,7 @@ async fn where_siblings_are_kept_the_tag_is_the_context() {
     let mixed = go(&fake, "GET", "cart/items/9", &[("accept", "multipart/mixed")], "").await;
     assert_eq!(mixed.status, 200);
     let boundary = mixed.headers["content-type"].to_str().unwrap().split_once("boundary=").unwrap().1.to_owned();
-    let text = String::from_utf8(mixed.body).unwrap();
+    let text = String::from_utf8(mixed.body.clone()).unwrap();
     assert_eq!(
         text,
         format!(
@@ -159,6 +159,20 @@ async fn where_siblings_are_kept_the_tag_is_the_context() {
              Content-Type: application/octet-stream\r\n\r\ndos\r\n--{boundary}--\r\n"
         )
     );
+    let json = go(&fake, "GET", "cart/items/9", &[("accept", "application/vnd.alianza.item+json")], "").await;
+    let tags = [&reply, &mixed, &json].map(|reply| reply.headers["etag"].to_str().unwrap().to_owned());
+    assert_eq!(tags.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "each form has its own: {tags:?}");
+    for (form, accept) in ["text/plain", "multipart/mixed", "application/vnd.alianza.item+json"].into_iter().enumerate()
+    {
+        for (other, tag) in tags.iter().enumerate() {
+            let fresh = go(&fake, "GET", "cart/items/9", &[("accept", accept), ("if-none-match", tag)], "").await;
+            // A conflict is no answer of which a client has a copy.
+            assert_eq!(fresh.status == 304, form == other && form != 0, "{accept} {tag}: {}", fresh.status);
+        }
+        let over = go(&fake, "PUT", "cart/items/9", &[("if-match", &tags[form])], "tres").await;
+        let Request::Put(put) = last(&fake) else { panic!("{}", over.status) };
+        assert_eq!(put.context, Some(seen(5)), "the tag of any form is good for a write");
+    }
     let settled = go(&fake, "PUT", "cart/items/9", &[("if-match", &tag(4, &key, 5))], "tres").await;
     assert_eq!(settled.headers["etag"].to_str().unwrap(), tag(4, &key, 6));
     let Request::Put(put) = last(&fake) else { panic!() };
