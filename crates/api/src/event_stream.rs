@@ -82,13 +82,23 @@ async fn write(api: &Api, mut lines: Lines, mut news: News, mut history: Vec<Eve
                 Ok(true) => break,
                 Ok(false) => return,
                 // A token that ends gives no word of that.
-                Err(_) if api.demand(Act::Monitor, None).is_err() => return,
-                Err(_) if lines.send(b":\n\n".to_vec()).await => {}
-                Err(_) => return,
+                Err(_) => match api.demand(Act::Monitor, None) {
+                    Ok(()) if lines.send(b":\n\n".to_vec()).await => {}
+                    Ok(()) => return,
+                    Err(problem) => return part(&mut lines, &problem).await,
+                },
             }
         }
-        // If the node cannot tell now, the client comes back, here or elsewhere.
-        let Ok(newer) = read(api).await else { return };
-        history = newer;
+        history = match read(api).await {
+            Ok(newer) => newer,
+            Err(problem) if problem.kind() == Kind::NotAllowed => return part(&mut lines, &problem).await,
+            // If the node cannot tell now, the client comes back, here or elsewhere.
+            Err(_) => return,
+        };
     }
+}
+
+/// The last word to a client that is told nothing more.
+async fn part(lines: &mut Lines, why: &Problem) {
+    lines.send(format!("event: end\ndata: {}\n\n", why.to_json()).into()).await;
 }

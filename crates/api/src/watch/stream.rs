@@ -122,9 +122,19 @@ impl Stream {
     /// Tells the client. False if it is gone, or may not be told.
     async fn send(&mut self, lines: &mut Lines, text: Vec<u8>) -> bool {
         // A token that ends gives no word of that.
-        let allowed = self.api.demand(Act::Read, Some(&self.bucket)).is_ok();
         self.beat = Instant::now() + HEARTBEAT;
-        allowed && lines.send(text).await
+        match self.api.demand(Act::Read, Some(&self.bucket)) {
+            Ok(()) => lines.send(text).await,
+            Err(problem) => {
+                self.part(lines, &problem).await;
+                false
+            }
+        }
+    }
+
+    /// The last word to a client that is told nothing more.
+    async fn part(&self, lines: &mut Lines, why: &Problem) {
+        lines.send(event(&self.id(), "end", why.to_json().to_string().as_bytes())).await;
     }
 
     fn is_due(&self) -> bool {
@@ -192,7 +202,10 @@ impl Stream {
                     self.places = places;
                     return true;
                 }
-                Err(problem) if is_final(problem.kind()) => return false,
+                Err(problem) if is_final(problem.kind()) => {
+                    self.part(lines, &problem).await;
+                    return false;
+                }
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
             // Nothing but writing tells that a client is gone.

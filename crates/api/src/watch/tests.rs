@@ -106,6 +106,8 @@ async fn a_stream_ends_with_its_token_and_gives_its_place_back() {
     // That it was revoked is an event, after which places are sought again.
     fake.tokens.pretend([]);
     replica.epoch.fetch_add(1, SeqCst);
+    let last = piece(&mut body).await.expect("a last word");
+    assert!(last.contains("event: end\n") && last.contains("/problems/not-allowed"), "{last}");
     assert_eq!(piece(&mut body).await, None);
     freed(&api, places).await;
 }
@@ -119,6 +121,8 @@ async fn a_stream_ends_when_the_time_of_its_token_is_over_though_nothing_happens
     let (mut body, _) = open(&api, "").await;
     assert!(piece(&mut body).await.is_some(), "it goes on");
     fake.shut.store(true, SeqCst);
+    let last = piece(&mut body).await.expect("a last word");
+    assert!(last.contains("event: end\n"), "{last}");
     assert_eq!(piece(&mut body).await, None);
     freed(&api, places).await;
 }
