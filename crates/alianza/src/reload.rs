@@ -99,7 +99,14 @@ pub(crate) fn token(file: &Path) -> Result<ApiToken, Failure> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("cannot read a token from {shown}: {error}")))?;
-    if std::fs::metadata(file).is_ok_and(|facts| facts.permissions().mode() & 0o007 != 0) {
+    let mode = std::fs::metadata(file).map_or(0, |facts| facts.permissions().mode());
+    if mode & 0o022 != 0 {
+        return Err(Failure::usage(format!(
+            "{shown} can be written by others than its owner, and who writes it may do everything at this node; take that right \
+             away (chmod go-w {shown})"
+        )));
+    }
+    if mode & 0o007 != 0 {
         warn!("{shown} can be read by everybody on this machine; take that right away (chmod 600)");
     }
     api::read_token(&text, TOKEN_NAME)
