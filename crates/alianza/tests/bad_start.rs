@@ -4,33 +4,14 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-use support::{Process, alianza, cluster, eventually, free_port, temporary, text};
-
-fn start(directory: &Path, arguments: &[&str]) -> Output {
-    let port = free_port().to_string();
-    let output = alianza()
-        .args(["start", "--port", &port, "--data-dir"])
-        .arg(directory)
-        .args(arguments)
-        .output()
-        .expect("the binary runs");
-    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
-    output
-}
-
-/// The one line that says what is wrong.
-fn complaint(output: &Output) -> String {
-    let errors = text(&output.stderr);
-    let line = errors.lines().rev().find(|line| line.starts_with("error: "));
-    line.unwrap_or_else(|| panic!("no error line in:\n{errors}")).to_owned()
-}
+use std::process::Command;
+use support::{Process, cluster, complaint, eventually, free_port, temporary, try_start};
 
 #[test]
 fn an_unreachable_seed_is_named() {
     let directory = temporary();
     let seed = format!("http://127.0.0.1:{}", free_port());
-    let output = start(&directory.path().join("data"), &["--seeds", &seed, "--join-patience", "1s"]);
+    let output = try_start(&directory.path().join("data"), &["--seeds", &seed, "--join-patience", "1s"]);
     assert_eq!(output.status.code(), Some(5), "unavailable");
     assert!(complaint(&output).contains(&seed), "{}", complaint(&output));
 }
@@ -44,7 +25,7 @@ fn a_data_directory_of_another_version_is_refused_and_left_alone() {
     let format = node.directory.join("FORMAT");
     let before = fs::read(&format).expect("the format file is there");
     fs::write(&format, "alianza data 99\n").expect("it can be written");
-    let output = start(&node.directory, &[]);
+    let output = try_start(&node.directory, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("format"), "{}", complaint(&output));
     fs::write(&format, before).expect("it can be written");
@@ -56,7 +37,7 @@ fn a_data_directory_of_another_version_is_refused_and_left_alone() {
 fn a_directory_with_something_else_in_it_is_refused() {
     let directory = temporary();
     fs::write(directory.path().join("holiday.txt"), "photos").expect("it can be written");
-    let output = start(directory.path(), &[]);
+    let output = try_start(directory.path(), &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("data directory"), "{}", complaint(&output));
     assert_eq!(fs::read_dir(directory.path()).expect("it can be read").count(), 1);
@@ -66,7 +47,7 @@ fn a_directory_with_something_else_in_it_is_refused() {
 fn a_data_directory_in_use_is_refused() {
     let directory = temporary();
     let node = Process::start(directory.path(), &[]);
-    let output = start(&node.directory, &[]);
+    let output = try_start(&node.directory, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("another process"), "{}", complaint(&output));
     assert_eq!(node.put("k", "v").status, 200);
@@ -101,7 +82,7 @@ fn a_taken_name_and_a_taken_token_are_refused() {
     let seed = first.uri();
     for (arguments, word) in [(["--name", "Ted"], "Ted"), (["--token", token.as_str()], "Ted")] {
         let data = directory.path().join("second");
-        let output = start(&data, &[&["--seeds", seed.as_str()], &arguments[..]].concat());
+        let output = try_start(&data, &[&["--seeds", seed.as_str()], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(4), "a conflict: {arguments:?}");
         assert!(complaint(&output).contains(word), "{}", complaint(&output));
     }

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::{Process, alianza, cluster, eventually, free_port, run, temporary, text};
+use support::{Process, alianza, cluster, complaint, eventually, free_port, run, temporary, text, try_start};
 
 /// Makes an authority and a certificate in `dir`, and gives the flags that name them.
 fn certificates(dir: &Path) -> Vec<String> {
@@ -94,14 +94,10 @@ fn a_node_with_a_certificate_of_another_authority_does_not_come_in() {
     let plain: Vec<String> = Vec::new();
     for (flags, sentence) in [(foreign, "certificate"), (plain, "tls-cert")] {
         let data = directory.path().join("stranger");
-        let port = free_port().to_string();
-        let mut start = alianza();
-        start.args(["start", "--port", &port, "--seeds", &node.uri(), "--join-patience", "1s", "--data-dir"]).arg(data);
-        let output = start.args(&flags).output().expect("the binary runs");
+        let uri = node.uri();
+        let output = try_start(&data, &[&["--seeds", &uri, "--join-patience", "1s"], &refs(&flags)[..]].concat());
         assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
-        let said = text(&output.stderr);
-        let complaint = said.lines().rev().find(|line| line.starts_with("error: ")).unwrap_or_default();
-        assert!(complaint.contains(sentence), "{complaint}");
+        assert!(complaint(&output).contains(sentence), "{}", complaint(&output));
     }
     assert!(node.log().contains("closed a connection from 127.0.0.1"), "{}", node.log());
     assert_eq!(node.get("/v1/cluster").json()["members"].as_array().unwrap().len(), 1);

@@ -3,9 +3,10 @@
 mod support;
 
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{Process, alianza, cluster, eventually, free_port, run, temporary, text};
+use support::{Process, alianza, cluster, eventually, free_port, run, temporary, text, try_start};
 
 /// The command line against a node, showing `token`.
 fn ask(node: &Process, token: &str, arguments: &[&str]) -> Output {
@@ -93,13 +94,8 @@ fn a_node_that_others_reach_needs_tls_and_a_token() {
     let directory = temporary();
     let secrets = secrets(directory.path());
     let start = |more: &[&str]| {
-        let output = alianza()
-            .args(["start", "--listen", "0.0.0.0", "--advertise", "http://127.0.0.1:0", "--port"])
-            .args([&free_port().to_string(), "--data-dir"])
-            .arg(directory.path().join("data"))
-            .args(more)
-            .output()
-            .expect("the binary runs");
+        let open = ["--listen", "0.0.0.0", "--advertise", "http://127.0.0.1:0"];
+        let output = try_start(&directory.path().join("data"), &[&open[..], more].concat());
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
         text(&output.stderr)
     };
@@ -108,15 +104,15 @@ fn a_node_that_others_reach_needs_tls_and_a_token() {
     let without_token = start(&flags[..6]);
     assert!(without_token.contains("nobody would need a token"), "{without_token}");
     assert!(!directory.path().join("data").join("FORMAT").exists() || without_token.contains("token"));
-    let (port, redis) = (free_port().to_string(), format!("0.0.0.0:{}", free_port()));
-    let redis_alone = alianza()
-        .args(["start", "--port", &port, "--redis", &redis, "--data-dir"])
-        .arg(directory.path().join("other"))
-        .args(&flags[..6])
-        .output()
-        .expect("the binary runs");
+    let redis = format!("0.0.0.0:{}", free_port());
+    let redis_alone = try_start(&directory.path().join("other"), &[&["--redis", &redis], &flags[..6]].concat());
     assert_eq!(redis_alone.status.code(), Some(2), "{}", text(&redis_alone.stderr));
     assert!(text(&redis_alone.stderr).contains(&redis), "{}", text(&redis_alone.stderr));
+    let token = directory.path().join("admin.token");
+    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o660)).unwrap();
+    let writable = start(&flags);
+    assert!(writable.contains("can be written by others"), "{writable}");
+    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
     let open = ["--listen", "0.0.0.0", "--advertise", "https://127.0.0.1:0"];
     let node = Process::start(directory.path(), &[&flags[..], &open].concat());
     assert_eq!(node.get("/v1/cluster").status, 401);

@@ -244,6 +244,26 @@ pub fn run(arguments: &[&str]) -> Output {
     alianza().args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
 
+/// Starts a node that is to say why it does not come up.
+pub fn try_start(directory: &Path, arguments: &[&str]) -> Output {
+    let port = free_port().to_string();
+    let output = alianza()
+        .args(["start", "--port", &port, "--data-dir"])
+        .arg(directory)
+        .args(arguments)
+        .output()
+        .expect("the binary runs");
+    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+    output
+}
+
+/// The one line that says what is wrong.
+pub fn complaint(output: &Output) -> String {
+    let errors = text(&output.stderr);
+    let line = errors.lines().rev().find(|line| line.starts_with("error: "));
+    line.unwrap_or_else(|| panic!("no error line in:\n{errors}")).to_owned()
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
