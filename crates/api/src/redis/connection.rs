@@ -9,6 +9,7 @@ use super::clients::Client;
 use super::fault::Fault;
 use super::footprint::Footprint;
 use super::held::Held;
+use super::room::READ_BYTES;
 use super::session::Session;
 use super::table::{self, Command, Run, Soon};
 use super::window::Window;
@@ -26,8 +27,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::time::{Sleep, sleep};
 
-/// Room made for each read.
-const READ_BYTES: usize = 16 << 10;
 /// Most room made for a read, when a large argument is coming.
 const READ_BYTES_MAX: usize = 1 << 20;
 /// Replies waiting to be sent; above, nothing new is started.
@@ -287,6 +286,16 @@ impl Connection {
         Ok(moved)
     }
 
+    /// A client that says nothing holds no room for what it may say, and none for replies that are sent.
+    fn rest(&mut self) {
+        if self.input.is_empty() && self.window.is_empty() {
+            self.redis.room.give_back(std::mem::take(&mut self.input));
+        }
+        if self.output.is_empty() && self.output.capacity() > READ_BYTES {
+            self.output = BytesMut::new();
+        }
+    }
+
     fn poll_stuck(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
         match stuck.as_mut().poll(context) {
@@ -301,6 +310,9 @@ impl Connection {
         }
         let mut moved = false;
         while self.hungry && !self.closing && self.output.len() < OUTPUT_BYTES_MAX {
+            if self.input.capacity() == 0 {
+                self.input = self.redis.room.lend();
+            }
             let room = self.parser.missing(&self.input).clamp(READ_BYTES, READ_BYTES_MAX);
             if self.input.capacity() - self.input.len() < room.min(READ_BYTES / 4) || room > READ_BYTES {
                 self.input.reserve(room);
@@ -319,7 +331,10 @@ impl Connection {
                         );
                     }
                 }
-                Poll::Pending => return Ok(moved),
+                Poll::Pending => {
+                    self.rest();
+                    return Ok(moved);
+                }
             }
         }
         Ok(moved)

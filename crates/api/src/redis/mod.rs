@@ -22,6 +22,7 @@ mod listen;
 mod page;
 mod pattern;
 mod places;
+mod room;
 mod scanning;
 mod session;
 mod settings;
@@ -43,6 +44,7 @@ use clients::Clients;
 use fault::Fault;
 use places::Places;
 use proto::{Admin, Request, Response};
+use room::Room;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -61,6 +63,8 @@ pub(crate) struct Redis {
     pub(crate) started: Instant,
     /// Bytes of large requests that connections hold.
     pub(crate) held: Arc<AtomicUsize>,
+    /// Room for reading, which connections with nothing to say lend each other.
+    pub(crate) room: Room,
     /// Bytes of replies that clients have not taken, of those that have many.
     pub(crate) unsent: Arc<AtomicUsize>,
     /// Partitions of the cluster, which are as many as ever; known after the first question.
@@ -80,6 +84,7 @@ impl Redis {
             commands: AtomicU64::new(0),
             started: Instant::now(),
             held: Arc::default(),
+            room: Room::default(),
             unsent: Arc::default(),
             partitions: OnceLock::new(),
         }
