@@ -74,6 +74,9 @@ impl<'a> Fields<'a> {
         if self.left.iter().any(|(field, scalar)| field == name && matches!(scalar, Scalar::Bytes(_))) {
             return Ok(self.take(name).and_then(Scalar::into_bytes));
         }
+        if !self.left.iter().any(|(field, _)| field.strip_suffix("_base64") == Some(name)) {
+            return Ok(self.text(name)?.map(|text| self.shared(text)));
+        }
         let encoded_name = format!("{name}_base64");
         match (self.text(name)?, self.text(&encoded_name)?) {
             (None, None) => Ok(None),

@@ -68,12 +68,12 @@ fn is_own(headers: &HeaderMap, options: &Options) -> bool {
 /// A foreign site may point its own name at 127.0.0.1. Its pages are then of the same origin as this node, but under a
 /// name that nobody who runs a node on loopback would use.
 fn is_local(authority: &str, options: &Options) -> bool {
-    let host = host_of(authority).to_ascii_lowercase();
-    !options.loopback_only
-        || host.parse::<IpAddr>().is_ok()
-        || host == "localhost"
-        || host.ends_with(".localhost")
-        || host == options.advertised_host.to_ascii_lowercase()
+    let host = host_of(authority);
+    if !options.loopback_only || host.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let host = host.to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost") || host == options.advertised_host.to_ascii_lowercase()
 }
 
 /// The host in `host`, `host:port` or `[v6]:port`.

@@ -1,5 +1,6 @@
-//! A node as an HTTP service. `POST /` goes straight to its handler, because it is nearly all of the traffic and the way
-//! through the router costs as much as the rest of reading a request; everything else goes through the router.
+//! A node as an HTTP service. `POST /` and reads of one item go straight to their handlers, because they are nearly all of the
+//! traffic and the way through the router costs as much as the rest of reading a request; everything else goes through the
+//! router.
 //!
 //! Invariant: the guard stands before both ways, and both answer alike.
 
@@ -9,6 +10,7 @@ use crate::access::{self, Gate, Whence, Who, audited};
 use crate::database::Database;
 use crate::fields::excerpt;
 use crate::guard;
+use crate::item;
 use crate::items;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
@@ -122,7 +124,8 @@ where
         if let Err(problem) = guard::check(&request, &self.api.options) {
             return Box::pin(ready(Ok(problem.into_response())));
         }
-        let request = request.map(Body::new);
+        // What a read has for a body is nobody's; there is none, as a rule, and wrapping it takes memory.
+        let request = if is_of_item(&request) { request.map(|_| Body::empty()) } else { request.map(Body::new) };
         let knows_the_ring = request.headers().contains_key(EPOCH);
         let caller = caller(self.api.database(), request.headers());
         let answer = self.answer(request);
@@ -140,6 +143,15 @@ where
             Ok(answer)
         })
     }
+}
+
+/// A GET of `/v1/buckets/{bucket}/items/{key}` or `…/{key}/{sort}`, as the table of routes has them.
+fn is_of_item<B>(request: &Request<B>) -> bool {
+    let Some(rest) = request.uri().path().strip_prefix("/v1/buckets/") else { return false };
+    let mut segments = rest.split('/');
+    let starts = segments.next().is_some_and(|bucket| !bucket.is_empty()) && segments.next() == Some("items");
+    let keys = segments.clone().count();
+    request.method() == Method::GET && starts && (1..=2).contains(&keys) && segments.all(|segment| !segment.is_empty())
 }
 
 /// Who asks, if that is to be traced.
@@ -168,6 +180,28 @@ impl Service {
             let answer = items::operate(Asker(Arc::clone(api)), request);
             return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
         }
+        if is_of_item(&request) {
+            let answer = item::get(Asker(Arc::clone(api)), request);
+            return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
+        }
         Box::pin(self.router.call(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_item;
+    use axum::http::Request;
+
+    #[test]
+    fn reads_of_one_item_need_no_router() {
+        let is = |method: &str, path: &str| is_of_item(&Request::builder().method(method).uri(path).body(()).unwrap());
+        assert!(is("GET", "/v1/buckets/default/items/key?level=one"));
+        assert!(is("GET", "/v1/buckets/default/items/a%2Fb/sort"));
+        for path in ["items", "items/", "items/key/", "items/key/sort/more", "item?key=key", "changes"] {
+            assert!(!is("GET", &format!("/v1/buckets/default/{path}")), "{path}");
+        }
+        assert!(!is("GET", "/v1/buckets//items/key") && !is("GET", "/v1/cluster"));
+        assert!(!is("HEAD", "/v1/buckets/default/items/key") && !is("PUT", "/v1/buckets/default/items/key"));
     }
 }

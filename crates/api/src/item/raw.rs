@@ -113,8 +113,11 @@ fn one(value: Option<&Value>, expires: Option<u64>) -> Response {
 }
 
 fn typed(status: StatusCode, kind: &str, bytes: Bytes) -> Response {
-    let mut response = (status, Body::from(bytes)).into_response();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
+    // These, and those of what is kept.
+    headers.reserve(8);
     let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -53,7 +53,7 @@ impl Tag {
 
     /// As it stands in a header.
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&format!("\"{}\"", self.0)).ok()
+        HeaderValue::try_from(["\"", self.0.as_str(), "\""].concat()).ok()
     }
 }
 
