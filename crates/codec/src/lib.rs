@@ -41,4 +41,4 @@ pub use slot_bounds::{Bounds, branch_bounds, partition_bounds, range_bounds};
 pub use slot_key::{
     PARTITION_KEY_INLINE_MAX, ParsedSlot, SLOT_KEY_BYTES_MAX, SORT_KEY_INLINE_MAX, parse_slot_key, slot_key,
 };
-pub use stored::{decode_stored, encode_stored};
+pub use stored::{decode_record, decode_stored, encode_stored};

@@ -26,7 +26,8 @@ pub(crate) fn seal(storage_key: &[u8], body: &impl Message) -> Bytes {
 pub(crate) fn open(storage_key: &[u8], value: &Bytes, what: &'static str) -> Result<Bytes, DecodeError> {
     let body_end = value.len().checked_sub(TRAILER_BYTES).filter(|end| *end >= 1);
     let body_end = body_end.ok_or(DecodeError::new(what, Fault::Truncated))?;
-    let expected = value[body_end..].iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    let expected = value[body_end..].try_into().map(u32::from_le_bytes);
+    let expected = expected.map_err(|_| DecodeError::new(what, Fault::Truncated))?;
     let got = checksum(storage_key, &value[..body_end]);
     if got != expected {
         return Err(DecodeError::new(what, Fault::Checksum { got, expected }));

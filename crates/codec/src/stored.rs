@@ -27,6 +27,13 @@ pub fn encode_stored(storage_key: &[u8], slot: &Slot, record: &Record) -> Bytes 
     seal(storage_key, &WireStored { record: Some(record.into()), key })
 }
 
+/// What a slot holds, whose storage key is known to be one.
+pub fn decode_record(storage_key: &[u8], value: &Bytes) -> Result<Record, DecodeError> {
+    let body = open(storage_key, value, "a stored item")?;
+    let wire: WireStored = parse(body, "a stored item")?;
+    need(wire.record, "a record")
+}
+
 /// What a slot holds, and of which item.
 pub fn decode_stored(storage_key: &[u8], value: &Bytes) -> Result<(BucketId, ItemKey, Record), DecodeError> {
     let slot = parse_slot_key(storage_key)?;

@@ -11,8 +11,9 @@ use bytes::{Bytes, BytesMut};
 use codec::{
     FRAME_BYTES_MAX, FrameDecoder, FrameEncoder, HANDSHAKE_BYTES_MAX, HandshakeRefusal, MetaRecord,
     PARTITION_KEY_INLINE_MAX, SORT_KEY_INLINE_MAX, TokenError, Welcome, acceptor_range, decode_hello, decode_hint,
-    decode_meta, decode_stored, decode_welcome, encode_frame, encode_hello, encode_hint, encode_meta, encode_stored,
-    encode_welcome, event_range, hint_bounds, meta_key, open_context, parse_hint_key, seal_context, slot_key,
+    decode_meta, decode_record, decode_stored, decode_welcome, encode_frame, encode_hello, encode_hint, encode_meta,
+    encode_stored, encode_welcome, event_range, hint_bounds, meta_key, open_context, parse_hint_key, seal_context,
+    slot_key,
 };
 use proptest::prelude::*;
 use proto::paxos::AcceptorState;
@@ -68,6 +69,7 @@ proptest! {
         let slot = Slot::new(Grid::default(), bucket, key);
         let storage_key = slot_key(&slot);
         let value = encode_stored(&storage_key, &slot, &record);
+        prop_assert_eq!(decode_record(&storage_key, &value), Ok(record.clone()));
         prop_assert_eq!(decode_stored(&storage_key, &value), Ok((slot.bucket, slot.key, record)));
     }
 

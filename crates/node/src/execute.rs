@@ -431,10 +431,7 @@ impl<E: Engine> Executor<E> {
 
     fn look(&self, key: &[u8]) -> Result<Option<Record>, StoreFailure> {
         let Some(value) = self.engine.get(Space::Items, key).map_err(failure)? else { return Ok(None) };
-        match codec::decode_stored(key, &value) {
-            Ok((_, _, record)) => Ok(Some(record)),
-            Err(error) => Err(StoreFailure::Corrupt(error.to_string())),
-        }
+        codec::decode_record(key, &value).map(Some).map_err(|error| StoreFailure::Corrupt(error.to_string()))
     }
 
     /// What the slot adds to its tree.
