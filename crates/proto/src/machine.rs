@@ -25,7 +25,7 @@ use crate::message::Progress;
 use crate::paxos::AcceptorState;
 use crate::pulse::Pulse;
 use crate::request::{Join, Refusal, Request};
-use crate::store::Ticket;
+use crate::store::{Purpose, Ticket};
 use crate::streams::Streams;
 use ring::{Grid, Member, NodeId};
 use std::collections::BTreeMap;
@@ -157,6 +157,14 @@ impl Machine {
             Input::Connected { peer } if self.core.is_banned(peer) => {}
             Input::Connected { peer } => self.on_connected(peer),
             Input::Unreachable { peer } => self.on_unreachable(peer),
+            Input::Stored { ticket: Ticket(Purpose::Dropped), outcome } => {
+                self.transition.on_dropped(&mut self.core, &outcome);
+                // One of as many as there are partitions, and before the last of them nothing follows. To look at
+                // everybody's progress each time would keep a node of a large cluster busy for seconds.
+                if self.transition.is_dropping() {
+                    return out.append(&mut self.core.out);
+                }
+            }
             Input::Stored { ticket: Ticket(purpose), outcome } => self.on_stored(purpose, outcome),
             Input::Healed => self.core.renew_incarnation(),
             Input::Damaged(slot) => self.healing.found(&self.core, slot),

@@ -54,7 +54,7 @@ pub use mutant::Mutant;
 pub use plan::{DiskPlan, NetworkPlan, Plan, WorkloadPlan};
 pub use probes::PROBES;
 pub use run::{Report, run, run_with};
-pub use scale::{Cost, Scaled, scale};
+pub use scale::{Cost, Joined, Scaled, scale};
 pub use shrink::{Shrunk, shrink};
 pub use sweep::{Sweep, run_safely};
 pub use time::Time;

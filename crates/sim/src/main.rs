@@ -1,7 +1,7 @@
 //! `sim`: runs plans. The only place here that reads a clock or a file or makes a seed of its own, and it prints it.
 
 use clap::{Args, Parser, Subcommand};
-use sim::{Cost, PROBES, Plan, Report, Scaled, Sink, Sweep, run_with, shrink};
+use sim::{Cost, Joined, PROBES, Plan, Report, Scaled, Sink, Sweep, run_with, shrink};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -46,6 +46,9 @@ enum Command {
         /// How many nodes, one cluster after the other.
         #[arg(long, value_delimiter = ',', default_values_t = [10, 30, 100, 300, 1_000])]
         nodes: Vec<usize>,
+        /// A node joins clusters of up to so many.
+        #[arg(long, default_value_t = 100)]
+        join_max: usize,
         /// Writes the figures to this file, as CSV.
         #[arg(long)]
         csv: Option<PathBuf>,
@@ -101,7 +104,7 @@ fn main() -> ExitCode {
         Command::Run { many, .. } => sweep(&many),
         Command::Seed { seed, plan: true, .. } => print_plan(&Plan::of_seed(seed)),
         Command::Seed { seed, trace, .. } => one(Plan::of_seed(seed), trace.then(|| to(io::stdout()))),
-        Command::Scale { nodes, csv } => scaled(&nodes, csv.as_deref()),
+        Command::Scale { nodes, join_max, csv } => scaled(&nodes, join_max, csv.as_deref()),
         Command::Hash { seed } => hash(seed),
         Command::Shrink { plan, seed, runs } => shrunk(plan.as_deref(), seed, runs),
     };
@@ -234,7 +237,7 @@ fn hash(seed: u64) -> io::Result<bool> {
 }
 
 /// A row for each size as soon as it is there.
-fn scaled(nodes: &[usize], csv: Option<&Path>) -> io::Result<bool> {
+fn scaled(nodes: &[usize], join_max: usize, csv: Option<&Path>) -> io::Result<bool> {
     const HEAD: &str = "nodes,idle_messages_per_node_second,idle_bytes_per_node_second,idle_cpu_us_per_node_second,\
                         half_know_ms,nine_in_ten_know_ms,all_know_ms,spread_messages,spread_bytes,\
                         taken_in_ms,settled_ms,join_messages,join_bytes,join_cpu_ms";
@@ -242,8 +245,9 @@ fn scaled(nodes: &[usize], csv: Option<&Path>) -> io::Result<bool> {
     let mut rows = format!("{HEAD}\n");
     writeln!(out, "{HEAD}")?;
     for count in nodes {
-        let Scaled { idle, spread, known, joined, taken_in, .. } =
-            sim::scale(*count, || core_millis().unwrap_or(0)).map_err(io::Error::other)?;
+        let cpu = || core_millis().unwrap_or(0);
+        let Scaled { idle, spread, known, joined, .. } =
+            sim::scale(*count, *count <= join_max, cpu).map_err(io::Error::other)?;
         let each = |sum: u64| sum as f64 * 1e6 / (idle.micros.max(1) * *count as u64) as f64;
         // What idle nodes would have sent meanwhile is not the change's.
         let more = |cost: &Cost, of: fn(&Cost) -> u64| {
@@ -251,23 +255,25 @@ fn scaled(nodes: &[usize], csv: Option<&Path>) -> io::Result<bool> {
         };
         let (messages, bytes): (fn(&Cost) -> u64, fn(&Cost) -> u64) = (|cost| cost.messages, |cost| cost.bytes);
         let [half, most, all] = known.map(|micros| micros as f64 / 1e3);
+        let join = joined.as_ref().map_or(",,,,".to_owned(), |Joined { cost, taken_in }| {
+            let (messages, bytes) = (more(cost, messages), more(cost, bytes));
+            let (taken_in, settled) = (*taken_in as f64 / 1e3, cost.micros as f64 / 1e3);
+            format!("{taken_in:.1},{settled:.1},{messages},{bytes},{}", more(cost, |cost| cost.cpu_millis))
+        });
         let row = format!(
-            "{count},{:.1},{:.0},{:.0},{half:.1},{most:.1},{all:.1},{},{},{:.1},{:.1},{},{},{}",
+            "{count},{:.1},{:.0},{:.0},{half:.1},{most:.1},{all:.1},{},{},{join}",
             each(idle.messages),
             each(idle.bytes),
             each(idle.cpu_millis * 1_000),
             more(&spread, messages),
-            more(&spread, bytes),
-            taken_in as f64 / 1e3,
-            joined.micros as f64 / 1e3,
-            more(&joined, messages),
-            more(&joined, bytes),
-            more(&joined, |cost| cost.cpu_millis)
+            more(&spread, bytes)
         );
         writeln!(out, "{row}")?;
         rows.push_str(&row);
         rows.push('\n');
-        for (what, cost) in [("idle", &idle), ("spread", &spread), ("join", &joined)] {
+        let costs =
+            [("idle", Some(&idle)), ("spread", Some(&spread)), ("join", joined.as_ref().map(|join| &join.cost))];
+        for (what, cost) in costs.into_iter().filter_map(|(what, cost)| Some((what, cost?))) {
             writeln!(io::stderr(), "{count} nodes, {what}: {:?}, {:?}", cost.micros, cost.kinds)?;
         }
     }

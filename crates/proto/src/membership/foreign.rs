@@ -46,6 +46,11 @@ impl Foreign {
         self.left.is_empty() && self.under_way.is_none()
     }
 
+    /// True if storage is about to drop one.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// Storage has dropped a partition, durably, or failed.
     pub(crate) fn on_dropped(&mut self, core: &mut Core, outcome: &StoreOutcome) {
         let partition = self.under_way.take();

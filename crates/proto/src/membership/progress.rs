@@ -143,6 +143,11 @@ impl Transition {
         self.foreign.on_dropped(core, outcome);
     }
 
+    /// True if storage is about to drop a partition.
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.foreign.is_under_way()
+    }
+
     /// Tries again what failed.
     pub(crate) fn on_time(&mut self, core: &mut Core) {
         self.foreign.on_time(core);
