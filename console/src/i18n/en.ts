@@ -274,8 +274,6 @@ export const en = {
   openOrCreate: "Open",
   listKey: "List all items of {key}",
   noItems: "Nothing is stored here yet.",
-  linearNotListed: "Items of linearizable buckets cannot be listed yet; open one by its key.",
-  linearNotExplained: "Replicas of items in linearizable buckets hold ballots, which are not shown here.",
   siblingsCount: "{n} version|{n} versions",
   chooseItem: "Choose an item",
   chooseItemText: "Or type a key to open it, or to make it.",
@@ -338,6 +336,8 @@ export const en = {
   answerRefused: "refused: {got} of {needed} replicas",
   answerImpossible: "impossible",
   answerUnclear: "depends on who answers first",
+  answerUndecided: "not decided yet; a read settles it first",
+  promised: "Promised",
 
   // SQL.
   sqlLead: "Read-only, over the items that {name} stores, copies for other nodes included.",
@@ -346,7 +346,6 @@ export const en = {
   thisNodeOnly: "this node",
   wholeCluster: "whole cluster",
   partial: "Partial: {unread} of {of} parts could not be read.",
-  partialBuckets: "Not in it, because they cannot be listed: {names}.",
   sqlLabel: "Columns of item: hash, key, value, and if asked for by name bucket, sort",
   statement: "Statement",
   examples: "Examples",

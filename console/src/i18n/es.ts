@@ -276,8 +276,6 @@ export const es: Record<keyof typeof en, string> = {
   openOrCreate: "Abrir",
   listKey: "Listar los elementos de {key}",
   noItems: "Aquí aún no hay nada.",
-  linearNotListed: "Los elementos de los cubos linealizables aún no se pueden listar; abra uno por su clave.",
-  linearNotExplained: "Las réplicas de los elementos de cubos linealizables guardan votaciones, que aquí no se muestran.",
   siblingsCount: "{n} versión|{n} versiones",
   chooseItem: "Elija un elemento",
   chooseItemText: "O escriba una clave para abrirla o crearla.",
@@ -340,6 +338,8 @@ export const es: Record<keyof typeof en, string> = {
   answerRefused: "rechazada: {got} de {needed} réplicas",
   answerImpossible: "imposible",
   answerUnclear: "depende de quién responda antes",
+  answerUndecided: "aún sin decidir; una lectura lo decide antes",
+  promised: "Prometido",
 
   // SQL.
   sqlLead: "Solo lectura, sobre los elementos que guarda {name}, copias para otros nodos incluidas.",
@@ -348,7 +348,6 @@ export const es: Record<keyof typeof en, string> = {
   thisNodeOnly: "este nodo",
   wholeCluster: "todo el clúster",
   partial: "Parcial: no se pudieron leer {unread} de {of} partes.",
-  partialBuckets: "No está, porque no se puede listar: {names}.",
   sqlLabel: "Columnas de item: hash, key, value y, si se nombran, bucket, sort",
   statement: "Sentencia",
   examples: "Ejemplos",

@@ -182,6 +182,8 @@ export interface ExplainedNode {
   visible?: string[];
   seen?: string[];
   behind?: boolean;
+  /** In a linearizable bucket. */
+  register?: { promised: string; accepted: string | null; version: number | null; deleted: boolean; voted: boolean } | null;
   epoch?: number;
   partitionHash?: string | null;
 }
@@ -193,6 +195,7 @@ export interface ExplainedAnswer {
   refused?: { needed: number; got: number };
   impossible?: boolean;
   unclear?: boolean;
+  undecided?: boolean;
 }
 
 export interface Explained {
@@ -215,5 +218,5 @@ export interface Rows {
   rows: unknown[][];
   truncated?: boolean;
   /** What is missing from rows of the whole cluster. */
-  partial?: { unread: number; of: number; because?: string; notListed: string[] };
+  partial?: { unread: number; of: number; because?: string };
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { duration, list, number, t } from "../i18n";
+import { duration, number, t } from "../i18n";
 import { asProblem, ask } from "../node/ask";
 import type { Problem } from "../node/ask";
 import { cluster, silentSince } from "../node/live";
@@ -143,8 +143,7 @@ function Partial({ partial }: { partial: NonNullable<Rows["partial"]> }) {
     <p class="warn-line" role="alert">
       <Icon name="warn" />
       <span>
-        {partial.unread > 0 && <b>{t("partial", { unread: partial.unread, of: partial.of })}</b>} {partial.because && <span lang="en">{partial.because}</span>}{" "}
-        {partial.notListed.length > 0 && t("partialBuckets", { names: list(partial.notListed) })}
+        {partial.unread > 0 && <b>{t("partial", { unread: partial.unread, of: partial.of })}</b>} {partial.because && <span lang="en">{partial.because}</span>}
       </span>
     </p>
   );

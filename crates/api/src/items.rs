@@ -15,8 +15,8 @@ use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{
-    Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Ends, Get, ItemKey, Outcome, Put, Request,
-    Rule, Sibling,
+    Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Ends, Get, ItemKey, Mode, Outcome, Put,
+    Request, Rule, Sibling,
 };
 
 /// `POST /`: carries out one operation.
@@ -37,7 +37,7 @@ pub(crate) async fn perform(api: &Api, operation: &Operation) -> Result<Vec<u8>,
         Action::Put(write) => Ok(put(api, &scope, write).await?.json(&write.key)),
         Action::Add(key, by) => Ok(add(api, &scope, key, *by).await?.json(key)),
         Action::Change(wanted) => Ok(change(api, &scope, wanted).await?.json(&wanted.key)),
-        Action::Scan(run) => scan::scan(api, operation, scope.rule, run).await,
+        Action::Scan(run) => scan::scan(api, operation, (scope.rule, scope.mode), run).await,
     }
 }
 
@@ -45,14 +45,15 @@ pub(crate) async fn perform(api: &Api, operation: &Operation) -> Result<Vec<u8>,
 pub(crate) struct Scope<'a> {
     bucket: BucketId,
     pub(crate) rule: Rule,
+    mode: Mode,
     operation: &'a Operation,
 }
 
 impl<'a> Scope<'a> {
     /// Finds the bucket.
     pub(crate) async fn of(api: &Api, operation: &'a Operation) -> Result<Scope<'a>, Problem> {
-        let (bucket, rule) = api.buckets.find(api.database(), &operation.bucket).await?;
-        Ok(Scope { bucket, rule, operation })
+        let (bucket, rule, mode) = api.buckets.whole(api.database(), &operation.bucket).await?;
+        Ok(Scope { bucket, rule, mode, operation })
     }
 
     /// The sealed context for the client; none where writes do not need it.

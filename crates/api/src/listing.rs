@@ -17,7 +17,7 @@ use crate::scan::{self, Items};
 use axum::extract;
 use axum::response::Response;
 use bytes::Bytes;
-use proto::Rule;
+use proto::{Mode, Rule};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub(crate) async fn list(Asker(api): Asker, request: extract::Request) -> Result
     let nothing = Bytes::new();
     let operation = Operation::of("SCAN", Fields::of(&nothing, given.fields)?, &api.options)?;
     let Action::Scan(run) = operation.action.clone() else { return Err(crate::item::unfit()) };
-    let (_, rule) = api.buckets.find(api.database(), &operation.bucket).await?;
-    let mut listing = Listing { api, operation, run, rule, left };
+    let (_, rule, mode) = api.buckets.whole(api.database(), &operation.bucket).await?;
+    let mut listing = Listing { api, operation, run, of: (rule, mode), left };
     // What is wrong with the request is seen in its first page, while there still is a status to say it with.
     let first = listing.page().await?;
     let (lines, answer) = lines::answer(lines::NDJSON);
@@ -54,7 +54,7 @@ struct Listing {
     api: Arc<Api>,
     operation: Operation,
     run: Run,
-    rule: Rule,
+    of: (Rule, Mode),
     /// Items still to give.
     left: u64,
 }
@@ -72,7 +72,7 @@ impl Listing {
             self.left = self.left.saturating_sub(items.len() as u64);
             let mut out = Vec::new();
             for (key, siblings) in &items {
-                render::item(&mut out, key, siblings, self.rule);
+                render::item(&mut out, key, siblings, self.of);
                 out.push(b'\n');
             }
             let end = match &cursor {

@@ -4,7 +4,7 @@
 //! where the rule is to keep siblings.
 
 use crate::json::{Object, write_object};
-use proto::{Current, ItemKey, Outcome, Rule, Sibling, Value};
+use proto::{Current, ItemKey, Mode, Outcome, Rule, Sibling, Value};
 use stdx::Wall;
 
 /// The answer to a GET that found something. `context` is there in buckets that keep siblings.
@@ -58,11 +58,11 @@ pub(crate) fn amended(key: &ItemKey, outcome: &Outcome) -> Vec<u8> {
 }
 
 /// The answer to a scan.
-pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], rule: Rule, cursor: Option<&str>) -> Vec<u8> {
+pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], of: (Rule, Mode), cursor: Option<&str>) -> Vec<u8> {
     let bytes = items.iter().map(|(key, siblings)| key.len() + weight(siblings) + 48).sum::<usize>();
     let mut object = Object::sized(bytes + 64);
     object.list("items", items, |out, (key, siblings)| {
-        item(out, key, siblings, rule);
+        item(out, key, siblings, of);
     });
     if let Some(cursor) = cursor {
         object.text("cursor", cursor);
@@ -70,10 +70,16 @@ pub(crate) fn page(items: &[(ItemKey, Vec<Sibling>)], rule: Rule, cursor: Option
     object.end()
 }
 
-/// One item of a listing, as an object of its own.
-pub(crate) fn item(out: &mut Vec<u8>, key: &ItemKey, siblings: &[Sibling], rule: Rule) {
-    let siblings_kept = rule.of_key(key) == Rule::Siblings;
-    write_object(out, |object| write_item(object, key, siblings, siblings_kept));
+/// One item of a listing of a bucket of this rule and mode, as an object of its own.
+pub(crate) fn item(out: &mut Vec<u8>, key: &ItemKey, siblings: &[Sibling], (rule, mode): (Rule, Mode)) {
+    let is_linearizable = mode == Mode::Linearizable;
+    let siblings_kept = rule.of_key(key) == Rule::Siblings && !is_linearizable;
+    write_object(out, |object| {
+        write_item(object, key, siblings, siblings_kept);
+        if let (true, [only]) = (is_linearizable, siblings) {
+            object.number("version", only.dot.counter);
+        }
+    });
 }
 
 fn write_item(object: &mut Object, key: &ItemKey, siblings: &[Sibling], siblings_kept: bool) {

@@ -13,7 +13,7 @@ use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::render;
 use crate::router::Api;
-use proto::{ItemKey, Page, Request, Rule, Scan, Scope, Sibling};
+use proto::{ItemKey, Mode, Page, Request, Rule, Scan, Scope, Sibling};
 use ring::PartitionId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +27,10 @@ const AHEAD_FIRST: usize = 4;
 const AHEAD_MAX: usize = 64;
 
 /// Answers a scan.
-pub(crate) async fn scan(api: &Api, operation: &Operation, rule: Rule, run: &Run) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn scan(api: &Api, operation: &Operation, of: (Rule, Mode), run: &Run) -> Result<Vec<u8>, Problem> {
     let (items, cursor) = page(api, operation, run).await?;
     let cursor = cursor.map(|cursor| cursor.write());
-    Ok(render::page(&items, rule, cursor.as_deref()))
+    Ok(render::page(&items, of, cursor.as_deref()))
 }
 
 /// Reads one page, and says where the next one begins.

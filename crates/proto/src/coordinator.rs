@@ -8,6 +8,7 @@
 mod explain;
 mod forward;
 mod handed;
+mod list;
 mod places;
 mod read;
 mod register;
@@ -20,6 +21,7 @@ mod write;
 pub(crate) use explain::{Explaining, on_explain, on_inspected};
 pub(crate) use forward::Forwarding;
 pub(crate) use handed::Handed;
+pub(crate) use list::Listing;
 pub(crate) use read::{Reading, found};
 pub(crate) use register::Deciding;
 pub(crate) use route::Routes;
@@ -46,6 +48,8 @@ pub(crate) enum Asker {
     Peer { node: NodeId, op: OpId },
     /// Another operation here; it wants to know when the write-back of one of its records is done.
     WriteBack { parent: OpId },
+    /// A list here; it has so numbered the register that is read.
+    List { parent: OpId, number: u32 },
     /// The hint replay.
     Hint { target: NodeId, id: HintId },
     /// Nobody.
@@ -61,12 +65,14 @@ pub(crate) enum Operation {
     Forward(Forwarding),
     Explain(Explaining),
     Register(Box<Deciding>),
+    List(Box<Listing>),
 }
 
 /// What came of an operation that somebody inside the machine waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Inner {
     WriteBack { parent: OpId, done: bool },
+    List { parent: OpId, number: u32, read: Response },
     Hint { target: NodeId, id: HintId, done: bool },
 }
 
@@ -123,7 +129,7 @@ impl Operations {
             Operation::Read(reading) => reading.round(),
             Operation::Scan(scanning) => scanning.round(),
             // Registers are not collected, and others send no records.
-            Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_) => u64::MAX,
+            Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_) | Operation::List(_) => u64::MAX,
         };
         self.by_id.iter().map(|(_, (operation, _))| round(operation)).min().unwrap_or(u64::MAX)
     }
@@ -215,6 +221,9 @@ impl Operations {
             Asker::WriteBack { parent } => {
                 let done = matches!(response, Response::Written(_));
                 self.inner.push(Inner::WriteBack { parent: *parent, done });
+            }
+            Asker::List { parent, number } => {
+                self.inner.push(Inner::List { parent: *parent, number: *number, read: response });
             }
             Asker::Hint { target, id } => {
                 let done = matches!(response, Response::Written(_));

@@ -5,15 +5,17 @@
 //! that merging needs.
 //! Refuses to know how accounts are gathered (`coordinator::explain`) and how they are shown.
 
-use crate::bucket::{Bucket, Level};
+use crate::bucket::{Bucket, Level, Mode};
 use crate::ids::{Epoch, HintId};
 use crate::item::ItemKey;
 use crate::message::Progress;
+use crate::paxos::register::{Register, decided};
+use crate::quorum::{Group, Quorum};
 use crate::record::{Record, Value, Version};
 use causal::{Dot, Stamp};
 use liveness::Condition;
 use ring::{NodeId, PartitionId, Token};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use stdx::Wall;
 
 /// Bytes of a value that are shown.
@@ -223,6 +225,9 @@ pub enum Answer {
     Impossible,
     /// The replicas differ in too many ways to tell.
     Unclear,
+    /// In a linearizable bucket: no majority holds the same, because a change is under way or was broken off, or replicas are
+    /// behind. A read decides it first.
+    Undecided,
 }
 
 impl Explanation {
@@ -258,6 +263,11 @@ impl Explanation {
 
     /// The different answers that a read at a level could be given now, according to which replicas answer it first.
     pub fn answers(&self, level: Level) -> Vec<Answer> {
+        match (self.bucket.mode, level) {
+            (Mode::Eventual, _) | (_, Level::Any | Level::One) => {}
+            (Mode::Linearizable, Level::Quorum) => return vec![self.decision()],
+            (Mode::Linearizable, _) => return vec![Answer::Impossible],
+        }
         let readers = self.readers();
         let Some(needed) = level.needed(readers.len()) else { return vec![Answer::Impossible] };
         let mut kinds: Vec<(Option<&Record>, usize)> = Vec::new();
@@ -282,6 +292,38 @@ impl Explanation {
         choices.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// What a linearizable read would be answered if nothing moved.
+    fn decision(&self) -> Answer {
+        let sets = self.views.iter().filter(|view| view.writes).map(|view| view.replicas.clone());
+        let needed = |replicas: &[NodeId]| Level::Quorum.needed(replicas.len()).unwrap_or(replicas.len());
+        let group = |replicas: Vec<NodeId>| Group { needed: needed(&replicas), replicas: replicas.into() };
+        let mut groups: Vec<Group> = sets.map(group).collect();
+        groups.dedup();
+        // Replicas that know another epoch than the reader do not answer it.
+        let epoch = self.views.iter().map(|view| view.epoch).max();
+        let answers = |node: &NodeId| {
+            let account = self.account(*node).filter(|account| Some(account.epoch) == epoch)?;
+            let held = match &account.seen.held {
+                Held::Nothing => Register::default().held(),
+                Held::Record { record: Record::Register(register), .. } => register.held(),
+                Held::Record { .. } | Held::Failed(_) => return None,
+            };
+            Some((*node, held))
+        };
+        let held: BTreeMap<_, _> = self.witnesses.iter().filter_map(|witness| answers(&witness.node)).collect();
+        let mut quorum = Quorum::new(groups.clone());
+        held.keys().for_each(|node| quorum.add(*node));
+        if !quorum.is_met() {
+            let (got, needed) = quorum.worst();
+            return Answer::Refused { needed, got };
+        }
+        let Some(cell) = decided(&groups, &held) else { return Answer::Undecided };
+        let is_there = cell.value.is_some_and(|version| version.visible(self.at).is_some());
+        // Everybody's merge has the highest ballot, which is the decided one if there is one.
+        let merged = self.merged();
+        Answer::Versions(if is_there { self.visible(merged.as_ref()) } else { Vec::new() })
+    }
+
     /// The merge of the kinds whose bits are set, if `needed` replicas can be of exactly these kinds.
     fn answer_of(&self, kinds: &[(Option<&Record>, usize)], choice: usize, needed: usize) -> Option<Answer> {
         let chosen = || kinds.iter().enumerate().filter(|(at, _)| choice >> at & 1 == 1).map(|(_, kind)| kind);
@@ -298,7 +340,9 @@ impl Explanation {
 mod tests {
     use super::{Account, Answer, Explanation, Held, Inspected, PREVIEW_BYTES, Testimony, ViewUse, Witness};
     use crate::message::Progress;
-    use crate::{Bucket, Epoch, ItemKey, Level, Record, Value, Version};
+    use crate::paxos::register::{Cell, Register};
+    use crate::paxos::{AcceptorState, Ballot};
+    use crate::{Bucket, ChangeId, Epoch, ItemKey, Level, Mode, Record, Value, Version};
     use causal::{Actor, Dot, Stamp};
     use liveness::Condition;
     use ring::{NodeId, PartitionId, Token};
@@ -368,6 +412,38 @@ mod tests {
         let of = explanation([held(&gone), None, Some(Held::Failed("damaged".to_owned()))]);
         assert_eq!(of.answers(Level::One), [Answer::Versions(Vec::new())]);
         assert_eq!(of.answers(Level::Quorum), [Answer::Refused { needed: 2, got: 1 }]);
+    }
+
+    fn register(accepted: u64, promised: u64, value: &'static str) -> Record {
+        let ballot = |counter| Ballot { counter, node: NodeId(1), incarnation: 1 };
+        let version = Version { stamp: Stamp::new(accepted, 0), expires: None, value: Some(Value::plain(value)) };
+        let cell = Cell::default().after(ChangeId(accepted), Some(version));
+        let state = AcceptorState { promised: ballot(promised), accepted: Some((ballot(accepted), cell)) };
+        Record::Register(Register { state, learned: false })
+    }
+
+    #[test]
+    fn a_register_is_answered_from_what_a_majority_has_voted_for() {
+        let of = |held: [Option<Held>; 3]| {
+            let mut of = explanation(held);
+            of.bucket.mode = Mode::Linearizable;
+            of
+        };
+        let (old, new) = (register(1, 1, "old"), register(2, 3, "new"));
+        let agreed = of([held(&new), held(&register(2, 9, "new")), held(&old)]);
+        assert_eq!(agreed.answers(Level::Quorum), [Answer::Versions(vec![dot(2)])], "promises do not matter");
+        assert_eq!(agreed.answers(Level::One), [Answer::Versions(vec![dot(1)]), Answer::Versions(vec![dot(2)])]);
+        assert_eq!(agreed.answers(Level::All), [Answer::Impossible]);
+        let open = of([held(&new), held(&old), None]);
+        assert_eq!(open.answers(Level::Quorum), [Answer::Undecided]);
+        let never = of([Some(Held::Nothing), Some(Held::Nothing), held(&new)]);
+        assert_eq!(never.answers(Level::Quorum), [Answer::Versions(Vec::new())]);
+        let alone = of([held(&new), None, None]);
+        assert_eq!(alone.answers(Level::Quorum), [Answer::Refused { needed: 2, got: 1 }]);
+        let mut behind = agreed;
+        let Testimony::Answered(account) = &mut behind.witnesses[0].testimony else { panic!() };
+        account.epoch = Epoch(2);
+        assert_eq!(behind.answers(Level::Quorum), [Answer::Undecided], "a replica of another epoch does not count");
     }
 
     #[test]

@@ -139,7 +139,14 @@ pub(crate) fn on_scan(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, ran
         Range::SortKeys { bucket, .. } => Some(*bucket),
         Range::Partition { bucket, .. } => *bucket,
     };
-    if bucket.is_none_or(|bucket| !core.serves_read(epoch, partition, bucket)) {
+    let current = core.history.current();
+    let mode = bucket.and_then(|bucket| current.buckets.get(&bucket)).map(|bucket| bucket.mode);
+    let serves = |bucket| match mode {
+        // As a proposer's questions: a list is a read of every register in it.
+        Some(Mode::Linearizable) => epoch == core.epoch() && is_served(core, epoch, partition, bucket),
+        _ => core.serves_read(epoch, partition, bucket),
+    };
+    if !bucket.is_some_and(serves) {
         let answer = ScanAnswer::Stale(core.fences());
         core.send(from, Message::ScanReply { op, answer });
         return catch_up(core, from, epoch);

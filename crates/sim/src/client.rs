@@ -12,6 +12,7 @@ use crate::fault::HostId;
 use crate::history::{Asker, Operation, Outcome, Seen};
 use crate::host::{Host, Stage};
 use crate::plan::Plan;
+use crate::registers::REGISTERS;
 use crate::workload::Chooser;
 use crate::world::{Event, World};
 use causal::Dot;
@@ -221,9 +222,11 @@ impl World {
         let clocks_apart = self.plan.clocks_apart();
         let atlas = &self.atlas;
         let evidence = Evidence { history: &self.history, past: &self.past, dots: &self.dots, atlas, clocks_apart };
+        // What is read of the linearizable bucket is judged when the run is over.
+        let bucket = |name: &str| self.buckets.get(name).copied().filter(|_| name != REGISTERS);
         let read = match self.is_behind {
             true => Ok(()),
-            false => self.reads.ended(operation, &evidence, grid, |name| self.buckets.get(name).copied()),
+            false => self.reads.ended(operation, &evidence, grid, bucket),
         };
         let reads_apart = operation.put().is_none() && is_apart;
         let owed = |write: &Operation| !reads_apart && !self.is_behind && self.atlas.recoverable(write);

@@ -1,4 +1,4 @@
-//! What clients ask of the linearizable bucket: reads, writes, changes on conditions, and counters.
+//! What clients ask of the linearizable bucket: reads, lists, writes, changes on conditions, and counters.
 //!
 //! Invariant: an item is asked for during a short part of the run, so that its history stays short enough to be checked.
 //! A client that does not know what became of a change may ask again, with the same id.
@@ -8,10 +8,12 @@ use crate::history::{Operation, Outcome};
 use crate::locks::is_lock;
 use crate::plan::Plan;
 use bytes::Bytes;
+use node::proto::explain::Explain;
 use node::proto::{
     Bucket, BucketId, Cas, ChangeId, Edit, Ends, Expect, Get, ItemKey, Level, Mode, Refusal, Request, Response, Rule,
-    Value,
+    Scan, Scope, Value,
 };
+use ring::{Grid, Token};
 use std::collections::BTreeMap;
 use stdx::Prng;
 
@@ -37,6 +39,7 @@ pub(crate) fn bucket(n: u8) -> Bucket {
 /// Chooses what one client asks.
 pub(crate) struct RegisterChooser {
     percent: u64,
+    grid: Grid,
     prng: Prng,
     /// The version and value that this client has seen last.
     seen: BTreeMap<ItemKey, (u64, Option<Bytes>)>,
@@ -47,7 +50,8 @@ pub(crate) struct RegisterChooser {
 impl RegisterChooser {
     pub(crate) fn new(plan: &Plan, client: usize) -> RegisterChooser {
         let prng = Prng::keyed(plan.seed, "registers", &[client as u64]);
-        RegisterChooser { percent: plan.workload.register_percent, prng, seen: BTreeMap::new(), again: None }
+        let grid = Grid::new(plan.grid_bits).unwrap_or_default();
+        RegisterChooser { percent: plan.workload.register_percent, grid, prng, seen: BTreeMap::new(), again: None }
     }
 
     /// The next request, if it is to go to the linearizable bucket. `number` is unique in the run.
@@ -63,14 +67,26 @@ impl RegisterChooser {
         let is_counter = which == 2;
         let key = ItemKey::plain(format!("{}-{age}-{which}", if is_counter { "counter" } else { "register" }));
         let bucket = REGISTERS.to_owned();
-        if self.prng.below(100) < 35 {
-            return Some(Request::Get(Get { bucket, key, level: None }));
+        match self.prng.below(100) {
+            0..26 => return Some(Request::Get(Get { bucket, key, level: None })),
+            26 => return Some(Request::Explain(Explain { bucket, key })),
+            27..35 => return Some(self.list(&key)),
+            _ => {}
         }
         let (expect, edit) =
             if is_counter { (Expect::Any, Edit::Add(self.prng.between(1, 3) as i64)) } else { self.edit(&key, number) };
         let id = ChangeId(self.prng.next_u64());
         let (ends, tried) = (Ends::Never, self.prng.below(8) == 0);
         Some(Request::Cas(Cas { bucket, key, expect, edit, ends, id: Some(id), tried }))
+    }
+
+    /// A page of the partition that the item is in.
+    fn list(&mut self, beside: &ItemKey) -> Request {
+        let partition = self.grid.partition_of(&Token::of(&beside.partition_key));
+        let scope = Scope::Partition { partition, after: None };
+        let limit = self.prng.between(1, 6) as u32;
+        let scan = Scan { bucket: REGISTERS.to_owned(), scope, limit, level: None };
+        if self.prng.below(3) == 0 { Request::Dump(scan) } else { Request::Scan(scan) }
     }
 
     fn edit(&mut self, key: &ItemKey, number: usize) -> (Expect, Edit) {

@@ -268,7 +268,8 @@ impl World {
         for what in locks.wrong() {
             self.fail("locks", what);
         }
-        for (key, events) in by_item(&self.history, registers::REGISTERS) {
+        let grid = ring::Grid::new(self.plan.grid_bits).unwrap_or_default();
+        for (key, events) in by_item(&self.history, registers::REGISTERS, grid) {
             match check(&events) {
                 Verdict::Linearizable => self.counts.registers[0] += 1,
                 Verdict::Undecided => self.counts.registers[1] += 1,

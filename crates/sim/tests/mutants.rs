@@ -138,6 +138,8 @@ fn what_changes_of_registers_find() {
             bug("a register accepts what it promised not to", 10),
             bug("a change that is handed twice is made twice", 10),
             bug("a change for an earlier life is taken", 80),
+            bug("a list asks one replica", 10),
+            bug("a list leaves out what is not clear", 20),
         ],
     );
     assert_found(plans::moving_registers, &[bug("promises stay behind when data moves", 15)]);

@@ -31,6 +31,13 @@ export function Explanation({ of, line }: { of: Explained; line: string | undefi
               {replicas.map((node) => <td key={node.nodeId}>{said(node)}</td>)}
               <td colSpan={3} />
             </tr>
+            {replicas.some((node) => node.register) && (
+              <tr>
+                <th scope="row">{t("promised")}</th>
+                {replicas.map((node) => <td key={node.nodeId}><code>{node.register?.promised ?? "–"}</code></td>)}
+                <td colSpan={3} />
+              </tr>
+            )}
           </tbody>
         </table>
       </div>
@@ -39,7 +46,7 @@ export function Explanation({ of, line }: { of: Explained; line: string | undefi
       <dl class="facts reads">
         {of.answers.one.map((answer) => <div key={answer.at}><dt>one · {answer.at}</dt><dd>{sayAnswer(answer)}</dd></div>)}
         <div><dt>quorum</dt><dd>{of.answers.quorum.map(sayAnswer).join(` ${t("or")} `)}</dd></div>
-        <div><dt>all</dt><dd>{of.answers.all.map(sayAnswer).join(` ${t("or")} `)}</dd></div>
+        {of.answers.all.length > 0 && <div><dt>all</dt><dd>{of.answers.all.map(sayAnswer).join(` ${t("or")} `)}</dd></div>}
       </dl>
       {line && <CommandLine line={line} />}
     </Card>
@@ -77,5 +84,6 @@ function sayAnswer(answer: ExplainedAnswer): string {
   if (answer.found === false) return t("answerNone");
   if (answer.found) return (answer.versions ?? []).join(" + ");
   if (answer.refused) return t("answerRefused", { needed: answer.refused.needed, got: answer.refused.got });
+  if (answer.undecided) return t("answerUndecided");
   return answer.impossible ? t("answerImpossible") : t("answerUnclear");
 }

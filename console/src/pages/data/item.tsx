@@ -40,7 +40,7 @@ export function Item({ bucket, name, onChanged }: { bucket: Bucket; name: ItemNa
     } catch (error) {
       problem.value = asProblem(error);
     }
-    explained.value = linear ? undefined : await ask<Explained>("/v1/explain", { bucket: bucket.name, ...name }).catch(() => undefined);
+    explained.value = await ask<Explained>("/v1/explain", { bucket: bucket.name, ...name }).catch(() => undefined);
   };
   useEffect(() => void read(), []);
 
@@ -76,7 +76,6 @@ export function Item({ bucket, name, onChanged }: { bucket: Bucket; name: ItemNa
         {name.key !== undefined && <CommandLine line={`alianza get ${quoted(name.key)}${flags}`} />}
       </Card>
       {explained.value && <Explanation of={explained.value} line={name.key === undefined ? undefined : `alianza explain ${quoted(name.key)}${flags}`} />}
-      {linear && <p class="soft">{t("linearNotExplained")}</p>}
     </>
   );
 }

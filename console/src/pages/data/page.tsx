@@ -87,10 +87,9 @@ function Items({ bucket, chosen, again }: { bucket: Bucket; chosen: ItemName | u
       if (mine === turn.current) state.value = "done";
     }
   };
-  const linear = bucket.mode === "linearizable";
   useEffect(() => {
     items.value = [];
-    if (!linear) void load(true);
+    void load(true);
   }, [bucket.name, again]);
 
   const open = (event: Event) => {
@@ -98,27 +97,23 @@ function Items({ bucket, chosen, again }: { bucket: Bucket; chosen: ItemName | u
     if (key.value !== "") go("data", query(bucket.name, { key: key.value, ...(sort.value !== "" && { sort: sort.value }) }));
   };
   return (
-    <Card id="items" title={t("items")} aside={<button type="button" class="quiet small-button" disabled={linear} onClick={() => void load(true)}>{t("reload")}</button>}>
+    <Card id="items" title={t("items")} aside={<button type="button" class="quiet small-button" onClick={() => void load(true)}>{t("reload")}</button>}>
       <form class="form-row" onSubmit={open}>
         <label class="field grow"><span>{t("key")}</span><input id="open-key" value={key.value} spellcheck={false} autocomplete="off" onInput={(event) => (key.value = event.currentTarget.value)} /></label>
         <label class="field grow"><span>{t("sortKey")} <span class="soft">{t("optional")}</span></span><input value={sort.value} spellcheck={false} autocomplete="off" onInput={(event) => (sort.value = event.currentTarget.value)} /></label>
         <button type="submit" disabled={key.value === ""}>{t("openOrCreate")}</button>
       </form>
-      {key.value !== "" && !linear && <button type="button" class="quiet small-button" onClick={() => void load(true)}>{t("listKey", { key: key.value })}</button>}
+      {key.value !== "" && <button type="button" class="quiet small-button" onClick={() => void load(true)}>{t("listKey", { key: key.value })}</button>}
       <Trouble problem={problem.value} />
-      {linear ? <p class="soft">{t("linearNotListed")}</p> : (
-        <>
-          {items.value.length === 0 && state.value === "done" && !problem.value ? (
-            <Empty icon="data" title={t("noItems")}><CommandLine line={`alianza put key_1 one${bucket.name === "default" ? "" : ` --bucket ${quoted(bucket.name)}`}`} /></Empty>
-          ) : (
-            <ul class="items" aria-label={t("items")} aria-busy={state.value === "loading"}>
-              {items.value.map((item) => <Line key={JSON.stringify(nameIn(item))} item={item} bucket={bucket.name} chosen={same(chosen, nameIn(item))} />)}
-            </ul>
-          )}
-          {state.value === "loading" && <Loading />}
-          {cursor.value !== undefined && <button type="button" class="quiet" disabled={state.value === "loading"} onClick={() => void load(false)}>{t("more")}</button>}
-        </>
+      {items.value.length === 0 && state.value === "done" && !problem.value ? (
+        <Empty icon="data" title={t("noItems")}><CommandLine line={`alianza put key_1 one${bucket.name === "default" ? "" : ` --bucket ${quoted(bucket.name)}`}`} /></Empty>
+      ) : (
+        <ul class="items" aria-label={t("items")} aria-busy={state.value === "loading"}>
+          {items.value.map((item) => <Line key={JSON.stringify(nameIn(item))} item={item} bucket={bucket.name} chosen={same(chosen, nameIn(item))} />)}
+        </ul>
       )}
+      {state.value === "loading" && <Loading />}
+      {cursor.value !== undefined && <button type="button" class="quiet" disabled={state.value === "loading"} onClick={() => void load(false)}>{t("more")}</button>}
       <CommandLine line={`alianza scan${key.value ? ` ${quoted(key.value)}` : ""}${bucket.name === "default" ? "" : ` --bucket ${quoted(bucket.name)}`}`} />
     </Card>
   );

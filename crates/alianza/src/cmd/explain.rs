@@ -40,7 +40,7 @@ fn head(of: &Value) -> String {
         "key \"{}\"{sort} in bucket {} ({}, {} copies)\ntoken {}, partition {}; as {} sees it at {} UTC\n",
         bytes("key").unwrap_or_default(),
         text(bucket, "name"),
-        text(bucket, "rule"),
+        if bucket["mode"] == "linearizable" { "linearizable".to_owned() } else { text(bucket, "rule") },
         text(bucket, "n"),
         text(of, "token"),
         text(of, "partition"),
@@ -80,10 +80,20 @@ fn node(node: &Value) -> Vec<String> {
         (None, _) => (format!("no answer: {}", text(node, "answered")), String::new()),
         (Some("unreadable"), _) => (format!("cannot be read: {}", text(node, "error")), String::new()),
         (Some("nothing"), behind) => ("nothing".to_owned(), verdict(node, behind)),
+        (Some(_), behind) if node["register"].is_object() => (register(&node["register"]), verdict(node, behind)),
         (Some(_), behind) => (counted(node), verdict(node, behind)),
     };
     row.extend([holds, compared]);
     row
+}
+
+/// What a replica of a linearizable bucket has accepted and promised.
+fn register(register: &Value) -> String {
+    let promised = text(register, "promised");
+    let Some(accepted) = register["accepted"].as_str() else { return format!("nothing accepted, {promised} promised") };
+    let deleted = if register["deleted"] == true { ", deleted," } else { "" };
+    let learned = if register["voted"] == true { "" } else { ", not its vote" };
+    format!("version {}{deleted} accepted under {accepted}{learned}; {promised} promised", text(register, "version"))
 }
 
 fn counted(node: &Value) -> String {
@@ -207,6 +217,9 @@ fn outcome(of: &Value, answer: &Value) -> String {
     }
     if answer["unclear"] == true {
         return "that depends: the replicas differ in too many ways".to_owned();
+    }
+    if answer["undecided"] == true {
+        return "not decided: no majority holds the same, and a read settles it first".to_owned();
     }
     if answer["found"] != true {
         return "not found".to_owned();

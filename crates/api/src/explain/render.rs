@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causal::{Actor, Dot, Stamp};
 use proto::explain::{Account, Answer, Explanation, Held, PREVIEW_BYTES, Testimony, Witness};
-use proto::{Level, Progress, Record, Version};
+use proto::paxos::Ballot;
+use proto::{Level, Mode, Progress, Record, Version};
 use ring::NodeId;
 use serde_json::{Map, Value, json};
 
@@ -86,9 +87,40 @@ fn account_json(of: &Explanation, node: NodeId, account: &Account, merged: Optio
         "versions": dots(of, all_dots(record)),
         "visible": dots(of, of.visible(record)),
         "seen": record.map(|record| dots(of, context(record))),
-        "behind": of.is_replica(node) && record != merged,
+        "register": record.and_then(|record| register_json(of, record)),
+        "behind": of.is_replica(node) && is_behind(record, merged),
         "partitionHash": account.seen.root.map(|root| format!("{root:016x}")),
     })
+}
+
+/// What a replica of a linearizable bucket has promised and accepted.
+fn register_json(of: &Explanation, record: &Record) -> Option<Value> {
+    let Record::Register(register) = record else { return None };
+    let accepted = register.state.accepted.as_ref();
+    Some(json!({
+        "promised": ballot(of, &register.state.promised),
+        "accepted": accepted.map(|(under, _)| ballot(of, under)),
+        "version": accepted.map(|(_, cell)| cell.number),
+        "deleted": accepted.is_some_and(|(_, cell)| cell.value.as_ref().is_none_or(|version| version.value.is_none())),
+        "voted": !register.learned,
+    }))
+}
+
+fn ballot(of: &Explanation, ballot: &Ballot) -> String {
+    let actor = Actor { node: ballot.node.0, incarnation: ballot.incarnation };
+    dot_text(of, Dot { actor, counter: ballot.counter })
+}
+
+/// True if a replica lacks something that others have. What each has promised is its own affair.
+fn is_behind(record: Option<&Record>, merged: Option<&Record>) -> bool {
+    let accepted = |record: Option<&Record>| match record {
+        Some(Record::Register(register)) => register.accepted_under(),
+        _ => Ballot::default(),
+    };
+    match (record, merged) {
+        (Some(Record::Register(_)), _) | (_, Some(Record::Register(_))) => accepted(record) != accepted(merged),
+        _ => record != merged,
+    }
 }
 
 fn progress(progress: &Progress) -> Value {
@@ -180,7 +212,7 @@ fn repair(of: &Explanation, merged: Option<&Record>) -> Value {
     let all_answered = roots.len() == of.readers().len();
     let all_known = roots.iter().all(Option::is_some);
     let same = roots.windows(2).all(|pair| pair[0] == pair[1]);
-    let behind = replicas().any(|account| account.seen.held.record() != merged);
+    let behind = replicas().any(|account| is_behind(account.seen.held.record(), merged));
     json!({
         "item": if behind { "differs" } else { "same on all that answered" },
         "partition": match (all_answered, all_known, same) {
@@ -206,7 +238,8 @@ fn answers(of: &Explanation) -> Value {
         })
         .collect();
     let at = |level: Level| of.answers(level).iter().map(|answer| answer_json(of, answer)).collect::<Vec<_>>();
-    json!({ "one": at_each, "quorum": at(Level::Quorum), "all": at(Level::All) })
+    let all = if of.bucket.mode == Mode::Linearizable { Vec::new() } else { at(Level::All) };
+    json!({ "one": at_each, "quorum": at(Level::Quorum), "all": all })
 }
 
 fn answer_json(of: &Explanation, answer: &Answer) -> Value {
@@ -216,6 +249,7 @@ fn answer_json(of: &Explanation, answer: &Answer) -> Value {
         Answer::Refused { needed, got } => json!({ "refused": { "needed": needed, "got": got } }),
         Answer::Impossible => json!({ "impossible": true }),
         Answer::Unclear => json!({ "unclear": true }),
+        Answer::Undecided => json!({ "undecided": true }),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::json::{Object, write_object};
 use crate::refusal;
 use bytes::Bytes;
 use node::LocalItem;
-use proto::{Bucket, BucketId, ItemKey, Mode, Page, Request, Response, Scan, Scope};
+use proto::{Bucket, BucketId, ItemKey, Page, Request, Response, Scan, Scope};
 use ring::{Grid, PartitionId, Token};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -32,13 +32,12 @@ pub(super) struct Shortfall {
     unread: BTreeSet<(BucketId, PartitionId)>,
     of: u32,
     because: Option<String>,
-    not_listed: BTreeSet<String>,
 }
 
 impl Shortfall {
     /// Writes the member `partial`, if something is missing.
     pub(super) fn write(&self, object: &mut Object) {
-        if self.unread.is_empty() && self.not_listed.is_empty() {
+        if self.unread.is_empty() {
             return;
         }
         write_object(object.name("partial"), |partial| {
@@ -47,11 +46,6 @@ impl Shortfall {
             if let Some(because) = &self.because {
                 partial.text("because", because);
             }
-            partial.list("notListed", &self.not_listed, |out, name| {
-                // A text always has a JSON form.
-                let written = serde_json::to_writer(out, name);
-                debug_assert!(written.is_ok());
-            });
         });
     }
 
@@ -73,7 +67,7 @@ pub(super) struct Everywhere {
 }
 
 impl Everywhere {
-    /// Over the eventual ones of these buckets, as far as `only` wants them, reading no longer than `until`. To be used on
+    /// Over these buckets, as far as `only` wants them, reading no longer than `until`. To be used on
     /// threads that may wait for the runtime.
     pub(super) fn new(
         (database, runtime): (Arc<dyn Database>, Handle),
@@ -82,14 +76,12 @@ impl Everywhere {
         until: Instant,
         shortfall: Arc<Mutex<Shortfall>>,
     ) -> Everywhere {
-        let wanted = buckets.iter().filter(|bucket| only.wants_bucket(&bucket.name)).cloned();
-        let (buckets, others): (Vec<Bucket>, Vec<Bucket>) = wanted.partition(|bucket| bucket.mode == Mode::Eventual);
+        let buckets: Vec<Bucket> = buckets.iter().filter(|bucket| only.wants_bucket(&bucket.name)).cloned().collect();
         let key = if let Wanted::This(key) = only.key { Some(key) } else { None };
         let mut missing = shortfall.lock().unwrap_or_else(PoisonError::into_inner);
         // A statement may look several times, at more or less of it.
         let looked_at = if key.is_some() { 1 } else { partitions } * buckets.len() as u32;
         missing.of = missing.of.max(looked_at);
-        missing.not_listed.extend(others.into_iter().map(|bucket| bucket.name));
         drop(missing);
         Everywhere { database, runtime, buckets, partitions, key, until, shortfall }
     }

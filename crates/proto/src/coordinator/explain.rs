@@ -169,6 +169,9 @@ impl Explaining {
 }
 
 fn actors(record: &Record) -> Vec<u128> {
+    if let Record::Register(register) = record {
+        return vec![register.state.promised.node.0, register.accepted_under().node.0];
+    }
     record.context().iter().map(|(actor, _)| actor.node).collect()
 }
 

@@ -287,8 +287,14 @@ impl Deciding {
     /// Gives up if there is no hope, then stays or goes.
     fn keep(self, ops: &mut Operations, core: &mut Core, id: OpId) {
         let now = core.now.mono;
-        let hopeless = || matches!(self.state, State::Asking(_)) && !self.round.has_hope(|node| !core.is_down(node));
-        if now >= self.deadline || hopeless() {
+        let is_up = |node| !core.is_down(node);
+        let hopeless = now < self.deadline && matches!(self.state, State::Asking(_)) && !self.round.has_hope(is_up);
+        if hopeless && matches!(self.round.work(), Work::Read) && self.round.is_worth_another(is_up) {
+            // Whoever refused a low ballot will take a higher one.
+            stdx::marks::hit("register_attempt_refused_while_others_are_down");
+            return self.pause(ops, core, id);
+        }
+        if hopeless || now >= self.deadline {
             return self.give_up(ops, core, id);
         }
         let wake = match self.state {

@@ -6,7 +6,7 @@
 
 use super::read::siblings;
 use super::write::{BEHIND_AGAIN, impossible, out_of_reach, small};
-use super::{Asker, Operation, Operations, Writing};
+use super::{Asker, Listing, Operation, Operations, Writing};
 use crate::bucket::{Bucket, Level, Mode};
 use crate::core::Core;
 use crate::ids::{Epoch, OpId};
@@ -78,7 +78,7 @@ impl Scanning {
         within: Span,
     ) {
         if bucket.mode == Mode::Linearizable {
-            return ops.refuse(core, &asker, Refusal::ModeUnsupported(bucket.name.clone()));
+            return Listing::start(ops, core, asker, scan, raw, bucket, within);
         }
         let range = scan.scope.range(bucket.id);
         let partition = range.partition(core.history.genesis().grid);

@@ -37,6 +37,7 @@ impl Machine {
             Some(Operation::Read(reading)) => reading.on_time(ops, core, id),
             Some(Operation::Scan(scanning)) => scanning.on_time(ops, core, id),
             Some(Operation::Register(deciding)) => deciding.on_time(ops, core, id),
+            Some(Operation::List(listing)) => listing.on_time(ops, core, id),
             Some(Operation::Forward(forwarding)) => forwarding.on_time(ops, core, id),
             Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
             None => {}
@@ -84,6 +85,7 @@ impl Machine {
                 Some(Operation::Read(reading)) => reading.on_views(ops, core, id),
                 Some(Operation::Scan(scanning)) => scanning.on_views(ops, core, id),
                 Some(Operation::Register(deciding)) => deciding.on_views(ops, core, id),
+                Some(Operation::List(listing)) => listing.on_views(ops, core, id),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.keep(ops, core, id),
                 None => {}
@@ -97,9 +99,12 @@ impl Machine {
             Inner::WriteBack { parent, done } => match ops.take(parent) {
                 Some(Operation::Read(reading)) => reading.on_write_back(ops, core, parent, done),
                 Some(Operation::Scan(scanning)) => scanning.on_write_back(ops, core, parent, done),
-                Some(Operation::Write(_) | Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_)) => {
-                    unreachable!("only reads write back")
-                }
+                Some(_) => unreachable!("only reads write back"),
+                None => {}
+            },
+            Inner::List { parent, number, read } => match ops.take(parent) {
+                Some(Operation::List(listing)) => listing.on_read(ops, core, parent, number, read),
+                Some(_) => unreachable!("only lists read registers"),
                 None => {}
             },
             Inner::Hint { target, id, done } => self.hints.on_replayed(core, target, id, done),

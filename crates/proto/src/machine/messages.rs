@@ -61,8 +61,14 @@ impl Machine {
                 if let crate::message::ScanAnswer::Stale(fences) = answer {
                     self.catch_up(from, fences);
                 }
-                if let Some(Operation::Scan(scanning)) = self.take_if(op, |op| matches!(op, Operation::Scan(_))) {
-                    scanning.on_answer(&mut self.ops, &mut self.core, op, from, answer);
+                match self.take_if(op, |op| matches!(op, Operation::Scan(_) | Operation::List(_))) {
+                    Some(Operation::Scan(scanning)) => {
+                        scanning.on_answer(&mut self.ops, &mut self.core, op, from, answer)
+                    }
+                    Some(Operation::List(listing)) => {
+                        listing.on_answer(&mut self.ops, &mut self.core, op, from, answer)
+                    }
+                    _ => {}
                 }
             }
             Message::Explain { op, bucket, key } => coordinator::on_explain(core, from, op, bucket, key),
@@ -215,6 +221,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_connected(ops, core, id, peer),
                 Some(Operation::Read(reading)) => reading.on_connected(ops, core, id, peer),
                 Some(Operation::Scan(scanning)) => scanning.on_connected(ops, core, id, peer),
+                Some(Operation::List(listing)) => listing.on_connected(ops, core, id, peer),
                 Some(Operation::Register(deciding)) => deciding.on_connected(ops, core, id, peer),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.on_connected(ops, core, id, peer),

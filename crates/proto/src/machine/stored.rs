@@ -23,6 +23,7 @@ impl Machine {
                 Some(Operation::Write(writing)) => writing.on_stored(ops, core, id, outcome),
                 Some(Operation::Read(reading)) => reading.on_stored(ops, core, id, outcome),
                 Some(Operation::Scan(scanning)) => scanning.on_stored(ops, core, id, outcome),
+                Some(Operation::List(listing)) => listing.on_stored(ops, core, id, outcome),
                 Some(Operation::Register(deciding)) => deciding.on_stored(ops, core, id, outcome),
                 Some(Operation::Forward(forwarding)) => forwarding.keep(ops, id),
                 Some(Operation::Explain(explaining)) => explaining.on_stored(ops, core, id, outcome),

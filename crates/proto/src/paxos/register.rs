@@ -16,4 +16,4 @@ mod tests;
 
 pub use cell::{Cell, Change, ChangeId, REMEMBERED, Verdict};
 pub use replica::{Answer, Ask, Held, Register};
-pub use round::{Cache, Outcome, Round, Step, Work};
+pub use round::{Cache, Outcome, Round, Step, Work, decided};

@@ -112,7 +112,7 @@ pub struct Current {
 /// One page of a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
-    /// Live items in storage order.
+    /// Live items in storage order. In a linearizable bucket each has one value, and the counter of its dot is the version.
     pub items: Vec<(ItemKey, Vec<Sibling>)>,
     /// Where the next page starts, if there may be more.
     pub next: Option<ItemKey>,
@@ -121,7 +121,8 @@ pub struct Page {
 /// One page of a dump.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Records {
-    /// What a quorum holds of each item, merged, in storage order.
+    /// What a quorum holds of each item, merged, in storage order. In a linearizable bucket what is decided of each item that
+    /// is there, without ballots.
     pub items: Vec<(ItemKey, Record)>,
     /// Where the next page starts, if there may be more.
     pub next: Option<ItemKey>,

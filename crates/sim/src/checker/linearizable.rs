@@ -1,14 +1,18 @@
 //! Items of linearizable buckets behave like one copy that is touched by one client at a time: there is an order of the
 //! operations on each item that agrees with real time and with every answer (Herlihy and Wing 1990).
 //!
+//! A page of a list is a read of every item that it covers, those that it leaves out among them; no two at the same moment.
+//!
 //! The search is that of Wing and Gong, with Lowe's memory of states that were tried. An operation whose outcome nobody
 //! knows may take effect at any time after its start, or never. Items are checked apart: linearizability is local.
 
+use super::ranges::is_covered;
 use crate::history::{Operation, Outcome};
 use crate::locks::is_lock;
 use crate::time::Time;
 use bytes::Bytes;
-use node::proto::{Cas, ChangeId, Current, Edit, Expect, ItemKey, Refusal, Request, Response};
+use node::proto::{Cas, ChangeId, Current, Edit, Expect, ItemKey, Page, Record, Refusal, Request, Response, Scan};
+use ring::Grid;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most operations on one item that are searched; the sets of them are bits of a number.
@@ -144,7 +148,7 @@ fn bits(events: &[Event], of: impl Fn(&Event) -> bool) -> u128 {
 }
 
 /// The operations on each item of a bucket, from the history of a run.
-pub(crate) fn by_item(history: &[Operation], bucket: &str) -> BTreeMap<ItemKey, Vec<Event>> {
+pub(crate) fn by_item(history: &[Operation], bucket: &str, grid: Grid) -> BTreeMap<ItemKey, Vec<Event>> {
     let mut items: BTreeMap<ItemKey, Vec<Event>> = BTreeMap::new();
     // A change that was asked for again, under the same id, is one operation with the outcome of its last attempt.
     let mut named: BTreeMap<ChangeId, usize> = BTreeMap::new();
@@ -168,7 +172,61 @@ pub(crate) fn by_item(history: &[Operation], bucket: &str) -> BTreeMap<ItemKey, 
             None => events.push(event),
         }
     }
+    for operation in history {
+        if let Some((scan, shown, next)) = listed(operation).filter(|(scan, ..)| scan.bucket == bucket) {
+            add_list(&mut items, operation, scan, &shown, next, grid);
+        }
+    }
     items
+}
+
+/// Version and value of the items on a page.
+type Listed = BTreeMap<ItemKey, (u64, Option<Bytes>)>;
+
+/// What a list or a dump gave, and where it ended.
+fn listed(operation: &Operation) -> Option<(&Scan, Listed, Option<ItemKey>)> {
+    let Outcome::Answered(response) = &operation.outcome else { return None };
+    match (&operation.request, response.as_ref()) {
+        (Request::Scan(scan), Response::Page(page)) => {
+            let shown = |(key, values): &(ItemKey, Vec<node::proto::Sibling>)| {
+                let only = values.first()?;
+                let value = only.version.value.as_ref().map(|value| value.bytes.clone());
+                Some((key.clone(), (only.dot.counter, value)))
+            };
+            Some((scan, page.items.iter().filter_map(shown).collect(), page.next.clone()))
+        }
+        (Request::Dump(scan), Response::Records(records)) => {
+            let shown = |(key, record): &(ItemKey, Record)| {
+                let Record::Register(register) = record else { return None };
+                let cell = register.cell()?;
+                let value = cell.value.as_ref()?.value.as_ref()?.bytes.clone();
+                Some((key.clone(), (cell.number, Some(value))))
+            };
+            Some((scan, records.items.iter().filter_map(shown).collect(), records.next.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// A page is a read of every item that it covers.
+fn add_list(
+    items: &mut BTreeMap<ItemKey, Vec<Event>>,
+    operation: &Operation,
+    scan: &Scan,
+    shown: &Listed,
+    next: Option<ItemKey>,
+    grid: Grid,
+) {
+    for key in shown.keys().filter(|key| !is_lock(key)) {
+        items.entry(key.clone()).or_default();
+    }
+    let page = Page { items: Vec::new(), next };
+    for (key, events) in items.iter_mut().filter(|(key, _)| is_covered(key, scan, &page, grid)) {
+        let (version, value) = shown.get(key).cloned().unwrap_or_default();
+        stdx::marks::hit(if value.is_some() { "sim.register_listed" } else { "sim.register_left_out_of_a_list" });
+        let deed = Deed::Read(version, value);
+        events.push(Event { started: operation.started, ended: Some(operation.ended), deed });
+    }
 }
 
 fn id_of(operation: &Operation) -> Option<ChangeId> {

@@ -4,7 +4,7 @@
 use super::visible::{Evidence, Shown};
 use crate::describe;
 use crate::history::{Operation, Reach};
-use node::proto::{BucketId, ItemKey, Page, Rule, Scan, Scope, Slot};
+use node::proto::{BucketId, ItemKey, Page, Rule, Scan, Scope};
 use ring::{Grid, Token};
 
 /// The place of an item in storage order.
@@ -24,11 +24,11 @@ pub(crate) fn check(
     if page.items.windows(2).any(|pair| matches!(pair, [one, other] if place(&one.0) >= place(&other.0))) {
         return Err("a page is out of order or names an item twice".to_owned());
     }
-    if let Some((key, _)) = page.items.iter().find(|(key, _)| !is_covered(key, scan, page, grid, bucket)) {
+    if let Some((key, _)) = page.items.iter().find(|(key, _)| !is_covered(key, scan, page, grid)) {
         return Err(format!("a page holds {}, which is not in its range", describe::key(key)));
     }
     for (named, _) in evidence.past.items_of(&scan.bucket) {
-        if !is_covered(&named.1, scan, page, grid, bucket) {
+        if !is_covered(&named.1, scan, page, grid) {
             continue;
         }
         let found = page.items.iter().find(|(key, _)| *key == named.1);
@@ -48,7 +48,7 @@ pub(crate) fn check(
 }
 
 /// True if the page says how an item is.
-fn is_covered(key: &ItemKey, scan: &Scan, page: &Page, grid: Grid, bucket: BucketId) -> bool {
+pub(super) fn is_covered(key: &ItemKey, scan: &Scan, page: &Page, grid: Grid) -> bool {
     let behind = |after: &Option<ItemKey>| after.as_ref().is_none_or(|after| place(key) > place(after));
     let reached = page.next.as_ref().is_none_or(|next| place(key) <= place(next));
     let within = match &scan.scope {
@@ -58,7 +58,7 @@ fn is_covered(key: &ItemKey, scan: &Scan, page: &Page, grid: Grid, bucket: Bucke
             key.partition_key == *partition_key && above && below && behind(after)
         }
         Scope::Partition { partition, after } => {
-            Slot::new(grid, bucket, key.clone()).partition == *partition && behind(after)
+            grid.partition_of(&Token::of(&key.partition_key)) == *partition && behind(after)
         }
     };
     within && reached
@@ -67,7 +67,7 @@ fn is_covered(key: &ItemKey, scan: &Scan, page: &Page, grid: Grid, bucket: Bucke
 #[cfg(test)]
 mod tests {
     use super::is_covered;
-    use node::proto::{BucketId, ItemKey, Page, Scan, Scope};
+    use node::proto::{ItemKey, Page, Scan, Scope};
     use ring::Grid;
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
         };
         let scan = Scan { bucket: "default".to_owned(), scope, limit: 3, level: None };
         let page = |next| Page { items: Vec::new(), next };
-        let covers = |key: &ItemKey, next| is_covered(key, &scan, &page(next), Grid::default(), BucketId(0));
+        let covers = |key: &ItemKey, next| is_covered(key, &scan, &page(next), Grid::default());
         assert!(covers(&row("d"), None) && covers(&row("d"), Some(row("d"))));
         assert!(!covers(&row("e"), Some(row("d"))), "the page ends before it");
         assert!(!covers(&row("c"), None) && !covers(&row("x"), None) && !covers(&row("a"), None));

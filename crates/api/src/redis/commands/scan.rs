@@ -39,16 +39,16 @@ const CURSOR_BITS: u32 = 52;
 
 pub(super) fn commands() -> Vec<Command> {
     const ALL: &[Flag] = &[Flag::Read, Flag::Everything];
-    const WHOLE: &str = "Reads all keys, which takes time in proportion; in eventual buckets only.";
+    const WHOLE: &str = "Reads all keys, which takes time in proportion.";
     vec![
         later("scan", -2, "Some of the keys, and where to go on", run!(scan))
             .flags(ALL)
-            .differs("In eventual buckets only. COUNT is at most 10,000."),
+            .differs("COUNT is at most 10,000."),
         later("keys", 2, "All keys that fit a pattern", run!(keys)).flags(ALL).differs(WHOLE),
         later("dbsize", 1, "How many keys there are", run!(size)).flags(ALL).differs(WHOLE),
-        later("randomkey", 1, "Some key", run!(random)).flags(ALL).differs(
-            "The first key behind a random place; a key behind a large gap comes more often. In eventual buckets only.",
-        ),
+        later("randomkey", 1, "Some key", run!(random))
+            .flags(ALL)
+            .differs("The first key behind a random place; a key behind a large gap comes more often."),
         later("flushdb", -1, "Deletes all keys", run!(flush)).flags(FLUSH).differs(FLUSHES),
         later("flushall", -1, "Deletes all keys of this database", run!(flush)).flags(FLUSH).differs(FLUSHES),
     ]
@@ -56,7 +56,7 @@ pub(super) fn commands() -> Vec<Command> {
 
 const FLUSH: &[Flag] = &[Flag::Write, Flag::Everything];
 const FLUSHES: &str = "Only if the node was started with `--redis-flush`. Deletes key by key what is there when it comes by; \
-                       items with sort keys that other interfaces wrote stay. In eventual buckets only.";
+                       items with sort keys that other interfaces wrote stay.";
 
 fn takes(wanted: &Wanted, key: &Key) -> bool {
     wanted.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, &key.name))
@@ -66,7 +66,6 @@ fn takes(wanted: &Wanted, key: &Key) -> bool {
 async fn scan(call: Call) -> Outcome {
     let cursor = cursor(call.arg(1))?;
     let wanted = Wanted::read(call.args(2))?;
-    call.eventual("listing keys").await?;
     let mut walk = Walk::from(&call, cursor).await?;
     let end = Instant::now() + CALL_TIME;
     let (mut found, mut seen) = (Vec::new(), 0);
@@ -92,7 +91,6 @@ struct All {
 
 impl All {
     async fn of(call: &Call) -> Result<All, Fault> {
-        call.eventual("listing keys").await?;
         Ok(All { walk: Walk::from(call, 0).await?, end: Instant::now() + WHOLE_TIME })
     }
 
@@ -136,7 +134,6 @@ async fn size(call: Call) -> Outcome {
 }
 
 async fn random(call: Call) -> Outcome {
-    call.eventual("listing keys").await?;
     let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8) >> (64 - CURSOR_BITS);
     // Behind the place first, then from the beginning.
     for begin in [random, 0] {

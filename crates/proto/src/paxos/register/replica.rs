@@ -137,6 +137,13 @@ impl<V: Clone> Register<V> {
 }
 
 impl<V> Register<V> {
+    /// A register that nobody votes with: the item as a backup keeps it, without ballots and names of changes.
+    pub fn kept(number: u64, value: V) -> Register<V> {
+        let cell = Cell { value: Some(value), number, recent: Vec::new() };
+        let state = AcceptorState { promised: Ballot::default(), accepted: Some((Ballot::default(), cell)) };
+        Register { state, learned: false }
+    }
+
     /// What is accepted, if anything.
     pub fn cell(&self) -> Option<&Cell<V>> {
         self.state.accepted.as_ref().map(|(_, cell)| cell)

@@ -223,6 +223,12 @@ impl<C: Change> Round<C> {
         matches!(self.phase, Phase::Idle | Phase::Over) || reachable >= needed
     }
 
+    /// True if an attempt that begins anew could succeed if only the replicas that are `hopeful` answered it.
+    pub fn is_worth_another(&self, hopeful: impl Fn(NodeId) -> bool) -> bool {
+        let (reachable, needed) = Quorum::new(self.groups.clone()).within_reach(hopeful);
+        reachable >= needed
+    }
+
     /// A replica refuses or fails.
     pub fn on_lost(&mut self, from: NodeId) -> Step<C::Value> {
         if !self.lost.contains(&from) {
@@ -273,10 +279,19 @@ impl<C: Change> Round<C> {
     }
 
     /// The caller does not want to wait for the replicas that have not answered: a read whose answers differ is to be
-    /// decided by a round.
+    /// decided by a round. A read whose attempt was refused, and of which a quorum has been heard, begins another one; a change
+    /// waits, for a client that asked elsewhere may have been told already that it is refused.
     pub fn hurry(&mut self) -> Step<C::Value> {
+        let is_read = matches!(self.work, Work::Read);
+        let heard = |answered: Quorum| {
+            let mut heard = answered;
+            self.lost.iter().for_each(|node| heard.add(*node));
+            is_read && !self.lost.is_empty() && heard.is_met()
+        };
         match &self.phase {
             Phase::Reading { held } if self.quorum_of(held.keys()).is_met() => self.give_up_reading(),
+            Phase::Preparing { held, .. } if heard(self.quorum_of(held.keys())) => self.give_up(),
+            Phase::Accepting { accepted, .. } if heard(accepted.clone()) => self.give_up(),
             _ => Step::Wait,
         }
     }
@@ -441,6 +456,16 @@ enum Judgement<V> {
     EndDecided(Outcome<V>),
     /// Our change may be among those that the register does not remember any more.
     Forgotten,
+}
+
+/// What is decided, if these answers of one epoch say so: a quorum of every group has voted under one ballot.
+pub fn decided<V: Clone>(groups: &[Group], held: &BTreeMap<NodeId, Held<V>>) -> Option<Cell<V>> {
+    let is_decided = |of: &&Held<V>| {
+        let mut votes = Quorum::new(groups.to_vec());
+        voters(held, under(of)).for_each(|node| votes.add(*node));
+        votes.is_met()
+    };
+    held.values().find(is_decided).map(cell_of)
 }
 
 /// The ballot under which a replica holds what it holds.
