@@ -40,7 +40,7 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         Refusal::Unchanged(why) => unchanged(why),
         Refusal::OutcomeUnknown => Problem::new(
             Kind::OutcomeUnknown,
-            "The change was tried before, and too much has changed since to tell whether it was made; read the item.",
+            "The change was tried before, and it cannot be told whether that made it or still will; read the item.",
         )
         .with("mayHaveBeenApplied", true),
         Refusal::DiskFull => Problem::new(

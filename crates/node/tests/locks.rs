@@ -100,3 +100,23 @@ fn a_lock_holds_while_nodes_start_again() {
         }
     }
 }
+
+/// Sim seed 16229833979876410778 of a build that tried longer: a lock was handed to a node that could not be reached any more, then to
+/// another, which refused it; when it had been let go, the first one took it, for a client that had been told no.
+#[test]
+fn what_somebody_else_may_still_be_trying_is_not_refused_for_good() {
+    let mut cluster = with_locks();
+    assert_eq!(version(cluster.ask(1, take("one"))), Some(1));
+    let tried = |request: Request| match request {
+        Request::Cas(cas) => Request::Cas(Cas { tried: true, ..cas }),
+        other => other,
+    };
+    let release = change(Expect::Value(Bytes::from("two")), Edit::Delete, Ends::Never);
+    let newer = change(Expect::Version(2), Edit::Delete, Ends::Never);
+    for open in [take("two"), release, newer] {
+        assert_eq!(cluster.ask(2, tried(open)), Response::Refused(Refusal::OutcomeUnknown));
+    }
+    assert_eq!(version(cluster.ask(3, change(Expect::Version(1), Edit::Delete, Ends::Never))), Some(0));
+    let gone = change(Expect::Version(1), Edit::Delete, Ends::Never);
+    assert_eq!(version(cluster.ask(2, tried(gone))), None, "that version never comes back");
+}

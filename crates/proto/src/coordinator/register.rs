@@ -353,7 +353,13 @@ impl Deciding {
             Work::Change { change, .. } => Response::Refused(change.refusal(cell)),
             Work::Read => unreachable!("a read is not refused"),
         };
+        // Whoever tried it before may still be at it, and make it when its condition holds.
+        let is_open = |cell: &Cell<Version>| match self.round.work() {
+            Work::Change { change, tried, .. } => *tried && change.may_apply_after(cell),
+            Work::Read => false,
+        };
         match outcome {
+            Outcome::Refused(cell) | Outcome::Kept(cell) if is_open(cell) => Response::Refused(Refusal::OutcomeUnknown),
             Outcome::Read(cell) => Response::Current(current(cell)),
             Outcome::Changed { number, cell } if cell.number == *number => Response::Swapped(current(cell)),
             // Others have changed it since; what exactly ours made of it is not known any more.

@@ -85,6 +85,12 @@ impl Swap {
         }
     }
 
+    /// Whether the change may apply to this cell, by an earlier clock, or to a later one, although it does not now. Numbers
+    /// only rise, so a version that has gone by never comes back; anything else may.
+    pub(super) fn may_apply_after(&self, cell: &Cell<Version>) -> bool {
+        !matches!(self.expect, Expect::Version(version @ 1..) if version < cell.number)
+    }
+
     /// Why the change does not apply to this.
     pub(super) fn refusal(&self, cell: &Cell<Version>) -> Refusal {
         let there = live(cell, self.wall);
@@ -185,6 +191,19 @@ mod tests {
 
     fn put(text: &'static str) -> Edit {
         Edit::Put(Value::plain(text))
+    }
+
+    #[test]
+    fn only_a_version_that_has_gone_by_never_comes_back() {
+        let cell = |number| Cell { number, ..Cell::default() };
+        assert!(!swap(Expect::Version(3), put("a")).may_apply_after(&cell(4)));
+        assert!(
+            swap(Expect::Version(3), put("a")).may_apply_after(&cell(3)),
+            "it has ended by this clock, not by another"
+        );
+        for expect in [Expect::Any, Expect::Absent, Expect::Version(0), Expect::Value("a".into())] {
+            assert!(swap(expect, Edit::Delete).may_apply_after(&cell(4)));
+        }
     }
 
     #[test]

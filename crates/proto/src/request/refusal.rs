@@ -57,7 +57,8 @@ pub enum Refusal {
     ConditionFailed(Box<Current>),
     /// An amendment does not apply to what is there. Nothing was changed.
     Unchanged(Unchanged),
-    /// A change that was tried before may have been made; too many others have been made since to tell.
+    /// A change that was tried before may have been made, or may be yet: too many others have been made since to tell, or it does not
+    /// apply now and whoever tried it before may still be at it.
     OutcomeUnknown,
     /// This node's disk is full; reads go on.
     DiskFull,
