@@ -137,6 +137,8 @@ fn a_linearizable_bucket_gives_what_needs_one_order() {
     assert_eq!(clients[0].set_nx("lock", "first"), Ok(true));
     assert_eq!(clients[1].set_nx("lock", "second"), Ok(false));
     assert_eq!(clients[2].getset("lock", "third"), Ok("first".to_owned()));
+    assert_eq!(redis::cmd("COPY").arg("lock").arg("copied").query(&mut clients[2]), Ok(1));
+    assert_eq!(redis::cmd("COPY").arg("lock").arg("copied").query(&mut clients[0]), Ok(0), "there is one");
     assert_eq!(redis::cmd("GETDEL").arg("lock").query(&mut clients[1]), Ok("third".to_owned()));
     assert_eq!(clients[1].exists("lock"), Ok(false));
     let unknown = AtomicUsize::new(0);

@@ -134,13 +134,18 @@ impl Call {
 
     /// Writes a string, or deletes it, whatever is there.
     pub(crate) async fn write(&self, key: &Bytes, value: Option<Bytes>, ttl: Option<Span>) -> Result<(), Fault> {
+        self.write_value(key, value.map(Value::plain), ttl).await
+    }
+
+    /// The same, with the media type of the string.
+    pub(crate) async fn write_value(&self, key: &Bytes, value: Option<Value>, ttl: Option<Span>) -> Result<(), Fault> {
         if ttl.is_some_and(|ttl| ttl.as_millis() == 0) {
-            return Box::pin(self.write(key, None, None)).await;
+            return Box::pin(self.write_value(key, None, None)).await;
         }
         let put = Put {
             bucket: self.place.bucket.clone(),
             key: ItemKey::plain(key.clone()),
-            value: value.map(Value::plain),
+            value,
             context: None,
             level: None,
             durability: self.durability().await?,

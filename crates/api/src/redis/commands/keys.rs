@@ -1,12 +1,13 @@
 //! Commands about keys, whatever is under them.
 
 use super::run;
+use crate::redis::arguments::{is, ttl};
 use crate::redis::call::{Become, Call, Item, together};
 use crate::redis::element::Kind;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use bytes::Bytes;
-use proto::Mode;
+use proto::{Edit, Ends, Expect, Mode};
 use resp::Reply;
 
 pub(super) fn commands() -> Vec<Command> {
@@ -29,6 +30,13 @@ pub(super) fn commands() -> Vec<Command> {
             .flags(&[Flag::Write, Flag::Fast])
             .keys(Keys::ALL)
             .differs("The same as DEL."),
+        later("copy", -3, "Writes the value of a key under another one", run!(copy))
+            .flags(&[Flag::Write])
+            .keys(Keys { first: 1, last: 2, step: 1 })
+            .differs(
+                "The one key is read, then the other is written: what changes in between is not noticed. Strings only, within one \
+                 database. Without REPLACE it needs a linearizable bucket.",
+            ),
         later("type", 2, "What is under a key", run!(kind)).flags(&[Flag::Read, Flag::Fast]).keys(Keys::ONE),
     ]
 }
@@ -66,6 +74,39 @@ pub(super) async fn delete_one(call: Call, key: Bytes) -> Result<bool, Fault> {
         call.write(&key, None, None).await?;
     }
     Ok(call.all_elements(&key, None).await? || there)
+}
+
+async fn copy(call: Call) -> Outcome {
+    let replaces = match call.args(3) {
+        [] => false,
+        [option] if is(option, "REPLACE") => true,
+        [option, ..] if is(option, "DB") => {
+            return Err(Fault::new("ERR COPY stays in its database; read the value here and write it there"));
+        }
+        _ => return Err(Fault::SYNTAX),
+    };
+    let (from, to) = (call.arg(1), call.arg(2));
+    if from == to {
+        return Err(Fault::new("ERR source and destination objects are the same"));
+    }
+    if !replaces {
+        call.ordered("COPY without REPLACE").await?;
+    }
+    let Some(item) = call.read(from).await? else {
+        return match call.other_kind(from).await? {
+            Some(_) => Err(Fault::new("ERR COPY is served for strings only; read the hash or set and write it anew")),
+            None => Ok(Reply::Integer(0)),
+        };
+    };
+    let done = if call.mode().await? == Mode::Linearizable {
+        let expect = if replaces { Expect::Any } else { Expect::Absent };
+        let ends = item.expires.map_or(Ends::Never, Ends::At);
+        call.swap(to, expect, Edit::Put(item.value), ends).await?.is_some()
+    } else {
+        call.write_value(to, Some(item.value), ttl(item.expires)).await?;
+        true
+    };
+    Ok(Reply::Integer(i64::from(done)))
 }
 
 async fn kind(call: Call) -> Outcome {

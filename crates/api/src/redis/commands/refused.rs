@@ -6,8 +6,8 @@ const ATOMIC: &str = "is not served, because keys live on different nodes and no
                       commands in a pipeline without it (redis-py: transaction=False)";
 const SCRIPT: &str = "is not served, because a script needs one order for all it touches; use a linearizable bucket with SET NX, \
                       XX and GET, and INCR";
-const TWO_KEYS: &str = "is not served, because two keys live on different nodes and cannot be changed at once; write the new one \
-                        and delete the old one";
+const TWO_KEYS: &str = "is not served, because two keys live on different nodes and cannot be changed at once: others would see both, or, \
+                        if it broke off, for ever; use COPY and then DEL, or SETNX for each key";
 const NO_ORDER_OF_MEMBERS: &str = "is not served, because it needs one order for all, which hashes and sets do not have; use HSET, \
                                    SADD, SREM and SSCAN";
 const NO_LISTS: &str = "is not served, because there are no lists yet; use a set, or keys that are numbered by INCR";
@@ -24,7 +24,7 @@ macro_rules! all {
 
 pub(super) fn commands() -> Vec<Command> {
     let mut commands = Vec::new();
-    commands.extend(all!(Group::Keys, TWO_KEYS, ["rename", "renamenx", "copy", "move", "msetnx"]));
+    commands.extend(all!(Group::Keys, TWO_KEYS, ["rename", "renamenx", "move", "msetnx"]));
     commands.extend(all!(Group::Transactions, ATOMIC, ["multi", "exec", "discard", "watch", "unwatch"]));
     commands.extend(all!(
         Group::Scripts,

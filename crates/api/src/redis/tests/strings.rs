@@ -179,6 +179,27 @@ async fn what_needs_one_order_is_refused_in_an_eventual_bucket() {
 }
 
 #[tokio::test]
+async fn a_string_is_copied_with_its_end() {
+    let mut client = Client::new(RedisOptions::default()).await;
+    client.ask("SET a 1 EX 100", "+OK\r\n").await;
+    client.ask("SET b 2", "+OK\r\n").await;
+    client.ask("COPY a b REPLACE", ":1\r\n").await;
+    client.ask("GET b", "$1\r\n1\r\n").await;
+    client.ask("TTL b", ":100\r\n").await;
+    client.ask("GET a", "$1\r\n1\r\n").await;
+    client.ask("COPY none b REPLACE", ":0\r\n").await;
+    client.ask("GET b", "$1\r\n1\r\n").await;
+    client.ask("COPY a c", "-ERR COPY without REPLACE ").await;
+    client.line().await;
+    client.ask("COPY a a REPLACE", "-ERR source and destination objects are the same\r\n").await;
+    client.ask("COPY a b DB 1", "-ERR COPY stays in its database").await;
+    client.line().await;
+    client.ask("HSET h f v", ":1\r\n").await;
+    client.ask("COPY h b REPLACE", "-ERR COPY is served for strings only").await;
+    client.line().await;
+}
+
+#[tokio::test]
 async fn every_key_comes_once_in_a_scan() {
     let database = Arc::new(store());
     for at in 0..500 {
