@@ -8,6 +8,8 @@ use crate::exit::Failure;
 use ::client::{Error, Node};
 use serde_json::{Value, json};
 use server::{Handle, Span};
+use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -33,9 +35,16 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     /// To the collector at `url`, of the spans of a node.
-    pub(crate) fn new(url: &str, handle: &Handle) -> Result<Exporter, Failure> {
-        let collector =
-            Node::new(url, PATIENCE, None, None).map_err(|error| Failure::usage(format!("otlp: {error}")))?;
+    pub(crate) fn new(url: &str, ca: Option<&Path>, handle: &Handle) -> Result<Exporter, Failure> {
+        let wrong = |error: &dyn Display| Failure::usage(format!("otlp: {error}"));
+        if url.starts_with("https:") && ca.is_none() {
+            return Err(wrong(
+                &"a collector is trusted over https by its authority only; name its certificate with --otlp-ca",
+            ));
+        }
+        let unreadable = |file: &Path, error| Failure::usage(format!("cannot read {}: {error}", file.display()));
+        let pem = ca.map(|file| std::fs::read(file).map_err(|error| unreadable(file, error))).transpose()?;
+        let collector = Node::new(url, PATIENCE, pem, None).map_err(|error| wrong(&error))?;
         let resource = json!({ "attributes": [
             attribute("service.name", "alianza"),
             attribute("service.version", env!("CARGO_PKG_VERSION")),
@@ -67,7 +76,7 @@ impl Exporter {
                     batch.push(span);
                 }
             }
-            self.send(&batch).await;
+            self.send(&batch, &handle).await;
             batch.clear();
         }
         while let Ok(span) = spans.try_recv() {
@@ -75,14 +84,19 @@ impl Exporter {
         }
         if !batch.is_empty() {
             // Whoever ends the process waits for it.
-            let _ = timeout(LAST_PATIENCE, self.send(&batch)).await;
+            let _ = timeout(LAST_PATIENCE, self.send(&batch, &handle)).await;
         }
     }
 
-    async fn send(&mut self, batch: &[Span]) {
+    async fn send(&mut self, batch: &[Span], handle: &Handle) {
         match self.collector.post_for_bytes("/v1/traces", &body(&self.resource, batch)).await {
             Ok(_) => debug!("sent {} spans", batch.len()),
-            Err(error) => self.complain(batch.len(), &error),
+            Err(error) => {
+                if let Some(traces) = handle.traces() {
+                    traces.lost(batch.len());
+                }
+                self.complain(batch.len(), &error);
+            }
         }
     }
 

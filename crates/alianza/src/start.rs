@@ -57,7 +57,9 @@ async fn serve(mut settings: Settings, while_stdin: bool) -> Result<(), Failure>
     };
     let Running { handle, http, spans, .. } = started;
     let exporting = match (settings.otlp, spans) {
-        (Some(url), Some(spans)) => Some(tokio::spawn(Exporter::new(&url, &handle)?.run(spans, handle.clone()))),
+        (Some(url), Some(spans)) => {
+            Some(tokio::spawn(Exporter::new(&url, settings.otlp_ca.as_deref(), &handle)?.run(spans, handle.clone())))
+        }
         _ => None,
     };
     let service = api::Service::new(Arc::new(handle.clone()), settings.http);

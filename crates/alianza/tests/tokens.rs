@@ -103,6 +103,8 @@ fn a_node_that_others_reach_needs_tls_and_a_token() {
     let flags: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let without_token = start(&flags[..6]);
     assert!(without_token.contains("nobody would need a token"), "{without_token}");
+    let newcomer = start(&[&flags[..6], &["--seeds", "https://127.0.0.1:1"]].concat());
+    assert!(newcomer.contains("nobody would need a token"), "it is no member of anything yet: {newcomer}");
     assert!(!directory.path().join("data").join("FORMAT").exists() || without_token.contains("token"));
     let redis = format!("0.0.0.0:{}", free_port());
     let redis_alone = try_start(&directory.path().join("other"), &[&["--redis", &redis], &flags[..6]].concat());

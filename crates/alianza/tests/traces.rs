@@ -2,12 +2,16 @@
 
 mod support;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use support::{agent, cluster, eventually, temporary};
+use support::{Process, agent, cluster, eventually, free_port, run, temporary};
 
 /// Takes what exporters send.
 struct Collector {
@@ -25,7 +29,31 @@ impl Collector {
         std::thread::spawn(move || {
             for stream in socket.incoming().flatten() {
                 let taken = Arc::clone(&taken);
-                std::thread::spawn(move || while take(&stream, &taken).is_some() {});
+                std::thread::spawn(move || while take(&mut &stream, &taken).is_some() {});
+            }
+        });
+        Collector { uri, spans }
+    }
+
+    /// The same over TLS, with a certificate and a key in PEM files.
+    fn start_with_tls(certificate: &Path, key: &Path) -> Collector {
+        let chain = vec![CertificateDer::from_pem_file(certificate).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = builder.expect("versions").with_no_client_auth().with_single_cert(chain, key).expect("they fit");
+        let (config, socket) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
+        let uri = format!("https://{}", socket.local_addr().expect("a bound socket has an address"));
+        let spans = Arc::<Mutex<Vec<(String, Value)>>>::default();
+        let taken = Arc::clone(&spans);
+        std::thread::spawn(move || {
+            for stream in socket.incoming().flatten() {
+                let (config, taken) = (Arc::clone(&config), Arc::clone(&taken));
+                std::thread::spawn(move || {
+                    let tls = ServerConnection::new(config).expect("a connection");
+                    let mut stream = StreamOwned::new(tls, stream);
+                    while take(&mut stream, &taken).is_some() {}
+                });
             }
         });
         Collector { uri, spans }
@@ -38,8 +66,8 @@ impl Collector {
 }
 
 /// Takes one request; none if the connection is over.
-fn take(mut stream: &TcpStream, spans: &Mutex<Vec<(String, Value)>>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
+fn take(stream: &mut (impl Read + Write), spans: &Mutex<Vec<(String, Value)>>) -> Option<()> {
+    let mut reader = BufReader::new(&mut *stream);
     let (mut length, mut line) = (0, String::new());
     while reader.read_line(&mut line).ok().filter(|bytes| *bytes > 2).is_some() {
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
@@ -105,4 +133,33 @@ fn a_request_that_is_handed_on_is_followed() {
             .count()
     };
     eventually("what was handed on is there with its cause", || handed_on() > 0);
+}
+
+#[test]
+fn a_collector_is_reached_over_tls_and_what_is_lost_is_counted() {
+    let directory = temporary();
+    let at = |file: &str| directory.path().join("tls").join(file).to_str().expect("UTF-8").to_owned();
+    for arguments in [&["cert", "ca", &at("")][..], &["cert", "node", &at(""), "--host", "127.0.0.1"]] {
+        assert!(run(arguments).status.success());
+    }
+    let collector = Collector::start_with_tls(at("node.pem").as_ref(), at("node.key").as_ref());
+    let start = |uri: &str| {
+        let flags = ["--otlp", uri, "--otlp-ca", &at("ca.pem"), "--otlp-ratio", "1"];
+        let node = Process::start(directory.path(), &flags);
+        assert_eq!(node.put("k", "v").status, 200);
+        node
+    };
+    let _told = start(&collector.uri);
+    let has_put =
+        || collector.spans.lock().expect("nobody panics with it").iter().any(|(_, span)| span["name"] == "put");
+    eventually("the span has come", has_put);
+    let silent = start(&format!("https://127.0.0.1:{}", free_port()));
+    let lost = || {
+        let metrics = agent().get(format!("{}/metrics", silent.uri())).call().expect("an answer");
+        let text = metrics.into_body().read_to_string().expect("text");
+        text.lines().any(|line| line.starts_with("alianza_spans_lost_total ") && !line.ends_with(" 0.0"))
+    };
+    eventually("what was lost is counted", lost);
+    let without = run(&["start", "--port", "0", "--otlp", &collector.uri, "--data-dir", &at("none")]);
+    assert!(!without.status.success(), "{without:?}");
 }

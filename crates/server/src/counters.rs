@@ -51,13 +51,15 @@ pub struct Counters {
     pub peer_drops: Counter,
     /// Times that the disk was asked to make writes durable.
     pub fsyncs: Counter,
+    /// Parts of traces that no collector took.
+    pub spans_lost: Counter,
     /// Lines that the audit log could not take when they came.
     pub audit_unwritten: Counter,
 }
 
 impl Counters {
     /// Every number with its name, in a fixed order.
-    pub fn all(&self) -> [(&'static str, u64); 15] {
+    pub fn all(&self) -> [(&'static str, u64); 16] {
         [
             ("shed", self.shed.get()),
             ("forwards", self.forwards.get()),
@@ -73,6 +75,7 @@ impl Counters {
             ("peer_frames_out", self.peer_frames_out.get()),
             ("peer_drops", self.peer_drops.get()),
             ("fsyncs", self.fsyncs.get()),
+            ("spans_lost", self.spans_lost.get()),
             ("audit_unwritten", self.audit_unwritten.get()),
         ]
     }

@@ -78,8 +78,8 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     if Node::identity(&engine)?.is_none() {
         if let Some(listen) = config.open_to_network()
             && config.own_token.is_none()
-            && config.seeds.is_empty()
         {
+            // Whether the cluster that it comes into has tokens is known only when it is a member already.
             return Err(StartError::NoToken { listen });
         }
         origin::give(&mut engine, &config, (address, &advertised, tls.as_deref()), clock, &mut prng).await?;
@@ -89,9 +89,10 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let member = node.member();
     let (events, queue) = event::queue(config.node.requests_max);
     let (teller, news) = news::news(node.machine().history().epoch().0);
-    let (traces, spans) = config.traced_per_million.map(|share| Traces::new(share, prng.next_u64())).unzip();
-    let traces = traces.map(Arc::new);
     let counters = Arc::<Counters>::default();
+    let (traces, spans) =
+        config.traced_per_million.map(|share| Traces::new(share, prng.next_u64(), Arc::clone(&counters))).unzip();
+    let traces = traces.map(Arc::new);
     let audit = Audit::open(&config.data_dir, node.id(), Arc::clone(&counters)).map_err(StartError::Thread)?;
     let shared =
         shared(&node, &config, (advertised.to_string(), tls), news, (traces.clone(), counters, Arc::new(audit)));

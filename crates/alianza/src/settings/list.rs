@@ -90,6 +90,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Collector of traces (OpenTelemetry, OTLP over HTTP), like http://127.0.0.1:4318; without it nothing is traced",
     ),
     one(
+        "otlp-ca",
+        "FILE",
+        "",
+        "Certificate (PEM) of the authority that the collector's certificate comes from, where its URL is https",
+    ),
+    one(
         "otlp-ratio",
         "SHARE",
         "0.01",

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) redis: Option<(SocketAddr, RedisOptions)>,
     /// The collector of traces, if there is one.
     pub(crate) otlp: Option<String>,
+    /// The certificate of the authority that it is trusted by, where it speaks TLS.
+    pub(crate) otlp_ca: Option<PathBuf>,
     /// Where the token of this node is, if it has one.
     pub(crate) admin_token_file: Option<PathBuf>,
     /// What to log.
@@ -59,6 +61,7 @@ impl Settings {
             admin_token_file: from.text("admin-token-file")?.map(PathBuf::from),
             server,
             otlp: from.text("otlp")?,
+            otlp_ca: from.text("otlp-ca")?.map(PathBuf::from),
             log: from.text("log")?.unwrap_or_default(),
             log_format: from.read("log-format", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),

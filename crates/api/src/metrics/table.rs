@@ -234,6 +234,7 @@ fn counters(scrape: &Scrape<'_>) -> Vec<Family> {
             counters.peer_drops.get(),
         ),
         counter("alianza_fsyncs", "Times that the disk was asked to make writes durable", counters.fsyncs.get()),
+        counter("alianza_spans_lost", "Parts of traces that no collector took", counters.spans_lost.get()),
         counter(
             "alianza_audit_unwritten_lines",
             "Lines of the audit log that could not be written when they came",

@@ -105,6 +105,7 @@ impl By {
             Doer::Token { id, .. } => id.to_string(),
             other => other.word().to_owned(),
         };
+        let who = format!("{who} {}", self.via);
         Source { what, state, who, from: self.from.map(|from| from.ip()) }
     }
 }

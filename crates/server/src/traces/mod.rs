@@ -12,10 +12,10 @@ pub use span::{Caller, Span, called_by};
 pub(crate) use span::{Open, caller};
 pub(crate) use threads::Threads;
 
-use crate::counters::Counter;
+use crate::counters::Counters;
 use crate::measures::Kind;
 use proto::{Request, TraceMark};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use stdx::Prng;
 use tokio::sync::mpsc;
 
@@ -29,16 +29,15 @@ pub struct Traces {
     per_million: u64,
     spans: mpsc::Sender<Span>,
     prng: Mutex<Prng>,
-    /// Spans that nobody took in time.
-    pub dropped: Counter,
+    counters: Arc<Counters>,
 }
 
 impl Traces {
     /// Traces of `per_million` of a million requests, and where their spans come out.
-    pub(crate) fn new(per_million: u64, seed: u64) -> (Traces, mpsc::Receiver<Span>) {
+    pub(crate) fn new(per_million: u64, seed: u64, counters: Arc<Counters>) -> (Traces, mpsc::Receiver<Span>) {
         let (spans, taken) = mpsc::channel(WAITING_MAX);
         let prng = Mutex::new(Prng::keyed(seed, "traces", &[]));
-        (Traces { per_million, spans, prng, dropped: Counter::default() }, taken)
+        (Traces { per_million, spans, prng, counters }, taken)
     }
 
     /// A request begins. It is traced if its caller traces it; if it has no caller who says, by chance.
@@ -59,8 +58,13 @@ impl Traces {
     /// A span is over.
     pub(crate) fn end(&self, open: Open, failure: Option<&'static str>) {
         if self.spans.try_send(open.end(failure)).is_err() {
-            self.dropped.add(1);
+            self.lost(1);
         }
+    }
+
+    /// Counts spans that no collector took.
+    pub fn lost(&self, count: usize) {
+        self.counters.spans_lost.add(count as u64);
     }
 
     fn chance(&self) -> Option<u128> {
@@ -86,7 +90,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_caller_decides_and_else_chance() {
-        let (never, mut taken) = Traces::new(0, 1);
+        let (never, mut taken) = Traces::new(0, 1, Default::default());
         assert!(never.begin(Kind::Get, &get()).is_none());
         let caller = Caller::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
         let open = called_by(caller, async { never.begin(Kind::Get, &get()) }).await.unwrap();
@@ -95,7 +99,7 @@ mod tests {
         assert_eq!((span.mark.trace, span.parent), (0x0af7651916cd43dd8448eb211c80319c, Some(0xb7ad6b7169203331)));
         assert_eq!((span.name, span.failure), ("get", Some("no-answer")));
         assert!(span.attributes.contains(&("db.collection.name", "carts".to_owned())));
-        let (always, _taken) = Traces::new(1_000_000, 1);
+        let (always, _taken) = Traces::new(1_000_000, 1, Default::default());
         let silent = Caller { is_sampled: false, ..caller };
         assert!(called_by(silent, async { always.begin(Kind::Get, &get()) }).await.is_none());
         let (one, two) = (always.begin(Kind::Get, &get()).unwrap(), always.begin(Kind::Get, &get()).unwrap());
@@ -104,10 +108,10 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_dropped_and_counted() {
-        let (traces, _taken) = Traces::new(1_000_000, 1);
+        let (traces, _taken) = Traces::new(1_000_000, 1, Default::default());
         for _ in 0..super::WAITING_MAX + 3 {
             traces.end(traces.begin(Kind::Get, &get()).unwrap(), None);
         }
-        assert_eq!(traces.dropped.get(), 3);
+        assert_eq!(traces.counters.spans_lost.get(), 3);
     }
 }

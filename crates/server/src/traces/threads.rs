@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_a_traced_request_asks_is_announced_and_what_its_answers_lead_to() {
-        let (traces, _spans) = Traces::new(0, 1);
+        let (traces, _spans) = Traces::new(0, 1, Default::default());
         let mut threads = Threads::new(Arc::new(traces));
         let mut effects = vec![send(ask(1)), send(ask(5)), send(answer(5))];
         threads.follow(Some(MARK), &mut effects, 1);
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_a_peer_announced_is_a_span_until_it_is_answered() {
-        let (traces, mut spans) = Traces::new(0, 1);
+        let (traces, mut spans) = Traces::new(0, 1, Default::default());
         let mut threads = Threads::new(Arc::new(traces));
         assert_eq!(threads.heed(PEER, &Message::Traced { op: OpId(5), mark: MARK }), None);
         let cause = threads.heed(PEER, &ask(5)).unwrap();
