@@ -124,6 +124,8 @@ fn what_a_disk_that_rots_finds() {
 fn what_an_old_image_finds() {
     assert_found(plans::old_images, &[bug("an old data directory is taken", 25)]);
     assert_eq!(found_by(Mutant::None, 30, plans::old_images), None, "no bug was planted");
+    // Younger than a pulse, nobody notices, and all but reads holds.
+    assert_eq!(found_by(Mutant::None, 3, scenarios::young_images), None, "no bug was planted");
 }
 
 #[test]
