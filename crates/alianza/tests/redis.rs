@@ -149,7 +149,7 @@ fn a_linearizable_bucket_gives_what_needs_one_order() {
                     let results: [RedisResult<i64>; 2] = [client.incr("count", 1), client.append("log", "x")];
                     for error in results.into_iter().filter_map(Result::err) {
                         // Others have changed the item so often meanwhile that nobody knows; it may be there once.
-                        assert!(error.to_string().contains("to tell whether it was made"), "{error}");
+                        assert!(error.to_string().contains("it cannot be told whether"), "{error}");
                         unknown.fetch_add(1, Ordering::Relaxed);
                     }
                 }
