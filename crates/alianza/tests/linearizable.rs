@@ -107,3 +107,77 @@ fn an_item_is_explained_by_what_each_replica_has_promised_and_accepted() {
         explain(&nodes[0])["answers"]["quorum"] == json!([{ "refused": { "needed": 2, "got": 1 } }])
     });
 }
+
+fn ok(node: &Process, arguments: &[&str]) -> String {
+    let output = run(&[arguments, &["--url", &node.uri()]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn json_of(node: &Process, arguments: &[&str]) -> Value {
+    let out = ok(node, &[arguments, &["--json"]].concat());
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"))
+}
+
+fn values(node: &Process) -> BTreeMap<String, String> {
+    items(node).into_iter().map(|(key, (value, _))| (key, value)).collect()
+}
+
+#[test]
+fn items_are_backed_up_without_one_node_and_restored_without_taking_back_what_came_later() {
+    let directory = temporary();
+    let backups = directory.path().join("backups");
+    let backups = backups.to_str().expect("temporary paths are text");
+    let mut nodes = with_locks(directory.path(), &["--partitions-bits", "6"]);
+    for number in 0..40 {
+        put(&nodes[number % 3], &format!("lock {number}"), &format!("owner {number}"));
+    }
+    command(&nodes[0], &["delete", "lock 39"]);
+    nodes[2].kill();
+    put(&nodes[0], "lock 0", "owner two");
+    let saved = values(&nodes[1]);
+    assert_eq!(saved.len(), 39);
+    let taken = json_of(&nodes[1], &["backup", backups]);
+    assert_eq!(taken["records"], 39, "{taken}");
+    let again = json_of(&nodes[0], &["backup", backups]);
+    assert_eq!(again["writtenParts"], 0, "what did not change is not written again: {again}");
+    let verified = run(&["backup", "verify", backups]);
+    assert!(verified.status.success(), "{}", text(&verified.stderr));
+    nodes[2].launch();
+
+    // Into the living cluster: what is there stays, unless it is to be overwritten; what came after the restore began always does.
+    put(&nodes[1], "lock 1", "newer");
+    command(&nodes[1], &["delete", "lock 2"]);
+    let restored = json_of(&nodes[1], &["restore", backups]);
+    assert_eq!((&restored["written"], &restored["kept"]), (&json!(1), &json!(38)), "{restored}");
+    assert_eq!(values(&nodes[0])["lock 1"], "newer");
+    assert_eq!(values(&nodes[0])["lock 2"], "owner 2");
+    let restored = json_of(&nodes[0], &["restore", backups, "--overwrite"]);
+    assert_eq!((&restored["written"], &restored["equal"]), (&json!(39), &json!(39)), "{restored}");
+    assert_eq!(values(&nodes[1]), saved);
+    put(&nodes[1], "lock 3", "after the restore");
+    command(&nodes[1], &["delete", "lock 4"]);
+    let event = restored["restore"].to_string();
+    let again = json_of(&nodes[0], &["restore", backups, "--resume", &event]);
+    assert_eq!((&again["written"], &again["done"], &again["kept"]), (&json!(0), &json!(37), &json!(2)), "{again}");
+    assert_eq!(values(&nodes[1])["lock 3"], "after the restore");
+    assert!(!values(&nodes[1]).contains_key("lock 4"));
+
+    // Into another cluster, with another number of partitions; and there and back as lines.
+    let other = cluster(directory.path(), 1, &["--partitions-bits", "4"]);
+    let restored = json_of(&other[0], &["restore", backups]);
+    assert_eq!((&restored["written"], &restored["equal"]), (&json!(39), &json!(39)), "{restored}");
+    assert_eq!(values(&other[0]), saved);
+    let buckets = other[0].get("/v1/buckets").json();
+    let locks = buckets["buckets"].as_array().expect("buckets").iter().find(|bucket| bucket["name"] == BUCKET);
+    assert_eq!(locks.map(|bucket| &bucket["mode"]), Some(&json!("linearizable")));
+    let file = directory.path().join("lines");
+    let file = file.to_str().expect("temporary paths are text");
+    ok(&other[0], &["export", file]);
+    assert_eq!(std::fs::read_to_string(file).expect("the export is there").lines().count(), 39);
+    command(&other[0], &["delete", "lock 5"]);
+    put(&other[0], "lock 6", "else");
+    let imported = json_of(&other[0], &["import", file]);
+    assert_eq!((&imported["written"], &imported["same"]), (&json!(2), &json!(37)), "{imported}");
+    assert_eq!(values(&other[0]), saved);
+}

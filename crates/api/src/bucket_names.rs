@@ -17,12 +17,6 @@ pub(crate) struct BucketNames {
 }
 
 impl BucketNames {
-    /// Number and rule of the bucket `name`.
-    pub(crate) async fn find(&self, database: &dyn Database, name: &str) -> Result<(BucketId, Rule), Problem> {
-        let (bucket, rule, _) = self.whole(database, name).await?;
-        Ok((bucket, rule))
-    }
-
     /// Number, rule and mode of the bucket `name`.
     pub(crate) async fn whole(&self, database: &dyn Database, name: &str) -> Result<(BucketId, Rule, Mode), Problem> {
         if name == "default" {

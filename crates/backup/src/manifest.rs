@@ -37,18 +37,19 @@ pub struct BucketEntry {
     pub r: Level,
     /// Default level of writes.
     pub w: Level,
-    /// How concurrent writes are settled.
+    /// What it promises.
+    pub mode: Mode,
+    /// How concurrent writes are settled, if it is eventual.
     pub rule: Rule,
     /// Time to live in milliseconds.
     pub ttl_millis: Option<u64>,
 }
 
 impl BucketEntry {
-    /// Of a bucket; `None` if it is linearizable, which is not backed up.
-    pub fn of(bucket: &Bucket) -> Option<BucketEntry> {
+    /// Of a bucket.
+    pub fn of(bucket: &Bucket) -> BucketEntry {
         let Bucket { id, name, n, r, w, mode, rule, ttl } = bucket.clone();
-        let entry = BucketEntry { id, name, n, r, w, rule, ttl_millis: ttl.map(|ttl| ttl.as_millis()) };
-        (mode == Mode::Eventual).then_some(entry)
+        BucketEntry { id, name, n, r, w, mode, rule, ttl_millis: ttl.map(|ttl| ttl.as_millis()) }
     }
 }
 
@@ -67,8 +68,6 @@ pub struct Manifest {
     pub partitions: u32,
     /// Buckets in it.
     pub buckets: Vec<BucketEntry>,
-    /// Names of buckets that are not in it, being linearizable.
-    pub left_out: Vec<String>,
     /// Partitions that could not be read at a quorum and are not in it; empty unless that was allowed.
     pub missing: Vec<PartitionId>,
     /// Partitions with content, ascending.
@@ -97,7 +96,6 @@ impl Manifest {
             "ended": self.ended,
             "partitions": self.partitions,
             "buckets": self.buckets.iter().map(bucket_json).collect::<Vec<_>>(),
-            "leftOut": self.left_out,
             "missing": self.missing.iter().map(|partition| partition.0).collect::<Vec<_>>(),
             "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
         });
@@ -131,6 +129,7 @@ fn bucket_json(bucket: &BucketEntry) -> Value {
         "n": bucket.n,
         "r": bucket.r.to_string(),
         "w": bucket.w.to_string(),
+        "mode": match bucket.mode { Mode::Eventual => "eventual", Mode::Linearizable => "linearizable" },
         "rule": match bucket.rule { Rule::LastWriterWins => "lww", Rule::Siblings => "siblings" },
         "ttlMillis": bucket.ttl_millis,
     })
@@ -155,11 +154,6 @@ fn parse(json: &Value) -> Option<Manifest> {
         ended: number("ended")?,
         partitions,
         buckets,
-        left_out: json["leftOut"]
-            .as_array()?
-            .iter()
-            .map(|name| name.as_str().map(str::to_owned))
-            .collect::<Option<_>>()?,
         missing: json["missing"].as_array()?.iter().map(|number| partition(number.as_u64()?)).collect::<Option<_>>()?,
         parts,
     };
@@ -184,6 +178,11 @@ fn bucket(json: &Value) -> Option<BucketEntry> {
         n: u8::try_from(json["n"].as_u64()?).ok()?,
         r: Level::parse(json["r"].as_str()?)?,
         w: Level::parse(json["w"].as_str()?)?,
+        mode: match json["mode"].as_str()? {
+            "eventual" => Mode::Eventual,
+            "linearizable" => Mode::Linearizable,
+            _ => return None,
+        },
         rule: match json["rule"].as_str()? {
             "lww" => Rule::LastWriterWins,
             "siblings" => Rule::Siblings,
@@ -213,7 +212,7 @@ pub(crate) fn digest(text: &str) -> Option<Digest> {
 #[cfg(test)]
 mod tests {
     use super::{BucketEntry, Manifest, Part};
-    use proto::{BucketId, Digest, Level, Rule};
+    use proto::{BucketId, Digest, Level, Mode, Rule};
     use ring::PartitionId;
 
     fn manifest() -> Manifest {
@@ -223,8 +222,18 @@ mod tests {
             n: 3,
             r: Level::Quorum,
             w: Level::Count(2),
+            mode: Mode::Eventual,
             rule: Rule::Siblings,
             ttl_millis: Some(60_000),
+        };
+        let locks = BucketEntry {
+            id: BucketId(2),
+            name: "locks".to_owned(),
+            w: Level::Quorum,
+            mode: Mode::Linearizable,
+            rule: Rule::LastWriterWins,
+            ttl_millis: None,
+            ..bucket.clone()
         };
         let part = |partition| Part { partition: PartitionId(partition), hash: Digest([7; 32]), items: 2, bytes: 99 };
         Manifest {
@@ -233,8 +242,7 @@ mod tests {
             began: 1,
             ended: 2,
             partitions: 16,
-            buckets: vec![bucket],
-            left_out: vec!["locks".to_owned()],
+            buckets: vec![locks, bucket],
             missing: vec![PartitionId(4)],
             parts: vec![part(1), part(15)],
         }

@@ -60,7 +60,7 @@ mod tests {
             entries.iter().for_each(|(_, entry)| part.add(entry).unwrap());
             session.keep(part).unwrap();
         }
-        let bucket = BucketEntry::of(&Bucket::default_bucket(3)).unwrap();
+        let bucket = BucketEntry::of(&Bucket::default_bucket(3));
         let manifest = Manifest {
             cluster: 1,
             epoch: 2,
@@ -68,7 +68,6 @@ mod tests {
             ended: 4,
             partitions: 4,
             buckets: vec![bucket],
-            left_out: Vec::new(),
             missing: Vec::new(),
             parts: Vec::new(),
         };

@@ -21,7 +21,7 @@ use crate::explain::Explain;
 use crate::ids::BucketId;
 use crate::item::{ItemKey, Range};
 use crate::paxos::register::ChangeId;
-use crate::record::{Record, Value};
+use crate::record::{Record, Value, Version};
 use crate::watch::Watch;
 use causal::Context;
 use ring::PartitionId;
@@ -146,6 +146,14 @@ pub enum Edit {
         expires: Option<Wall>,
         /// On which condition.
         when: When,
+    },
+    /// Give it back what a backup had, unless it was written or deleted since the restore began, or is there and is not to be
+    /// overwritten. Doing it twice is doing it once.
+    Restore {
+        /// What the backup had, with the stamp of the restore.
+        version: Version,
+        /// Also over what is there.
+        overwrite: bool,
     },
 }
 

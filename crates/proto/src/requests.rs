@@ -188,8 +188,10 @@ impl Machine {
 
     fn check_cas(&self, cas: &Cas) -> Result<Bucket, Refusal> {
         check_key(&self.core, &cas.key)?;
-        if let Edit::Put(value) = &cas.edit {
-            self.check_value(Some(value))?;
+        match &cas.edit {
+            Edit::Put(value) => self.check_value(Some(value))?,
+            Edit::Restore { version, .. } => self.check_value(version.value.as_ref())?,
+            Edit::Delete | Edit::Add(_) | Edit::End { .. } => {}
         }
         let bucket = find_bucket(&self.core, &cas.bucket)?;
         if bucket.mode != Mode::Linearizable {

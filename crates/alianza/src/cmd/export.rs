@@ -43,13 +43,13 @@ pub(crate) fn run(args: &Export) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The buckets to export: the one that was named, or all that keep items.
+/// The buckets to export: the one that was named, or all.
 fn buckets(client: &Client, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
     if let Some(name) = wanted {
         return Ok(vec![name.to_owned()]);
     }
     let all = elements(&client.get("/v1/buckets")?, "buckets");
-    Ok(all.iter().filter(|bucket| bucket["mode"] == "eventual").map(|bucket| text(bucket, "name")).collect())
+    Ok(all.iter().map(|bucket| text(bucket, "name")).collect())
 }
 
 enum Destination {

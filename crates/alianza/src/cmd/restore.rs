@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::exit::{Code, Failure};
 use crate::output;
 use backup::{BucketEntry, Directory, Entry, Frame, Manifest, read_all, write_frame};
-use proto::{BucketId, Rule};
+use proto::{BucketId, Mode, Rule};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -83,8 +83,21 @@ fn make_buckets(client: &Client, buckets: &BTreeMap<BucketId, BucketEntry>) -> R
             Rule::LastWriterWins => "lww",
             Rule::Siblings => "siblings",
         };
+        let mode = match bucket.mode {
+            Mode::Eventual => "eventual",
+            Mode::Linearizable => "linearizable",
+        };
         match there.iter().find(|known| known["name"] == *bucket.name) {
-            Some(known) if known["mode"] != "eventual" || known["rule"] != rule => {
+            Some(known) if known["mode"] != mode => {
+                let (name, is) = (&bucket.name, text(known, "mode"));
+                return Err(Failure::new(
+                    Code::Conflict,
+                    format!(
+                        "bucket {name} is {is} here and {mode} in the backup, and that is fixed; restore into another cluster, or leave it out with --bucket"
+                    ),
+                ));
+            }
+            Some(known) if bucket.mode == Mode::Eventual && known["rule"] != rule => {
                 let (name, is) = (&bucket.name, text(known, "rule"));
                 return Err(Failure::new(
                     Code::Conflict,
@@ -97,7 +110,10 @@ fn make_buckets(client: &Client, buckets: &BTreeMap<BucketId, BucketEntry>) -> R
             None => {
                 let ttl = bucket.ttl_millis.map(|millis| format!("{millis}ms"));
                 let (n, r, w) = (bucket.n, bucket.r.to_string(), bucket.w.to_string());
-                let settings = json!({ "n": n, "r": r, "w": w, "rule": rule, "ttl": ttl });
+                let settings = match bucket.mode {
+                    Mode::Eventual => json!({ "n": n, "r": r, "w": w, "rule": rule, "ttl": ttl }),
+                    Mode::Linearizable => json!({ "n": n, "mode": mode }),
+                };
                 client.put(&format!("/v1/buckets/{}", bucket.name), &settings)?;
             }
         }

@@ -3,7 +3,7 @@
 //! Invariant: importing twice is importing once; a wrong line is named and harms no other.
 
 use super::line::{self, Line, Live};
-use super::restore::wall;
+use super::restore::{found_of, wall};
 use super::{ask, tell};
 use crate::access::Asker;
 use crate::fields::excerpt;
@@ -14,7 +14,7 @@ use crate::router::Api;
 use axum::extract;
 use axum::response::Response;
 use bytes::Bytes;
-use proto::{Durability, Found, Get, Level, Put, Request, Rule};
+use proto::{Durability, Found, Get, Level, Mode, Put, Request, Rule};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -89,8 +89,8 @@ fn lines(body: &Bytes) -> Vec<(u64, Bytes)> {
 }
 
 async fn take_in(api: &Api, line: Line) -> Result<Came, Problem> {
-    let (_, rule) = api.buckets.find(api.database(), &line.bucket).await?;
-    let rule = rule.of_key(&line.key);
+    let (_, rule, mode) = api.buckets.whole(api.database(), &line.bucket).await?;
+    let rule = if mode == Mode::Linearizable { Rule::LastWriterWins } else { rule.of_key(&line.key) };
     if rule == Rule::LastWriterWins && line.values.len() > 1 {
         let bucket = excerpt(line.bucket.as_bytes());
         return Err(crate::fields::invalid("values", format!("has several values, and bucket {bucket} keeps one")));
@@ -103,6 +103,7 @@ async fn take_in(api: &Api, line: Line) -> Result<Came, Problem> {
     let get = Get { bucket: line.bucket.clone(), key: line.key.clone(), level: Some(Level::Quorum) };
     let found = match ask(api.database(), Request::Get(get)).await {
         proto::Response::Found(found) => found,
+        proto::Response::Current(current) => found_of(current),
         other => return Err(refusal::unexpected(other)),
     };
     if is_same(&live, &found) {
@@ -120,7 +121,7 @@ async fn take_in(api: &Api, line: Line) -> Result<Came, Problem> {
             ttl: expires.map(|end| stdx::Span::millis(end.0.saturating_sub(now.0).max(1))),
         };
         match ask(api.database(), Request::Put(put)).await {
-            proto::Response::Written(_) => {}
+            proto::Response::Written(_) | proto::Response::Swapped(_) => {}
             other => return Err(refusal::unexpected(other)),
         }
     }

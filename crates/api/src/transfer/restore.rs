@@ -16,7 +16,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backup::{Entry, Frame, FrameReader};
 use proto::restoring::{Restoring, There, Verdict};
-use proto::{Act, Admin, Change, Digest, Event, Found, Get, ItemKey, Level, Request, Restore, Restored, Rule};
+use proto::{
+    Act, Admin, Cas, Change, Current, Digest, Edit, Ends, Event, Expect, Found, Get, ItemKey, Level, Mode, Request,
+    Restore, Restored, Rule, Sibling,
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -86,7 +89,7 @@ pub(crate) async fn items(
     let restoring = Arc::new(find(&api, &epoch, &bucket).await?);
     let what = if check { "restore.check" } else { "restore.items" };
     tell(api.database(), what, json!({ "restore": excerpt(epoch.as_bytes()), "bucket": bucket })).await;
-    let (_, rule) = api.buckets.find(api.database(), &bucket).await?;
+    let (_, rule, mode) = api.buckets.whole(api.database(), &bucket).await?;
     let body = api.bodies.read(request, &api.options).await?;
     let mut reader = FrameReader::new(body.bytes.clone());
     let mut tasks = JoinSet::new();
@@ -101,8 +104,13 @@ pub(crate) async fn items(
         }
         match frame {
             Some(Frame::Entry(entry)) => {
-                let job =
-                    Job { api: Arc::clone(&api), restoring: Arc::clone(&restoring), bucket: bucket.clone(), rule };
+                let job = Job {
+                    api: Arc::clone(&api),
+                    restoring: Arc::clone(&restoring),
+                    bucket: bucket.clone(),
+                    rule,
+                    mode,
+                };
                 tasks.spawn(async move { job.item(entry, check).await });
             }
             Some(_) => return Err(Problem::new(Kind::InvalidField, "The body must be records and nothing else.")),
@@ -157,6 +165,7 @@ struct Job {
     restoring: Arc<Restoring>,
     bucket: String,
     rule: Rule,
+    mode: Mode,
 }
 
 impl Job {
@@ -171,6 +180,9 @@ impl Job {
         let found = self.found(&key).await?;
         if check {
             return Ok(compare(&versions, &found));
+        }
+        if self.mode == Mode::Linearizable {
+            return self.change(key, versions, &found).await;
         }
         let there = There { live: !found.siblings.is_empty(), context: found.context, newest: found.newest };
         match self.restoring.verdict(self.rule.of_key(&key), versions, &there) {
@@ -187,11 +199,40 @@ impl Job {
         }
     }
 
+    /// Restores an item of a linearizable bucket: by a change, which looks once more at what is there.
+    async fn change(
+        &self,
+        key: ItemKey,
+        versions: Vec<(causal::Dot, proto::Version)>,
+        found: &Found,
+    ) -> Result<Counts, Problem> {
+        let (kept, stamp) = (Counts { kept: 1, ..Counts::default() }, self.restoring.event.stamp);
+        let overwrite = self.restoring.event.overwrite;
+        let Some((_, version)) = versions.into_iter().next() else { return Ok(kept) };
+        match found.newest {
+            Some(newest) if newest == stamp => return Ok(Counts { done: 1, ..Counts::default() }),
+            Some(newest) if newest > stamp || !found.siblings.is_empty() && !overwrite => return Ok(kept),
+            _ => {}
+        }
+        let (bucket, edit) = (self.bucket.clone(), Edit::Restore { version, overwrite });
+        let (expect, ends) = (Expect::Any, Ends::Never);
+        let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: None, tried: false };
+        match ask(self.api.database(), Request::Cas(cas)).await {
+            // Others may have changed it again before the answer came; then all that is known is that it was made.
+            proto::Response::Swapped(now) if now.stamp == Some(stamp) || now.stamp.is_none() && now.version > 0 => {
+                Ok(Counts { written: 1, ..Counts::default() })
+            }
+            proto::Response::Swapped(_) => Ok(kept),
+            other => Err(about(&key, refusal::unexpected(other))),
+        }
+    }
+
     /// What a quorum knows of the item. Not by a scan, which would read whatever lies beside it on disk.
     async fn found(&self, key: &ItemKey) -> Result<Found, Problem> {
         let get = Get { bucket: self.bucket.clone(), key: key.clone(), level: Some(Level::Quorum) };
         match ask(self.api.database(), Request::Get(get)).await {
             proto::Response::Found(found) => Ok(found),
+            proto::Response::Current(current) => Ok(found_of(current)),
             other => Err(about(key, refusal::unexpected(other))),
         }
     }
@@ -211,6 +252,15 @@ fn compare(versions: &[(causal::Dot, proto::Version)], found: &Found) -> Counts 
         counts.different = 1;
     }
     counts
+}
+
+/// An item of a linearizable bucket as one of another that has one value.
+pub(super) fn found_of(current: Current) -> Found {
+    let Current { value, expires, stamp, version } = current;
+    let dot = causal::Dot { actor: causal::Actor { node: 0, incarnation: 0 }, counter: version };
+    let version = |value| proto::Version { stamp: stamp.unwrap_or_default(), expires, value: Some(value) };
+    let siblings = value.into_iter().map(|value| Sibling { dot, version: version(value) }).collect();
+    Found { siblings, context: causal::Context::default(), newest: stamp, answered: 0 }
 }
 
 /// The problem, with the key in front of its sentence.

@@ -16,7 +16,7 @@ use stdx::{Span, Wall};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireCell {
-    /// Left out before the first change and after a deletion.
+    /// Left out before the first change.
     #[prost(message, optional, tag = "1")]
     value: Option<WireVersion>,
     #[prost(uint64, tag = "2")]
@@ -291,7 +291,7 @@ pub(crate) struct WireCas {
     key: Option<WireKey>,
     #[prost(oneof = "WireExpect", tags = "3, 4, 5, 6")]
     expect: Option<WireExpect>,
-    #[prost(oneof = "WireEdit", tags = "7, 8, 9, 12")]
+    #[prost(oneof = "WireEdit", tags = "7, 8, 9, 12, 16")]
     edit: Option<WireEdit>,
     #[prost(fixed64, optional, tag = "10")]
     id: Option<u64>,
@@ -336,6 +336,17 @@ enum WireEdit {
     Add(i64),
     #[prost(message, tag = "12")]
     End(WireNewEnd),
+    #[prost(message, tag = "16")]
+    Restore(WireRestoredVersion),
+}
+
+/// What a backup had of an item.
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireRestoredVersion {
+    #[prost(message, optional, tag = "1")]
+    version: Option<WireVersion>,
+    #[prost(bool, tag = "2")]
+    overwrite: bool,
 }
 
 impl From<&Cas> for WireCas {
@@ -351,6 +362,9 @@ impl From<&Cas> for WireCas {
             Edit::Delete => WireEdit::Delete(()),
             Edit::Add(by) => WireEdit::Add(*by),
             Edit::End { expires, when } => WireEdit::End(WireNewEnd::new(*expires, *when)),
+            Edit::Restore { version, overwrite } => {
+                WireEdit::Restore(WireRestoredVersion { version: Some(version.into()), overwrite: *overwrite })
+            }
         };
         let ends = match cas.ends {
             Ends::Never => None,
@@ -387,6 +401,9 @@ impl TryFrom<WireCas> for Cas {
             WireEdit::End(end) => {
                 let (expires, when) = end.read()?;
                 Edit::End { expires, when }
+            }
+            WireEdit::Restore(WireRestoredVersion { version, overwrite }) => {
+                Edit::Restore { version: need(version, "a version")?, overwrite }
             }
         };
         let ends = match wire.ends {

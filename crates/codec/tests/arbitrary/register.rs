@@ -71,6 +71,7 @@ pub(crate) fn cas() -> BoxedStrategy<Cas> {
         any::<i64>().prop_map(Edit::Add),
         (option::of(number().prop_map(Wall)), Just(When::Later))
             .prop_map(|(expires, when)| Edit::End { expires, when }),
+        (super::version(), any::<bool>()).prop_map(|(version, overwrite)| Edit::Restore { version, overwrite }),
     ];
     let ends = prop_oneof![
         Just(Ends::Never),

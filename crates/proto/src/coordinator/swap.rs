@@ -23,7 +23,7 @@ pub(super) struct Swap {
     pub(super) ends: Ends,
     /// The time it is: what has ended by then is not there.
     pub(super) wall: Wall,
-    /// When it was asked for; for people only.
+    /// When it was asked for; raised above that of what is there.
     pub(super) stamp: Stamp,
 }
 
@@ -35,19 +35,20 @@ impl Change for Swap {
             return Verdict::Refuse;
         }
         let there = live(current, self.wall);
-        let write = |value: Value, expires: Option<Wall>| {
-            Verdict::Write(Some(Version { stamp: self.stamp, expires, value: Some(value) }))
-        };
+        let stamp = self.stamp_over(current);
+        let write =
+            |value: Value, expires: Option<Wall>| Verdict::Write(Some(Version { stamp, expires, value: Some(value) }));
+        let gone = || Verdict::Write(Some(Version { stamp, expires: None, value: None }));
         let end = there.and_then(|version| version.expires);
         match &self.edit {
             Edit::Put(value) => match self.ends.after(self.wall, end) {
                 // It would end as it begins.
                 Some(expires) if expires <= self.wall && there.is_none() => Verdict::Keep,
-                Some(expires) if expires <= self.wall => Verdict::Write(None),
+                Some(expires) if expires <= self.wall => gone(),
                 expires => write(value.clone(), expires),
             },
             Edit::Delete if there.is_none() => Verdict::Keep,
-            Edit::Delete => Verdict::Write(None),
+            Edit::Delete => gone(),
             Edit::Add(by) => match number(there).and_then(|number| number.checked_add(*by)) {
                 Some(sum) => write(Value { bytes: sum.to_string().into(), content_type: content_type(there) }, end),
                 None => Verdict::Refuse,
@@ -55,11 +56,20 @@ impl Change for Swap {
             Edit::End { expires, when } => match there {
                 Some(version) if when.holds(version.expires, *expires) => match expires {
                     same if *same == version.expires => Verdict::Keep,
-                    Some(expires) if *expires <= self.wall => Verdict::Write(None),
-                    expires => Verdict::Write(Some(Version { expires: *expires, ..version.clone() })),
+                    Some(expires) if *expires <= self.wall => gone(),
+                    expires => Verdict::Write(Some(Version { stamp, expires: *expires, ..version.clone() })),
                 },
                 _ => Verdict::Refuse,
             },
+            Edit::Restore { version, overwrite } => {
+                let has_come_since = current.value.as_ref().is_some_and(|held| held.stamp >= version.stamp);
+                let has_ended = version.visible(self.wall).is_none();
+                if has_come_since || has_ended || there.is_some() && !overwrite {
+                    Verdict::Keep
+                } else {
+                    Verdict::Write(Some(version.clone()))
+                }
+            }
         }
     }
 
@@ -73,6 +83,11 @@ impl Change for Swap {
 }
 
 impl Swap {
+    /// The stamp of what is written in the place of this: above it, so that a restore knows what came after it.
+    fn stamp_over(&self, current: &Cell<Version>) -> Stamp {
+        current.value.as_ref().map_or(self.stamp, |held| self.stamp.max(held.stamp.next()))
+    }
+
     fn is_met(&self, cell: &Cell<Version>) -> bool {
         let there = live(cell, self.wall);
         match &self.expect {
@@ -126,7 +141,10 @@ impl Ends {
 /// What a client sees of a cell at a time.
 pub(super) fn current(cell: &Cell<Version>, wall: Wall) -> Current {
     match live(cell, wall) {
-        None => Current::default(),
+        None => {
+            let deleted = cell.value.as_ref().filter(|version| version.value.is_none());
+            Current { stamp: deleted.map(|version| version.stamp), ..Current::default() }
+        }
         Some(version) => Current {
             version: cell.number,
             value: version.value.clone(),
@@ -253,7 +271,8 @@ mod tests {
         let release = |wall, name: &'static str| at(wall, Expect::Value(name.into()), Edit::Delete, Ends::Never);
         assert_eq!(release(1_150, "one").apply(&two), Verdict::Refuse);
         assert_eq!(release(1_250, "two").apply(&two), Verdict::Refuse, "that has ended by itself");
-        assert_eq!(release(1_150, "two").apply(&two), Verdict::Write(None));
+        let Verdict::Write(Some(gone)) = release(1_150, "two").apply(&two) else { panic!("it is its own") };
+        assert_eq!((gone.value, gone.expires), (None, None));
         let longer = Edit::End { expires: Some(Wall(2_000)), when: When::There };
         let extend = |wall, version| at(wall, Expect::Version(version), longer.clone(), Ends::Never);
         assert_eq!(extend(1_150, 1).apply(&two), Verdict::Refuse);
@@ -280,12 +299,53 @@ mod tests {
         let give = |expires, when| at(1_000, Expect::Any, Edit::End { expires, when }, Ends::Never);
         assert_eq!(give(Some(Wall(9_000)), When::Endless).refusal(&cell), Refusal::Unchanged(Unchanged::Condition));
         assert_eq!(give(Some(Wall(1_500)), When::There).apply(&cell), Verdict::Keep);
-        assert_eq!(give(Some(Wall(900)), When::There).apply(&cell), Verdict::Write(None), "it ends at once");
+        let is_gone = |verdict| matches!(verdict, Verdict::Write(Some(Version { value: None, .. })));
+        assert!(is_gone(give(Some(Wall(900)), When::There).apply(&cell)), "it ends at once");
         assert_eq!(end(&made(&cell, give(None, When::Ending)).expect("it has one")), None);
         let past = at(1_000, Expect::Any, put("x"), Ends::At(Wall(1_000)));
-        assert_eq!((past.apply(&cell), past.apply(&Cell::default())), (Verdict::Write(None), Verdict::Keep));
+        assert_eq!((is_gone(past.apply(&cell)), past.apply(&Cell::default())), (true, Verdict::Keep));
         // What is added to after its end begins anew, and stays.
         let anew = made(&cell, at(1_500, Expect::Any, Edit::Add(4), Ends::Never)).expect("nothing is there");
         assert_eq!(super::current(&anew, Wall(9_000)).value, Some(Value::plain("4")));
+    }
+
+    #[test]
+    fn a_restore_takes_back_nothing_that_came_after_it_began() {
+        let stamped = |millis: u64, cell: &Cell<Version>, edit: Edit| {
+            made(cell, Swap { stamp: Stamp::new(millis, 0), ..swap(Expect::Any, edit) }).expect("no condition")
+        };
+        let version = |value: &'static str| Version {
+            stamp: Stamp::new(500, 0),
+            expires: None,
+            value: Some(Value::plain(value)),
+        };
+        let restored = |cell: &Cell<Version>, overwrite| {
+            let edit = Edit::Restore { version: version("saved"), overwrite };
+            current(&made(cell, swap(Expect::Any, edit)).expect("no condition")).value
+        };
+        let text = |value: &'static str| Some(Value::plain(value));
+        let old = stamped(400, &Cell::default(), put("old"));
+        assert_eq!(restored(&Cell::default(), false), text("saved"));
+        assert_eq!((restored(&old, false), restored(&old, true)), (text("old"), text("saved")));
+        let deleted_before = stamped(450, &old, Edit::Delete);
+        assert_eq!(restored(&deleted_before, false), text("saved"));
+        let deleted_since = stamped(501, &old, Edit::Delete);
+        assert_eq!((restored(&deleted_since, false), restored(&deleted_since, true)), (None, None));
+        let written_since = stamped(501, &old, put("new"));
+        assert_eq!(restored(&written_since, true), text("new"));
+        // Restored, and then changed through a node whose clock is behind: it is not restored again.
+        let done = made(&old, swap(Expect::Any, Edit::Restore { version: version("saved"), overwrite: true }));
+        let done = done.expect("no condition");
+        assert_eq!(done.number, 2);
+        assert_eq!(restored(&stamped(300, &done, Edit::Delete), true), None);
+        assert_eq!(restored(&stamped(300, &done, put("later")), true), text("later"));
+        let again = Swap {
+            stamp: Stamp::new(600, 0),
+            ..swap(Expect::Any, Edit::Restore { version: version("saved"), overwrite: true })
+        };
+        assert_eq!(again.apply(&done), Verdict::Keep, "twice is once");
+        let ended = Version { expires: Some(NOW), ..version("saved") };
+        let ended = swap(Expect::Any, Edit::Restore { version: ended, overwrite: true });
+        assert_eq!(ended.apply(&old), Verdict::Keep, "what has ended is not restored");
     }
 }

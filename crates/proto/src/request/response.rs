@@ -105,7 +105,7 @@ pub struct Current {
     pub value: Option<Value>,
     /// When it ends.
     pub expires: Option<Wall>,
-    /// When the change was asked for, by the clock of the node that carried it out.
+    /// When the change was asked for, by the clock of the node that carried it out; of a deletion, too.
     pub stamp: Option<causal::Stamp>,
 }
 

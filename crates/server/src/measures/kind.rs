@@ -131,6 +131,7 @@ pub(super) fn of(request: &Request) -> (Kind, Level) {
             Edit::Add(_) => (Kind::Add, Level::Linearizable),
             Edit::End { .. } => (Kind::Expire, Level::Linearizable),
             Edit::Put(_) | Edit::Delete => (Kind::Change, Level::Linearizable),
+            Edit::Restore { .. } => (Kind::Restore, Level::Linearizable),
         },
         Request::Amend(amending) => match &amending.amendment {
             Amendment::Add { .. } => (Kind::Add, Level::asked(amending.level)),

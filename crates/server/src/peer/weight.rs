@@ -108,6 +108,7 @@ fn of_request(request: &Request) -> usize {
         Request::Cas(cas) => {
             let value = match &cas.edit {
                 Edit::Put(value) => value.bytes.len(),
+                Edit::Restore { version, .. } => version.value.as_ref().map_or(0, |value| value.bytes.len()),
                 Edit::Delete | Edit::Add(_) | Edit::End { .. } => 0,
             };
             cas.key.len() + value

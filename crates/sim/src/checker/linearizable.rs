@@ -93,8 +93,8 @@ impl Copy {
 
     fn edited(&self, edit: &Edit) -> Option<Copy> {
         let value = match edit {
-            // The plans give no ends to items whose order is looked for.
-            Edit::End { .. } => return Some(self.clone()),
+            // The plans give no ends to items whose order is looked for, and restore none of them.
+            Edit::End { .. } | Edit::Restore { .. } => return Some(self.clone()),
             Edit::Delete if self.value.is_none() => return Some(self.clone()),
             Edit::Delete => None,
             Edit::Put(value) => Some(value.bytes.clone()),

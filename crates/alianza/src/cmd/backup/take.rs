@@ -12,7 +12,7 @@ use crate::output;
 use api::span;
 use backup::{BucketEntry, Directory, Entry, Frame, FrameReader, Manifest, PartWriter, Session, Written};
 use bytes::Bytes;
-use proto::{BucketId, Level, Rule};
+use proto::{BucketId, Level, Mode, Rule};
 use ring::PartitionId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -49,7 +49,6 @@ fn report(name: &str, manifest: &Manifest, written: &Written) -> Value {
         "writtenBytes": written.bytes,
         "sameParts": written.same,
         "missing": manifest.missing.iter().map(|partition| partition.0).collect::<Vec<_>>(),
-        "leftOut": manifest.left_out,
     })
 }
 
@@ -63,9 +62,6 @@ fn sentences(name: &str, manifest: &Manifest, written: &Written) -> String {
         human_bytes(written.bytes),
         written.same,
     );
-    if !manifest.left_out.is_empty() {
-        lines += &format!("not in it, because they are linearizable: {}\n", manifest.left_out.join(", "));
-    }
     if !manifest.missing.is_empty() {
         lines += &format!("PARTIAL: {} partitions are not in it\n", manifest.missing.len());
     }
@@ -81,12 +77,7 @@ fn head(cluster: &Value, wanted: &[String]) -> Result<Manifest, Failure> {
         return Err(Failure::new(crate::exit::Code::NotFound, format!("there is no bucket {unknown}")));
     }
     let chosen = |bucket: &&Value| wanted.is_empty() || wanted.iter().any(|name| bucket["name"] == **name);
-    let (eventual, linearizable): (Vec<&Value>, Vec<&Value>) =
-        all.iter().filter(chosen).partition(|bucket| bucket["mode"] == "eventual");
-    let buckets = eventual.into_iter().map(bucket).collect::<Option<Vec<_>>>().ok_or_else(strange)?;
-    if buckets.is_empty() {
-        return Err(Failure::usage("none of these buckets can be backed up, because they are linearizable"));
-    }
+    let buckets = all.iter().filter(chosen).map(bucket).collect::<Option<Vec<_>>>().ok_or_else(strange)?;
     Ok(Manifest {
         cluster: u128::from_str_radix(&text(cluster, "cluster").replace('-', ""), 16).map_err(|_| strange())?,
         epoch: number("epoch")?,
@@ -94,7 +85,6 @@ fn head(cluster: &Value, wanted: &[String]) -> Result<Manifest, Failure> {
         ended: 0,
         partitions: u32::try_from(number("partitions")?).map_err(|_| strange())?,
         buckets,
-        left_out: linearizable.into_iter().map(|bucket| text(bucket, "name")).collect(),
         missing: Vec::new(),
         parts: Vec::new(),
     })
@@ -107,6 +97,11 @@ fn bucket(bucket: &Value) -> Option<BucketEntry> {
         n: u8::try_from(bucket["n"].as_u64()?).ok()?,
         r: Level::parse(bucket["r"].as_str()?)?,
         w: Level::parse(bucket["w"].as_str()?)?,
+        mode: match bucket["mode"].as_str()? {
+            "eventual" => Mode::Eventual,
+            "linearizable" => Mode::Linearizable,
+            _ => return None,
+        },
         rule: match bucket["rule"].as_str()? {
             "lww" => Rule::LastWriterWins,
             "siblings" => Rule::Siblings,

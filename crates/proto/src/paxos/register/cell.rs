@@ -22,7 +22,7 @@ impl fmt::Display for ChangeId {
 /// A value, or none, and how it came to be. A deletion is a change like any other.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Cell<V> {
-    /// The value; none before the first change and after a deletion.
+    /// The value; none before the first change. A deletion is whatever a change makes of it: none, or a value that says so.
     pub value: Option<V>,
     /// How many changes led to it.
     pub number: u64,
