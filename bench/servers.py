@@ -144,7 +144,7 @@ class Alianza3(Alianza):
 
 
 class Alianza3Memory(Alianza3):
-    """Writes are answered from memory; fsync begins at once."""
+    """Writes are answered from memory; fsync follows within a second."""
     more = ["--redis-durability", "memory"]
 
 
