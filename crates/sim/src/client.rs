@@ -17,7 +17,7 @@ use crate::workload::Chooser;
 use crate::world::{Event, World};
 use causal::Dot;
 use node::NodeInput;
-use node::proto::{ClientId, Refusal, Request, Response, Unchanged};
+use node::proto::{ClientId, Expect, Refusal, Request, Response, Unchanged};
 use ring::Grid;
 use std::rc::Rc;
 use stdx::{Prng, Span};
@@ -302,7 +302,11 @@ fn is_fair(operation: &Operation) -> bool {
     match (&operation.request, response.as_ref()) {
         (_, Response::Refused(Refusal::TooManySiblings { .. })) => true,
         (_, Response::Refused(Refusal::Unchanged(Unchanged::Absent | Unchanged::Condition))) => true,
-        (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => cas.tried,
+        // Asked for again, or handed to a second node when the connection to the first had broken: then only a version that has
+        // gone by is refused for good.
+        (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => {
+            cas.tried || !matches!(cas.expect, Expect::Version(1..))
+        }
         // Two lives of a node have introduced themselves, in whichever order the network likes: what was handed to one of
         // them is not handed to the other.
         (Request::Amend(_), Response::Refused(Refusal::NoAnswer { write: true })) => true,

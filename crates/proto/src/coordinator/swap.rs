@@ -38,7 +38,8 @@ impl Change for Swap {
         let stamp = self.stamp_over(current);
         let write =
             |value: Value, expires: Option<Wall>| Verdict::Write(Some(Version { stamp, expires, value: Some(value) }));
-        let gone = || Verdict::Write(Some(Version { stamp, expires: None, value: None }));
+        let leaves_nothing = planted("versions begin anew after a deletion");
+        let gone = || Verdict::Write((!leaves_nothing).then_some(Version { stamp, expires: None, value: None }));
         let end = there.and_then(|version| version.expires);
         match &self.edit {
             Edit::Put(value) => match self.ends.after(self.wall, end) {
