@@ -61,7 +61,8 @@ impl Signer {
 
 pub(super) fn get(signer: &Signer, shape: Shape, number: u64, out: &mut Vec<u8>) {
     head(signer, "GET", shape, number, out);
-    out.extend_from_slice(b"accept: application/octet-stream\r\n\r\n");
+    // Inserts name nothing that they have seen, so an item may have several values, which come as JSON.
+    out.extend_from_slice(b"accept: application/octet-stream, application/json\r\n\r\n");
 }
 
 pub(super) fn put(signer: &Signer, shape: Shape, number: u64, value: &[u8], out: &mut Vec<u8>) {
