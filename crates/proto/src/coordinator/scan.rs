@@ -129,12 +129,8 @@ impl Scanning {
 
     /// The local replica has answered.
     pub(crate) fn on_stored(self, ops: &mut Operations, core: &mut Core, id: OpId, outcome: StoreOutcome) {
-        let answer = match outcome {
-            StoreOutcome::Page { items, more, .. } => ScanAnswer::Held { items, more },
-            _ => ScanAnswer::Failed,
-        };
         let own = core.node;
-        self.on_answer(ops, core, id, own, answer);
+        self.on_answer(ops, core, id, own, outcome.into());
     }
 
     /// A replica has answered.

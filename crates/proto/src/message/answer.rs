@@ -5,6 +5,7 @@ use crate::ids::BucketId;
 use crate::item::ItemKey;
 use crate::paxos::register::Answer;
 use crate::record::{Record, Version};
+use crate::store::StoreOutcome;
 
 /// A replica's answer to a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +47,15 @@ pub enum ScanAnswer {
     Stale(Fences),
     /// Storage failed, or the stored bytes are damaged.
     Failed,
+}
+
+impl From<StoreOutcome> for ScanAnswer {
+    fn from(outcome: StoreOutcome) -> ScanAnswer {
+        match outcome {
+            StoreOutcome::Page { items, more, .. } => ScanAnswer::Held { items, more },
+            _ => ScanAnswer::Failed,
+        }
+    }
 }
 
 /// A replica's answer about an item of a linearizable bucket.
