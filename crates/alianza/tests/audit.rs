@@ -4,16 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::process::Output;
-use support::{Process, alianza, cluster, eventually, temporary, text};
-
-fn ask(node: &Process, token: &str, arguments: &[&str]) -> Output {
-    let mut command = alianza();
-    command.args(arguments).args(["--url", &node.uri()]);
-    if !token.is_empty() {
-        command.env("ALIANZA_TOKEN", token);
-    }
-    command.output().expect("the binary runs")
-}
+use support::{ask, cluster, eventually, temporary, text};
 
 fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()

@@ -6,17 +6,7 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{Process, alianza, cluster, eventually, free_port, run, temporary, text, try_start};
-
-/// The command line against a node, showing `token`.
-fn ask(node: &Process, token: &str, arguments: &[&str]) -> Output {
-    let mut command = alianza();
-    command.args(arguments).args(["--url", &node.uri()]);
-    if !token.is_empty() {
-        command.env("ALIANZA_TOKEN", token);
-    }
-    command.output().expect("the binary runs")
-}
+use support::{Process, ask, cluster, eventually, free_port, run, temporary, text, try_start};
 
 /// Makes a token at a node that is shown `admin`.
 fn create(node: &Process, admin: &str, name: &str, scope: &str) -> String {

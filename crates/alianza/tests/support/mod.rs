@@ -244,6 +244,16 @@ pub fn run(arguments: &[&str]) -> Output {
     alianza().args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
 
+/// Runs the binary against a node, showing `token` unless it is empty.
+pub fn ask(node: &Process, token: &str, arguments: &[&str]) -> Output {
+    let mut command = alianza();
+    command.args(arguments).args(["--url", &node.uri()]);
+    if !token.is_empty() {
+        command.env("ALIANZA_TOKEN", token);
+    }
+    command.output().expect("the binary runs")
+}
+
 /// Starts a node that is to say why it does not come up.
 pub fn try_start(directory: &Path, arguments: &[&str]) -> Output {
     let port = free_port().to_string();
