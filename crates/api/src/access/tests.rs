@@ -406,8 +406,8 @@ async fn the_audit_log_tells_who_did_what_and_no_secret() {
             (text(&line["what"]), text(&line["state"]), text(&line["by"]["name"]))
         })
         .collect();
-    let reader = lines.iter().find(|line| line["state"] == "refused" && line["what"] == "bucket.set").unwrap();
-    assert!(reader["by"]["name"].as_str().unwrap().starts_with("t-"), "{reader}");
+    let refused = lines.iter().find(|line| line["state"] == "refused" && line["what"] == "bucket.set").unwrap();
+    assert!(refused["by"]["name"].as_str().unwrap().starts_with("t-"), "{refused}");
     for expected in [
         ("bucket.set", "begun", "root"),
         ("bucket.set", "done", "root"),
@@ -429,6 +429,17 @@ async fn the_audit_log_tells_who_did_what_and_no_secret() {
         "{body}"
     );
     assert_eq!(ask(&node, Method::GET, "/v1/audit?cursor=x", &admin, "").await.problem(), "invalid-cursor");
+    let rpc = async |token: &str, params: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"audit.read","params":{params}}}"#);
+        ask(&node, Method::POST, "/rpc", token, &call).await.json()
+    };
+    let page = rpc(&admin, "{}").await["result"].clone();
+    assert_eq!(page["lines"].as_array().unwrap()[..], lines[..], "the same lines");
+    let cursor = lines[1]["seq"].to_string();
+    let behind = rpc(&admin, &format!(r#"{{"since":"1h","cursor":"{cursor}"}}"#)).await["result"].clone();
+    assert_eq!(behind["lines"].as_array().unwrap()[..], lines[2..], "those behind the second");
+    assert_eq!((&behind["cursor"], &behind["more"]), (&lines.len().to_string().into(), &false.into()));
+    assert_eq!(rpc(&reader, "{}").await["error"]["code"], -32_003, "only for administrators");
     assert_eq!(ask(&node, Method::GET, "/v1/audit?since=x", &admin, "").await.problem(), "invalid-field");
 }
 

@@ -10,9 +10,9 @@ use crate::operation::Operation;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 use crate::scalar::Scalar;
-use crate::{buckets, cluster, explain, health, history, repair, ring_view, stats};
+use crate::{audit, buckets, cluster, explain, health, history, repair, ring_view, stats, tokens};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{RawQuery, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -76,6 +76,8 @@ pub(super) static METHODS: &[Method] = &[
     method("cluster.history", "Every event of the membership history", &[], Act::Query, "Object"),
     method("repair.status", "How equal the replicas are of what this node holds", &["partition"], Act::Query, "Object"),
     method("node.stats", "What a node has done and how it stands", &["node"], Act::Query, "Stats"),
+    method("token.list", "API tokens, without their secrets", &[], Act::Query, "Object"),
+    method("audit.read", "A page of the audit log of this node", &["since", "cursor"], Act::Query, "Object"),
     method("node.health", "How this node is", &[], Act::Query, "Object"),
     method("rpc.discover", "This interface as an OpenRPC document", &[], Act::Discover, "Object"),
 ];
@@ -190,6 +192,8 @@ async fn ask(api: &Arc<Api>, name: &str, request: Request) -> Result<Vec<u8>, Pr
         "cluster.history" => history::list(state).await?,
         "repair.status" => repair::status(state, request).await?,
         "node.stats" => stats::stats(state, request).await?,
+        "token.list" => tokens::list(state).await?,
+        "audit.read" => audit::read(state, RawQuery(request.uri().query().map(str::to_owned))).await?,
         "node.health" => health::health(state).await?,
         _ => return Err(broken()),
     };
