@@ -12,6 +12,7 @@ import { health } from "./parts/health";
 import { Icon } from "./parts/icons";
 import type { Theme } from "./parts/theme";
 import { setTheme, show as showTheme, theme } from "./parts/theme";
+import { AuditPage } from "./pages/audit";
 import { Data } from "./pages/data/page";
 import { Events } from "./pages/events";
 import { Login } from "./pages/login";
@@ -23,7 +24,7 @@ import { Tour } from "./pages/tour/page";
 import type { Page } from "./router";
 import { PAGES, href, route } from "./router";
 
-const VIEWS: Record<Page, () => preact.JSX.Element> = { overview: Overview, ring: RingPage, members: Members, events: Events, data: Data, sql: Sql, tour: Tour };
+const VIEWS: Record<Page, () => preact.JSX.Element> = { overview: Overview, ring: RingPage, members: Members, events: Events, data: Data, sql: Sql, audit: AuditPage, tour: Tour };
 const THEMES: [Theme, "auto" | "sun" | "moon"][] = [["system", "auto"], ["light", "sun"], ["dark", "moon"]];
 
 function App() {

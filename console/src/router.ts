@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 
-export const PAGES = ["overview", "ring", "members", "events", "data", "sql", "tour"] as const;
+export const PAGES = ["overview", "ring", "members", "events", "data", "sql", "audit", "tour"] as const;
 export type Page = (typeof PAGES)[number];
 
 const hash = signal(location.hash);

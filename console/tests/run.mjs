@@ -7,7 +7,7 @@ import { audit } from "./audit.mjs";
 import { fromFolder, launch } from "./browser.mjs";
 import { post, startCluster, startGuarded, until } from "./cluster.mjs";
 
-const PAGES = ["overview", "ring", "members", "events", "data", "sql", "tour"];
+const PAGES = ["overview", "ring", "members", "events", "data", "sql", "audit", "tour"];
 const wanted = process.argv.slice(2);
 const started = Date.now();
 
@@ -418,6 +418,14 @@ try {
       await page.getByRole("button", { name: "Log in" }).click();
       await page.getByRole("heading", { level: 1, name: /^One node only/ }).waitFor();
       assert.equal(await page.evaluate(() => document.cookie), "", "no script reads the cookie");
+      await page.getByRole("link", { name: "Audit" }).click();
+      const line = (state) => page.locator("#audit tbody tr", { hasText: "login" }).filter({ hasText: state });
+      await line("refused").getByText("unknown, revoked or over").waitFor();
+      await line("done").getByText("console").waitFor();
+      assert.deepEqual(await audit(page), []);
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/audit.png` });
+      await page.getByLabel("Filter").fill("nothing has this");
+      await page.getByText("Nothing matches.").waitFor();
       const put = () => page.evaluate(() => fetch("/v1/buckets/default/items/k", { method: "PUT", body: "v" }).then((answer) => answer.status));
       assert.equal(await put(), 200);
       const stored = page.evaluate(() => new Promise((resolve) => {

@@ -8,7 +8,7 @@ import { fromFolder, launch } from "./browser.mjs";
 import { post, startCluster, until } from "./cluster.mjs";
 
 const folder = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), "../../docs/images");
-const pages = { overview: "overview", ring: "ring?key=key_7", members: "members", events: "events", data: "data?bucket=carts&key=ann", sql: "sql", tour: "tour" };
+const pages = { overview: "overview", ring: "ring?key=key_7", members: "members", events: "events", data: "data?bucket=carts&key=ann", sql: "sql", audit: "audit", tour: "tour" };
 mkdirSync(folder, { recursive: true });
 const cluster = await startCluster();
 

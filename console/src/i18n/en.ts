@@ -48,12 +48,14 @@ export const en = {
   nav_events: "Events",
   nav_data: "Data",
   nav_sql: "SQL",
+  nav_audit: "Audit",
   nav_tour: "Tour",
   page_ring: "Ring",
   page_members: "Members",
   page_events: "Events",
   page_data: "Data",
   page_sql: "SQL",
+  page_audit: "Audit log",
   page_tour: "Tour",
 
   // Health.
@@ -251,6 +253,24 @@ export const en = {
   event_bucket: "Bucket {name} was set, with {n} copies.",
   event_restore: "The backup {name} was restored.",
   event_abort: "The change of epoch {of} was taken back. {what}",
+
+  // Audit.
+  auditLead: "Who administered the cluster through {name}, and what came of it. Each node keeps its own log; reading and writing items is not in it.",
+  auditTitle: "{n} line|{n} lines",
+  auditCut: "Only the newest {n} lines are kept here; the command has all.",
+  auditChain: "The command also follows the chain of hashes, and says if a line was changed or taken out.",
+  auditDamaged: "A line that cannot be read",
+  damagedLine: "damaged",
+  auditNumber: "line {seq}",
+  auditOf: "ends {of}",
+  span: "Time",
+  lastHour: "the last hour",
+  lastDay: "the last day",
+  lastWeek: "the last week",
+  time: "Time",
+  who: "Who",
+  what: "What",
+  about: "About",
 
   // Data.
   bucket: "Bucket",

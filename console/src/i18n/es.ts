@@ -50,12 +50,14 @@ export const es: Record<keyof typeof en, string> = {
   nav_events: "Eventos",
   nav_data: "Datos",
   nav_sql: "SQL",
+  nav_audit: "Auditoría",
   nav_tour: "Visita",
   page_ring: "Anillo",
   page_members: "Miembros",
   page_events: "Eventos",
   page_data: "Datos",
   page_sql: "SQL",
+  page_audit: "Registro de auditoría",
   page_tour: "Visita guiada",
 
   // Salud.
@@ -253,6 +255,24 @@ export const es: Record<keyof typeof en, string> = {
   event_bucket: "Se ajustó el cubo {name}, con {n} copias.",
   event_restore: "Se restauró la copia de seguridad {name}.",
   event_abort: "Se deshizo el cambio de la época {of}. {what}",
+
+  // Auditoría.
+  auditLead: "Quién administró el clúster a través de {name}, y con qué resultado. Cada nodo lleva su propio registro; las lecturas y escrituras de elementos no figuran en él.",
+  auditTitle: "{n} línea|{n} líneas",
+  auditCut: "Aquí solo se guardan las {n} líneas más recientes; la orden las muestra todas.",
+  auditChain: "La orden sigue además la cadena de resúmenes y avisa si una línea fue cambiada o quitada.",
+  auditDamaged: "Una línea que no se puede leer",
+  damagedLine: "dañada",
+  auditNumber: "línea {seq}",
+  auditOf: "termina la {of}",
+  span: "Tiempo",
+  lastHour: "la última hora",
+  lastDay: "el último día",
+  lastWeek: "la última semana",
+  time: "Hora",
+  who: "Quién",
+  what: "Qué",
+  about: "Detalles",
 
   // Datos.
   bucket: "Cubo",

@@ -52,6 +52,14 @@ export async function ask<T>(path: string, body?: unknown, method?: string, pati
   throw new Problem(json.detail ?? `The node answered with ${response.status}.`, response.status, kind, json);
 }
 
+/** A method of JSON-RPC. */
+export async function call<T>(method: string, params: Record<string, unknown>): Promise<T> {
+  const answer = await ask<{ result?: T; error?: { message: string; data?: Record<string, unknown> } }>("/rpc", { jsonrpc: "2.0", id: 1, method, params });
+  if (!answer.error) return answer.result as T;
+  const { message, data = {} } = answer.error;
+  throw new Problem(message, Number(data.status ?? 500), String(data.type ?? "unknown").replace("/problems/", ""), data);
+}
+
 /** An operation on items: `POST /`. */
 export const operate = <T>(operation: Record<string, unknown>): Promise<T> => ask<T>("/", operation);
 

@@ -87,6 +87,20 @@ export interface About {
   [more: string]: unknown;
 }
 
+/** A line of the audit log; `damaged` ones have only their text. */
+export interface AuditLine {
+  seq?: number;
+  at?: number;
+  what?: string;
+  state?: string;
+  by?: { who: string; name?: string; via?: string; from?: string | null };
+  about?: Record<string, unknown>;
+  of?: number;
+  why?: string;
+  damaged?: boolean;
+  text?: string;
+}
+
 export interface HistoryEvent {
   epoch: number;
   timestamp: number;
