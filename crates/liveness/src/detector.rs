@@ -53,6 +53,8 @@ pub struct Detector<P> {
     /// When to look at whom.
     schedule: BTreeSet<(Mono, P)>,
     changes: VecDeque<(P, Condition)>,
+    /// Those that are down, to be found without looking at everybody.
+    down: BTreeSet<P>,
     relay: Relay<P>,
     health: Health,
 }
@@ -77,6 +79,7 @@ impl<P: Copy + Ord + Debug> Detector<P> {
             peers: BTreeMap::new(),
             schedule: BTreeSet::new(),
             changes: VecDeque::new(),
+            down: BTreeSet::new(),
             relay: Relay::new(),
             health: Health::default(),
         }
@@ -84,6 +87,7 @@ impl<P: Copy + Ord + Debug> Detector<P> {
 
     /// Watches exactly `peers` from now on. Those watched already keep their condition.
     pub fn watch(&mut self, now: Mono, peers: &BTreeSet<P>) {
+        self.down.retain(|peer| peers.contains(peer));
         let schedule = &mut self.schedule;
         self.peers.retain(|peer, entry| {
             let stays = peers.contains(peer);
@@ -156,6 +160,11 @@ impl<P: Copy + Ord + Debug> Detector<P> {
     /// What is believed of `peer`; of a peer that is not watched nothing is known.
     pub fn condition(&self, peer: &P) -> Condition {
         self.peers.get(peer).map_or(Condition::Unknown, |entry| entry.watched.condition())
+    }
+
+    /// The watched peers that are down, ascending.
+    pub fn down(&self) -> impl Iterator<Item = &P> {
+        self.down.iter()
     }
 
     /// Whether to send requests to `peer`.
@@ -251,6 +260,10 @@ impl<P: Copy + Ord + Debug> Detector<P> {
                 self.changes.pop_front();
             }
             self.changes.push_back((peer, after));
+            match after {
+                Condition::Down => self.down.insert(peer),
+                _ => self.down.remove(&peer),
+            };
         }
         Some(result)
     }

@@ -5,6 +5,7 @@
 
 mod names;
 mod sets;
+mod standings;
 
 use crate::config::Config;
 use crate::coordinator::{Asker, Routes};
@@ -26,6 +27,9 @@ use std::hash::{Hash, Hasher};
 use stdx::bugs::planted;
 use stdx::{Mono, Now, Prng};
 
+pub(crate) use standings::Least;
+use standings::Standings;
+
 /// A node that left in one of this many last events may still be talked to.
 const EVENTS_REMEMBERED: usize = 16;
 
@@ -46,7 +50,7 @@ pub(crate) struct Core {
     /// How long they wait.
     pub(crate) waits: Waits,
     /// How far each node has said it is; our own entry is what we have durably and have said.
-    pub(crate) progress: BTreeMap<NodeId, Progress>,
+    pub(crate) progress: Standings,
     /// The furthest fences of replicas that have refused us.
     pub(crate) heard: Fences,
     /// Participants that the change under way can do without.
@@ -102,7 +106,7 @@ impl Core {
             routes: Routes::default(),
             unanswered: 0,
             waits: Waits::default(),
-            progress: BTreeMap::new(),
+            progress: Standings::default(),
             heard: Fences::default(),
             absent: Absent::default(),
             round: 0,
@@ -177,16 +181,16 @@ impl Core {
 
     /// With how far everybody is, as far as it was written down.
     pub(crate) fn begin_with(&mut self, progress: BTreeMap<NodeId, Progress>) {
-        self.progress = progress;
+        let mut progress = progress;
         if planted("the guard is forgotten at restart")
-            && let Some(own) = self.progress.get_mut(&self.node)
+            && let Some(own) = progress.get_mut(&self.node)
         {
             own.clear = 0;
         }
+        self.progress = Standings::new(progress);
         self.round = self.own_progress().clear;
         self.clear_wanted = self.round;
-        let highest = self.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
-        self.stamp_above(highest);
+        self.stamp_above(self.progress.most().collected);
     }
 
     /// True if this node is in no view in use: it has left, and the others go on to later rounds without it as soon as it has

@@ -9,9 +9,8 @@
 //! Invariant: a fence is durable before it is told, and never goes back.
 
 use crate::bucket::{Bucket, Mode};
-use crate::core::Core;
+use crate::core::{Core, Least};
 use crate::ids::{BucketId, Epoch};
-use crate::message::Progress;
 use ring::{NodeId, PartitionId};
 use std::collections::BTreeSet;
 use stdx::bugs::planted;
@@ -69,7 +68,8 @@ impl Core {
 
     /// Finds out which participants the change under way can do without.
     pub(crate) fn update_absent(&mut self) {
-        let down: BTreeSet<NodeId> = self.each_participant().filter(|node| self.is_dead(*node)).collect();
+        let dead = |node: &NodeId| self.is_dead(*node) && self.each_participant().any(|other| other == *node);
+        let down: BTreeSet<NodeId> = self.detector.down().copied().filter(|node| dead(node)).collect();
         let views = (self.stable(), self.epoch());
         if self.absent.asked == (views, down.clone()) {
             return;
@@ -84,7 +84,8 @@ impl Core {
                 }
             }
         }
-        self.absent = Absent { asked: (views, down), nodes: absent };
+        let changes = self.absent.changes + u64::from(self.absent.nodes != absent);
+        self.absent = Absent { asked: (views, down), nodes: absent, changes };
     }
 
     /// Whether every replica set in use has so many members that are not `absent` that each quorum, for a write or a read,
@@ -108,11 +109,15 @@ impl Core {
         partitions.all(|partition| buckets.values().all(|bucket| enough(bucket, partition)))
     }
 
-    /// The smallest of one part of the progress of everybody whom a change waits for.
-    pub(crate) fn least(&self, part: impl Fn(&Progress) -> Epoch) -> Epoch {
-        let of = |node: &NodeId| self.progress.get(node).map_or(Epoch(0), &part);
-        let present = self.each_participant().filter(|node| !self.absent.nodes.contains(node));
-        present.map(|node| of(&node)).min().unwrap_or_default()
+    /// How far the last of those is whom a change waits for.
+    pub(crate) fn least(&self) -> Least {
+        let asked = (self.progress.version(), self.stable(), self.epoch(), self.absent.changes);
+        self.progress.least(asked, || {
+            let present = self.each_participant().filter(|node| !self.absent.nodes.contains(node));
+            let standing = |node| self.progress.get(&node).copied().unwrap_or_default();
+            let least = present.map(standing).map(Least::from).reduce(Least::min);
+            least.unwrap_or_default()
+        })
     }
 }
 
@@ -122,6 +127,8 @@ pub(crate) struct Absent {
     /// What this was computed for: the oldest and the newest epoch in use, and the nodes that are down.
     asked: ((Epoch, Epoch), BTreeSet<NodeId>),
     nodes: BTreeSet<NodeId>,
+    /// How often they have changed.
+    changes: u64,
 }
 
 impl Absent {

@@ -59,8 +59,8 @@ impl Core {
     /// What the disk says was the last pulse of each node. This life begins with the next of its own.
     pub(crate) fn last_pulses(&mut self, pulses: BTreeMap<NodeId, Pulse>) {
         for (node, pulse) in pulses {
-            let known = &mut self.progress.entry(node).or_default().pulse;
-            *known = (*known).max(pulse);
+            let known = self.progress.get(&node).map(|progress| progress.pulse).unwrap_or_default();
+            self.progress.set_pulse(node, known.max(pulse));
         }
         let number = self.own_progress().pulse.number;
         self.pulses = Pulses { newest: Pulse { number, life: self.life }, ..Pulses::default() };
@@ -125,7 +125,7 @@ impl Core {
         self.pulses.writing = false;
         if is_durable {
             let own = self.node;
-            self.progress.entry(own).or_default().pulse = pulse;
+            self.progress.set_pulse(own, pulse);
             self.out.push(Effect::Pulse { of: own, pulse });
             tell_few(self);
         }

@@ -102,7 +102,7 @@ fn settled_leavers(core: &Core) -> impl Iterator<Item = NodeId> {
 
 /// The highest stamp that anybody collects.
 fn highest(core: &Core) -> causal::Stamp {
-    core.progress.values().map(|progress| progress.collected).max().unwrap_or_default()
+    core.progress.most().collected
 }
 
 /// True if what is collected was not written in what is the far future here.

@@ -27,8 +27,7 @@ impl Core {
     /// The newest epoch that somebody says has settled: everybody it was to wait for has switched to it, so everything
     /// is with its replicas.
     pub(crate) fn told(&self) -> Epoch {
-        let told = self.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
-        told.max(self.heard.stable).min(self.epoch())
+        self.progress.most().settled.max(self.heard.stable).min(self.epoch())
     }
 
     /// The epoch reads use: everything older than it has been handed over to its replicas.
@@ -39,7 +38,7 @@ impl Core {
         if planted("reads switch without a barrier") {
             return self.own_progress().synced.max(self.stable()).min(self.epoch());
         }
-        let synced = self.least(|progress| progress.synced).min(self.epoch());
+        let synced = self.least().synced.min(self.epoch());
         let synced = if self.is_passed_over(synced) { self.stable() } else { synced };
         // Whoever the others do not wait for any more may never hear how far those were who have gone meanwhile.
         let switched = self.own_progress().switched.max(self.heard.switched).min(self.epoch());
@@ -51,6 +50,7 @@ impl Core {
     pub(crate) fn is_passed_over(&self, epoch: Epoch) -> bool {
         let passed = |progress: &Progress| progress.settled < epoch && progress.synced > epoch;
         epoch > self.stable()
+            && self.progress.most().synced > epoch
             && self.each_participant().filter_map(|node| self.progress.get(&node)).any(passed)
             && !planted("views are passed over")
     }

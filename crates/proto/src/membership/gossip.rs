@@ -73,8 +73,7 @@ impl Gossip {
             if node == core.node {
                 core.hear_own_progress(theirs);
             } else if core.history.knows(node) {
-                let known = core.progress.entry(node).or_default();
-                *known = known.merged(theirs);
+                core.progress.hear(node, theirs);
             }
         }
         if epoch == core.epoch() && head != core.history.head() {

@@ -78,8 +78,7 @@ impl Transition {
     pub(crate) fn on_written(&mut self, core: &mut Core, progress: Progress) {
         self.writing = None;
         let node = core.node;
-        let known = core.progress.entry(node).or_default();
-        *known = known.merged(progress);
+        core.progress.hear(node, progress);
         tell_some(core);
         if self.late {
             self.let_go(core);
@@ -105,7 +104,7 @@ impl Transition {
         let all_switched = if planted("dropped before all have switched") {
             core.own_progress().switched
         } else {
-            core.least(|progress| progress.switched)
+            core.least().switched
         };
         // Our own switch must be durable and told, or our reads may still use the older view. Whoever is far behind
         // goes as far as that allows: in the views that are left it may have nothing to hand over any more.
@@ -127,7 +126,7 @@ impl Transition {
             return;
         }
         let target = target(core);
-        let acked = core.least(|progress| progress.acked) >= target || planted("seeded before the fence");
+        let acked = core.least().acked >= target || planted("seeded before the fence");
         let begun = streams.target() == Some(target);
         // One hand-over at a time: what this node has said to have handed over must be settled before the next begins, or
         // a node that takes part in both would drop what another still has to get from it.
@@ -207,7 +206,7 @@ impl Transition {
         // hints, and nothing that could make more of them may be under way.
         let holds = self.late || core.hints_kept || ops.oldest_round() < u64::MAX;
         let settled = if !self.foreign.is_gone() || (holds && core.is_gone()) { own.settled } else { core.stable() };
-        let peers = core.progress.values().map(|progress| progress.collected).max().unwrap_or_default();
+        let peers = core.progress.most().collected;
         let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));
         own.merged(Progress { acked, synced, switched, settled, clear, collected, ..Progress::default() })
     }
@@ -224,9 +223,11 @@ fn target(core: &Core) -> Epoch {
     if planted("views are passed over") {
         return core.epoch();
     }
-    let said = |node: &NodeId| core.progress.get(node).map(|progress| progress.synced);
-    let between = |epoch: &Epoch| core.stable() < *epoch && *epoch < core.epoch() && !core.is_passed_over(*epoch);
-    core.participants().iter().filter_map(said).filter(between).min().unwrap_or(core.epoch())
+    let said = |node: NodeId| core.progress.get(&node).map(|progress| progress.synced);
+    let between = |epoch: &Epoch| core.stable() < *epoch && *epoch < core.epoch();
+    let may_be = |epoch: &Epoch| between(epoch) && !core.is_passed_over(*epoch);
+    let asked = (core.progress.version(), core.stable(), core.epoch(), 0);
+    core.progress.target(asked, || core.each_participant().filter_map(said).filter(may_be).min().unwrap_or(core.epoch()))
 }
 
 /// Whether *synced* may be told of `target`. The first to do so must not have acknowledged a newer epoch yet: whoever
@@ -266,11 +267,11 @@ pub(crate) fn tell_peers(core: &mut Core) {
 /// How far the changes under way are, oldest first, in words.
 pub(crate) fn steps(core: &Core) -> Vec<String> {
     let step = |event: &Event| {
-        let has = |part: fn(&Progress) -> Epoch| core.least(part) >= event.epoch;
+        let least = core.least();
         let step = match () {
-            () if has(|progress| progress.switched) => "reads follow it; what is no longer needed is being dropped",
-            () if has(|progress| progress.synced) => "the data has moved; reads are switching to it",
-            () if has(|progress| progress.acked) => "every node knows it; data is moving",
+            () if least.switched >= event.epoch => "reads follow it; what is no longer needed is being dropped",
+            () if least.synced >= event.epoch => "the data has moved; reads are switching to it",
+            () if least.acked >= event.epoch => "every node knows it; data is moving",
             () => "not every node knows it yet",
         };
         format!("epoch {}, {}: {step}", event.epoch, core.describe(&event.change))

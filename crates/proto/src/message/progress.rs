@@ -27,6 +27,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// All but the pulse, which changes every second.
+    pub(crate) fn steps(self) -> Progress {
+        Progress { pulse: Pulse::default(), ..self }
+    }
+
     /// The later of each part.
     pub fn merged(self, other: Progress) -> Progress {
         Progress {
