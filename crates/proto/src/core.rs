@@ -3,6 +3,8 @@
 //!
 //! Invariant: a dot is handed out once (`names`).
 
+#[cfg(test)]
+mod alone;
 mod names;
 mod sets;
 mod standings;

@@ -192,39 +192,16 @@ fn replay(ops: &mut Operations, core: &mut Core, hint: Hint) {
 #[cfg(test)]
 mod tests {
     use super::Hints;
-    use crate::config::Config;
     use crate::coordinator::Operations;
     use crate::core::Core;
-    use crate::event::Genesis;
-    use crate::history::History;
     use crate::ids::HintId;
-    use crate::machine::Machine;
-    use crate::request::{HintsWaiting, Join};
+    use crate::request::HintsWaiting;
     use crate::store::StoreOutcome;
-    use ring::{Grid, NodeId};
-    use stdx::Now;
-
-    fn core() -> Core {
-        let genesis = Genesis { cluster: 1, grid: Grid::new(2).unwrap(), n: 3, context_key: [0; 32] };
-        let join = Join {
-            node: NodeId(1),
-            name: "Ted".to_owned(),
-            name_is_fixed: true,
-            uri: String::new(),
-            tokens: Vec::new(),
-            token_count: 1,
-            random_tokens: false,
-            weight: 100,
-            zone: None,
-            seed: true,
-        };
-        let events = Machine::found(genesis, &join, 1, Now::default()).unwrap();
-        Core::new(Config::default(), Now::default(), NodeId(1), History::fold(events).unwrap(), 1)
-    }
+    use ring::NodeId;
 
     #[test]
     fn a_hint_that_is_kept_while_an_empty_page_is_read_is_not_forgotten() {
-        let (mut core, mut ops, gone) = (core(), Operations::default(), NodeId(9));
+        let (mut core, mut ops, gone) = (Core::alone(NodeId(1)), Operations::default(), NodeId(9));
         let mut hints = Hints::new([gone]);
         hints.on_time(&mut core);
         hints.kept(&mut core, gone);
@@ -237,7 +214,7 @@ mod tests {
 
     #[test]
     fn no_more_hints_than_the_bound_are_kept_for_a_node_until_some_are_delivered() {
-        let (mut core, gone) = (core(), NodeId(9));
+        let (mut core, gone) = (Core::alone(NodeId(1)), NodeId(9));
         core.config.hints_max = 2;
         let mut hints = Hints::new([]);
         hints.kept(&mut core, gone);

@@ -1,5 +1,6 @@
 //! Spreading the history and everybody's progress: every second one random peer, digest first, then what is missing;
-//! and at once to a few peers when something new is known here.
+//! and at once to a few peers when something new is known here. In large clusters what is told at once is news only, for
+//! everybody's progress in each such message would make the bytes of a change grow with the square of the nodes.
 //!
 //! Invariant: what is told is durable here. Progress is merged by maximum, so order and repetition do not matter.
 
@@ -11,8 +12,8 @@ use crate::input::Note;
 use crate::message::{Message, Progress};
 use crate::store::{Meta, Purpose, StoreOp};
 use ring::NodeId;
-use stdx::Mono;
 use stdx::bugs::planted;
+use stdx::{Mono, Span};
 
 /// Peers told at once when something new is known.
 const TOLD_AT_ONCE: usize = 16;
@@ -21,6 +22,9 @@ const ASKED_AT_ONCE: usize = 16;
 
 /// Peers told at once what every node says every second while it writes.
 const TOLD_OFTEN: usize = 3;
+
+/// Nodes whose progress is told at once at most; the rounds of gossip tell that of all.
+const NEWS_MAX: usize = 64;
 
 /// The state of gossip on this node.
 #[derive(Clone, Default, Hash)]
@@ -39,7 +43,7 @@ impl Gossip {
         if self.next_at > core.now.mono {
             return;
         }
-        self.next_at = core.now.mono + core.config.gossip_every;
+        self.next_at = core.now.mono + pause(core);
         core.keep_pulse();
         let own = core.node;
         let peers: Vec<NodeId> = core.participants().into_iter().filter(|node| *node != own).collect();
@@ -132,6 +136,13 @@ impl Gossip {
     }
 }
 
+/// Time until the next round. In large clusters each step of a change waits until the rounds have told everybody of all.
+fn pause(core: &Core) -> Span {
+    let every = core.config.gossip_every;
+    let waits = core.stable() != core.epoch() && core.progress.len() > NEWS_MAX;
+    if waits { Span(every.0 / 4) } else { every }
+}
+
 /// Tells one peer how far everybody is.
 pub(crate) fn tell(core: &mut Core, peer: NodeId, answer: bool) {
     let progress = core.progress.iter().map(|(node, progress)| (*node, *progress)).collect();
@@ -156,9 +167,79 @@ fn tell_at_most(core: &mut Core, most: usize) {
         core.prng.shuffle(&mut peers);
         peers.truncate(most);
     }
+    let progress = news(core);
+    let (epoch, head) = (core.epoch(), core.history.head());
     for peer in peers {
         if !core.is_down(peer) {
-            tell(core, peer, false);
+            core.send(peer, Message::Gossip { epoch, head, progress: progress.clone(), answer: false });
         }
+    }
+}
+
+/// How far this node is, and those of whom something new was heard since this was asked last; everybody, if that are few.
+fn news(core: &mut Core) -> Vec<(NodeId, Progress)> {
+    if core.progress.len() <= NEWS_MAX {
+        core.progress.news().clear();
+        return core.progress.iter().map(|(node, progress)| (*node, *progress)).collect();
+    }
+    let own = core.node;
+    core.progress.news().remove(&own);
+    let mut told: Vec<NodeId> = core.progress.news().iter().copied().collect();
+    core.prng.shuffle(&mut told);
+    told.truncate(NEWS_MAX - 1);
+    core.progress.news().retain(|node| !told.contains(node));
+    told.into_iter().chain([own]).filter_map(|node| Some((node, *core.progress.get(&node)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEWS_MAX, news};
+    use crate::core::Core;
+    use crate::ids::Epoch;
+    use crate::message::Progress;
+    use ring::NodeId;
+    use std::collections::BTreeSet;
+
+    const OWN: NodeId = NodeId(500);
+
+    fn core(nodes: usize) -> Core {
+        let mut core = Core::alone(OWN);
+        (0..nodes as u128).for_each(|node| core.progress.hear(NodeId(node), acked(1)));
+        core.progress.hear(OWN, acked(1));
+        core
+    }
+
+    fn acked(epoch: u64) -> Progress {
+        Progress { acked: Epoch(epoch), ..Progress::default() }
+    }
+
+    fn told(core: &mut Core) -> BTreeSet<NodeId> {
+        news(core).into_iter().map(|(node, _)| node).collect()
+    }
+
+    #[test]
+    fn few_nodes_are_told_whole() {
+        let mut core = core(NEWS_MAX - 1);
+        for _ in 0..2 {
+            assert_eq!(told(&mut core).len(), NEWS_MAX);
+        }
+    }
+
+    #[test]
+    fn of_many_the_news_is_told_once_and_in_parts() {
+        let mut core = core(3 * NEWS_MAX);
+        let mut all = BTreeSet::new();
+        for _ in 0..4 {
+            let some = told(&mut core);
+            assert!(some.len() <= NEWS_MAX && some.contains(&OWN));
+            assert!(all.intersection(&some).all(|node| *node == OWN), "told again");
+            all.extend(some);
+        }
+        assert_eq!(all.len(), 3 * NEWS_MAX + 1, "everybody was told");
+        assert_eq!(told(&mut core), [OWN].into(), "nothing is new");
+        core.progress.hear(NodeId(7), acked(1));
+        assert_eq!(told(&mut core), [OWN].into(), "nor is what was known");
+        core.progress.hear(NodeId(7), acked(2));
+        assert_eq!(told(&mut core), [NodeId(7), OWN].into());
     }
 }

@@ -227,7 +227,8 @@ fn target(core: &Core) -> Epoch {
     let between = |epoch: &Epoch| core.stable() < *epoch && *epoch < core.epoch();
     let may_be = |epoch: &Epoch| between(epoch) && !core.is_passed_over(*epoch);
     let asked = (core.progress.version(), core.stable(), core.epoch(), 0);
-    core.progress.target(asked, || core.each_participant().filter_map(said).filter(may_be).min().unwrap_or(core.epoch()))
+    core.progress
+        .target(asked, || core.each_participant().filter_map(said).filter(may_be).min().unwrap_or(core.epoch()))
 }
 
 /// Whether *synced* may be told of `target`. The first to do so must not have acknowledged a newer epoch yet: whoever
