@@ -142,3 +142,6 @@ impl Locks {
 fn wall(at: Time) -> u64 {
     WALL_AT_START_MS + at.0 / 1_000
 }
+
+#[cfg(test)]
+mod tests;

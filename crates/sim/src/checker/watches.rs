@@ -123,3 +123,69 @@ fn is_overruled(dots: &Dots, item: &Item, operation: &Operation, stamp: Option<S
     };
     rule == Rule::LastWriterWins && dots.of_item(item).iter().any(is_above)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Stretch, Told};
+    use crate::checker::testing::{BUCKET, Story, dot};
+    use crate::fault::HostId;
+    use crate::time::Time;
+    use node::proto::{Level, Rule};
+
+    /// Two writes, at 10 and 20.
+    fn story(level: Level) -> Story {
+        let mut story = Story::default();
+        story.wrote(1, Some("one"), 0, level).wrote(2, Some("two"), 1, level);
+        story
+    }
+
+    fn told(story: &Story, counter: u64, seq: u64) -> Told {
+        let stamp = story.dots.stamp(&dot(counter));
+        Told { at: Time(50 + seq), seq, node: HostId(0), stamp, gone: false }
+    }
+
+    fn wrong(story: &Story, began: u64, told: Vec<Told>) -> Vec<String> {
+        let mut stretch = Stretch::new(Time(began));
+        let (bucket, key) = Story::named();
+        stretch.told.insert(key, told);
+        stretch.wrong(&story.history, &story.dots, &story.atlas, (&bucket, BUCKET, Rule::Siblings))
+    }
+
+    #[test]
+    fn whatever_was_acknowledged_is_told() {
+        let story = story(Level::Quorum);
+        assert_eq!(wrong(&story, 0, vec![told(&story, 1, 1), told(&story, 2, 2)]), Vec::<String>::new());
+        assert_eq!(wrong(&story, 0, vec![told(&story, 2, 2)]), Vec::<String>::new(), "the later one tells of both");
+        assert_eq!(wrong(&story, 0, vec![told(&story, 1, 1)]).len(), 1, "the second is missing");
+        assert_eq!(wrong(&story, 0, Vec::new()).len(), 2);
+        assert_eq!(wrong(&story, 15, Vec::new()).len(), 1, "the first was before it watched");
+    }
+
+    #[test]
+    fn a_single_copy_is_owed_to_nobody() {
+        assert_eq!(wrong(&story(Level::One), 0, Vec::new()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_told_by_nobody() {
+        let story = story(Level::Quorum);
+        let mut made_up = told(&story, 2, 3);
+        made_up.stamp = Some(causal::Stamp::new(77, 0));
+        let all = vec![told(&story, 1, 1), told(&story, 2, 2), made_up];
+        assert!(wrong(&story, 0, all).iter().any(|what| what.contains("nobody wrote that")));
+        let mut early = told(&story, 2, 2);
+        early.at = Time(15);
+        assert!(
+            wrong(&story, 0, vec![told(&story, 1, 1), early]).iter().any(|what| what.contains("nobody wrote that"))
+        );
+    }
+
+    #[test]
+    fn events_of_one_node_come_in_order() {
+        let story = story(Level::Quorum);
+        let back = wrong(&story, 0, vec![told(&story, 1, 5), told(&story, 2, 4)]);
+        assert!(back.iter().any(|what| what.contains("after")), "{back:?}");
+        let elsewhere = Told { node: HostId(1), ..told(&story, 2, 4) };
+        assert_eq!(wrong(&story, 0, vec![told(&story, 1, 5), elsewhere]), Vec::<String>::new());
+    }
+}
