@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Measures how cost grows: with keys, value sizes, connections, nodes and pipeline depth. Writes to bench/runs/.
 
+  bench/scale.py --simulated nodes.csv       only draws what `sim scale --csv nodes.csv` has written
   bench/scale.py [--quick] [--only keys,values,connections,nodes,depth] [--keys-max 50000000] [--name scale]
 
 Needs cargo (or BENCH_BINARY). The load is `alianza bench`; closed loop, keys of 16 B chosen uniformly, one thread that shares the cores.
@@ -152,6 +153,20 @@ def write(found, options, about):
     print(f"written to {out.relative_to(servers.ROOT)}", file=sys.stderr)
 
 
+SIMULATED = {"idle": ("Idle, per node and second", "messages, bytes", [("messages", "idle_messages_per_node_second"), ("bytes", "idle_bytes_per_node_second")]),
+             "time": ("Milliseconds of simulated time", "ms", [("event known to all", "all_know_ms"), ("join settled", "settled_ms")]),
+             "bytes": ("Bytes sent by all nodes", "bytes", [("for an event", "spread_bytes"), ("for a join", "join_bytes")])}
+
+
+def draw_simulated(path):
+    """Plots beside the CSV file that `sim scale` has written."""
+    with path.open() as file:
+        found = list(csv.DictReader(file))
+    for name, (title, up, wanted) in SIMULATED.items():
+        series = [(label, [(int(row["nodes"]), float(row[column])) for row in found if row[column]]) for label, column in wanted]
+        path.with_name(f"simulated-{name}.svg").write_text(svg.lines(f"{title}, by nodes", "nodes", up, series))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="to try the harness: a second per run, small sizes")
@@ -160,7 +175,10 @@ def main():
     parser.add_argument("--keys", type=int, help="where they are not what varies")
     parser.add_argument("--keys-max", type=int)
     parser.add_argument("--name", default="scale", help="of the directory under bench/runs")
+    parser.add_argument("--simulated", type=pathlib.Path, metavar="CSV", help="only draw this")
     options = parser.parse_args()
+    if options.simulated:
+        return draw_simulated(options.simulated)
     for name, value in zip(("seconds", "keys", "keys_max"), (1.0, 2_000, 10_000) if options.quick else (10.0, 100_000, 10_000_000)):
         if getattr(options, name) is None:
             setattr(options, name, value)
