@@ -8,6 +8,7 @@
 
 use crate::checked::{self, FrameError, HEADER_BYTES};
 use crate::error::DecodeError;
+use crate::plain::{self, PlainMessage};
 use crate::schema::message::WireMessage;
 use crate::schema::parse;
 use bytes::{Buf, Bytes, BytesMut};
@@ -50,7 +51,7 @@ impl std::error::Error for MessageTooLong {}
 /// Collects messages into frames.
 #[derive(Debug)]
 pub struct FrameEncoder {
-    out: BytesMut,
+    out: Vec<u8>,
     /// Where the payload of the open frame begins.
     open: Option<usize>,
     messages: usize,
@@ -66,21 +67,31 @@ impl Default for FrameEncoder {
 impl FrameEncoder {
     /// An encoder for a receiver that takes payloads of up to `max` bytes.
     pub fn new(max: usize) -> FrameEncoder {
-        FrameEncoder { out: BytesMut::new(), open: None, messages: 0, max: max.min(u32::MAX as usize) }
+        FrameEncoder { out: Vec::new(), open: None, messages: 0, max: max.min(u32::MAX as usize) }
     }
 
     /// Adds a message. One that is too long is left out, and the others are as if it had not been there.
     pub fn push(&mut self, message: &Message) -> Result<(), MessageTooLong> {
-        let wire = WireMessage::from(message);
-        let len = wire.encoded_len();
-        let len = len.saturating_add(prost::length_delimiter_len(len));
-        let too_long = MessageTooLong { len, max: self.max };
-        if len > self.max {
-            return Err(too_long);
+        match PlainMessage::of(message) {
+            Some(plain) => self.add(plain.len(), |out| plain.put(out)),
+            None => {
+                let wire = WireMessage::from(message);
+                self.add(wire.encoded_len(), |out| wire.encode_raw(out))
+            }
         }
-        self.make_room(len);
+    }
+
+    /// Adds a message that is so long and is appended by `put`.
+    fn add(&mut self, len: usize, put: impl FnOnce(&mut Vec<u8>)) -> Result<(), MessageTooLong> {
+        let with_length = len.saturating_add(prost::length_delimiter_len(len));
+        if with_length > self.max {
+            return Err(MessageTooLong { len: with_length, max: self.max });
+        }
+        self.make_room(with_length);
         self.messages += 1;
-        wire.encode_length_delimited(&mut self.out).map_err(|_| too_long)
+        prost::encoding::encode_varint(len as u64, &mut self.out);
+        put(&mut self.out);
+        Ok(())
     }
 
     /// True if there is nothing to send.
@@ -96,7 +107,7 @@ impl FrameEncoder {
     /// The frames of all messages pushed since the last time, one after another.
     pub fn finish(&mut self) -> Bytes {
         self.close();
-        self.out.split().freeze()
+        std::mem::take(&mut self.out).into()
     }
 
     fn make_room(&mut self, len: usize) {
@@ -169,6 +180,12 @@ impl FrameDecoder {
         let (mut messages, mut unpacked) = (Vec::new(), 0_usize);
         while payload.has_remaining() {
             let message = take_message(&mut payload)?;
+            if let Some(message) = plain::message(&message)
+                && messages.len() < FRAME_MESSAGES_MAX
+            {
+                messages.push(message);
+                continue;
+            }
             let message = parse::<WireMessage>(message, "a message").inspect(|wire| unpacked += wire.unpacked_len());
             if unpacked > FRAME_UNPACKED_MAX {
                 return Err(DecodeError::malformed("a frame that holds too much"));

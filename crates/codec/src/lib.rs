@@ -16,6 +16,7 @@ mod frame;
 mod handshake;
 mod hint;
 mod meta;
+mod plain;
 mod schema;
 mod sealed;
 mod slot_bounds;

@@ -5,7 +5,7 @@
 //! Refuses to know what the body means.
 
 use crate::error::{DecodeError, Fault};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
 
 /// The format this version writes, and the only one it reads.
@@ -14,12 +14,17 @@ pub const DISK_FORMAT: u8 = 1;
 const TRAILER_BYTES: usize = 4;
 
 pub(crate) fn seal(storage_key: &[u8], body: &impl Message) -> Bytes {
-    let mut value = BytesMut::with_capacity(1 + body.encoded_len() + TRAILER_BYTES);
-    value.put_u8(DISK_FORMAT);
-    body.encode_raw(&mut value);
+    seal_with(storage_key, body.encoded_len(), |value| body.encode_raw(value))
+}
+
+/// The same of a body that is so long and is appended by `put`.
+pub(crate) fn seal_with(storage_key: &[u8], len: usize, put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut value = Vec::with_capacity(1 + len + TRAILER_BYTES);
+    value.push(DISK_FORMAT);
+    put(&mut value);
     let checksum = checksum(storage_key, &value);
-    value.put_u32_le(checksum);
-    value.freeze()
+    value.extend_from_slice(&checksum.to_le_bytes());
+    value.into()
 }
 
 /// The body of a value, not copied.
