@@ -2,15 +2,14 @@
 //!
 //! Invariant: no counter of zero is kept, so two vectors are equal exactly when they know the same. It stands for a
 //! set of events without gaps as far as one key is concerned: with a dot, it holds every earlier dot that the same
-//! actor made for that key. Refuses to know values, and offers no total order, for there is none.
-
-use std::collections::BTreeMap;
+//! actor made for that key. Entries lie in the order of actors, side by side: most vectors have one, and every write makes
+//! one. Refuses to know values, and offers no total order, for there is none.
 
 use crate::{Actor, Dot};
 
 /// For each actor, the highest counter seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct VersionVector(BTreeMap<Actor, u64>);
+pub struct VersionVector(Vec<(Actor, u64)>);
 
 impl VersionVector {
     /// A vector that has seen nothing.
@@ -20,7 +19,7 @@ impl VersionVector {
 
     /// The highest counter seen of `actor`; zero if none.
     pub fn get(&self, actor: &Actor) -> u64 {
-        self.0.get(actor).copied().unwrap_or(0)
+        self.place(actor).map_or(0, |at| self.0[at].1)
     }
 
     /// Whether `dot` was seen.
@@ -52,7 +51,7 @@ impl VersionVector {
 
     /// Actors and the highest counter seen of each, in the order of actors. No counter is zero.
     pub fn iter(&self) -> impl Iterator<Item = (Actor, u64)> + '_ {
-        self.0.iter().map(|(actor, counter)| (*actor, *counter))
+        self.0.iter().copied()
     }
 
     /// How many actors were seen.
@@ -66,9 +65,21 @@ impl VersionVector {
     }
 
     fn raise(&mut self, actor: Actor, counter: u64) {
-        if counter > 0 {
-            let seen = self.0.entry(actor).or_insert(0);
-            *seen = counter.max(*seen);
+        if counter == 0 {
+            return;
+        }
+        match self.place(&actor) {
+            Ok(at) => self.0[at].1 = self.0[at].1.max(counter),
+            Err(at) => self.0.insert(at, (actor, counter)),
+        }
+    }
+
+    /// Where the actor is, or where it would have to be.
+    fn place(&self, actor: &Actor) -> Result<usize, usize> {
+        // Entries mostly come in order.
+        match self.0.last() {
+            Some((last, _)) if last < actor => Err(self.0.len()),
+            _ => self.0.binary_search_by(|(other, _)| other.cmp(actor)),
         }
     }
 }
@@ -76,11 +87,10 @@ impl VersionVector {
 impl FromIterator<(Actor, u64)> for VersionVector {
     /// Counters of zero are left out; of an actor that comes twice, the higher counter counts.
     fn from_iter<I: IntoIterator<Item = (Actor, u64)>>(entries: I) -> VersionVector {
-        let mut vector = VersionVector::new();
-        for (actor, counter) in entries {
-            vector.raise(actor, counter);
-        }
-        vector
+        let mut entries: Vec<(Actor, u64)> = entries.into_iter().filter(|(_, counter)| *counter > 0).collect();
+        entries.sort_unstable_by(|(a, low), (b, high)| a.cmp(b).then(high.cmp(low)));
+        entries.dedup_by_key(|(actor, _)| *actor);
+        VersionVector(entries)
     }
 }
 

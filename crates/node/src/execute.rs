@@ -166,14 +166,14 @@ impl<E: Engine> Executor<E> {
     ) -> Answer {
         let key = codec::slot_key(&slot);
         let before = self.get(&key, &slot)?;
-        let before_count = before.as_ref().map_or(0, |record| record.versions().len());
+        let before_count = before.as_ref().map_or(0, |record| record.each_version().count());
         let before_hash = Self::hash_of(&slot, before.as_ref());
         self.may_write(update.dot.actor.incarnation)?;
         if before.as_ref().is_some_and(|record| record.has_seen(&update.dot)) {
             return Err(StoreFailure::Corrupt(SAME_NAME.to_owned()));
         }
         let record = Record::updated(before, rule, update);
-        let count = record.versions().len();
+        let count = record.each_version().count();
         if (count > sibling_limit as usize || record.weight() > RECORD_BYTES_MAX) && count > before_count.max(1) {
             return Err(StoreFailure::TooManySiblings(count as u32));
         }

@@ -56,14 +56,14 @@ pub(crate) enum Asker {
     Nobody,
 }
 
-/// An operation in flight.
+/// An operation in flight. It is moved with every answer, so what is behind it lies still.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Write(Box<Writing>),
     Read(Box<Reading>),
-    Scan(Scanning),
-    Forward(Forwarding),
-    Explain(Explaining),
+    Scan(Box<Scanning>),
+    Forward(Box<Forwarding>),
+    Explain(Box<Explaining>),
     Register(Box<Deciding>),
     List(Box<Listing>),
 }
@@ -140,7 +140,7 @@ impl Operations {
 
     /// Takes an operation out, to be put back with [`Operations::put_back`] if it goes on.
     pub(crate) fn take(&mut self, id: OpId) -> Option<Operation> {
-        let (operation, wake) = self.by_id.remove(id)?;
+        let (operation, wake) = self.by_id.take(id)?;
         self.taken.push((wake, id));
         Some(operation)
     }
@@ -161,6 +161,7 @@ impl Operations {
     pub(crate) fn forget_ended(&mut self) {
         for entry in self.taken.drain(..) {
             self.wakes.remove(&entry);
+            self.by_id.forget(entry.1);
         }
     }
 

@@ -87,6 +87,9 @@ impl Quorum {
 
     /// Every replica of every group, once.
     pub fn replicas(&self) -> Vec<NodeId> {
+        if let [only] = self.groups.as_slice() {
+            return only.replicas.to_vec();
+        }
         let mut all: Vec<NodeId> = Vec::new();
         for node in self.groups.iter().flat_map(|group| group.replicas.iter()) {
             if !all.contains(node) {
@@ -96,9 +99,21 @@ impl Quorum {
         all
     }
 
+    /// True if every replica has answered, or is one of those.
+    pub fn all_answered_or(&self, is_one_of_those: impl Fn(NodeId) -> bool) -> bool {
+        self.groups.iter().flat_map(|group| group.replicas.iter()).all(|node| self.has(*node) || is_one_of_those(*node))
+    }
+
+    /// True if the node is a replica of some group.
+    pub fn counts(&self, node: NodeId) -> bool {
+        self.groups.iter().any(|group| group.replicas.contains(&node))
+    }
+
     /// Replicas that have not answered.
     pub fn silent(&self) -> Vec<NodeId> {
-        self.replicas().into_iter().filter(|node| !self.has(*node)).collect()
+        let mut silent = self.replicas();
+        silent.retain(|node| !self.has(*node));
+        silent
     }
 
     /// Answers had and answers needed, in the group that lacks most.

@@ -225,13 +225,19 @@ impl Record {
     /// Versions held, tombstones among them; what amended ones amount to while nothing of them has ended. Not what was added
     /// to elements, which is no version.
     pub fn versions(&self) -> Vec<(Dot, &Version)> {
-        match self {
-            Record::Latest { dot, version } => vec![(*dot, version)],
-            Record::Amended(amended) => vec![amended.shown()],
-            Record::Siblings(set) => set.values().collect(),
-            Record::Counted(counted) => counted.set.values().collect(),
-            Record::Register(register) => accepted(register).into_iter().collect(),
-        }
+        self.each_version().collect()
+    }
+
+    /// The same, one after the other.
+    pub fn each_version(&self) -> impl Iterator<Item = (Dot, &Version)> {
+        let (only, set) = match self {
+            Record::Latest { dot, version } => (Some((*dot, version)), None),
+            Record::Amended(amended) => (Some(amended.shown()), None),
+            Record::Siblings(set) => (None, Some(set)),
+            Record::Counted(counted) => (None, Some(&counted.set)),
+            Record::Register(register) => (accepted(register), None),
+        };
+        only.into_iter().chain(set.into_iter().flat_map(DvvSet::values))
     }
 
     /// Values that a reader at `wall` sees, with their versions. More than one only in a sibling bucket.
@@ -318,15 +324,14 @@ impl Record {
         match self {
             Record::Amended(amended) => amended.parts().highest_stamp(),
             Record::Counted(counted) => counted.highest_stamp(),
-            _ => self.versions().into_iter().map(|(_, version)| version.stamp).max(),
+            _ => self.each_version().map(|(_, version)| version.stamp).max(),
         }
     }
 
     /// About how many bytes the record takes in memory or on the wire.
     pub fn weight(&self) -> usize {
         let versions: usize = self
-            .versions()
-            .into_iter()
+            .each_version()
             .map(|(_, v)| mem::size_of::<Version>() + v.value.as_ref().map_or(0, |value| value.bytes.len()))
             .sum();
         let more = match self {

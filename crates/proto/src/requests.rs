@@ -139,7 +139,7 @@ impl Machine {
                 return self.refuse_as_leaver(&asker);
             }
             let (ops, core) = (&mut self.ops, &mut self.core);
-            return Writing::start(ops, core, asker, put, &bucket, within);
+            return Writing::start(ops, core, asker, put, slot, &bucket, within);
         }
         let what = if put.value.is_some() { "put" } else { "delete" };
         let key = put.key.clone();

@@ -47,7 +47,7 @@ pub(crate) enum Purpose {
     /// Answer somebody who follows this replica.
     Followed { asker: Asker },
     /// Answer a peer's `Explain`.
-    AnswerExplain { to: NodeId, op: OpId, slot: Slot },
+    AnswerExplain { to: NodeId, op: OpId, slot: Box<Slot> },
     /// Answer a peer's `Outline`.
     AnswerOutline { to: NodeId, session: SessionId },
     /// Answer a peer's `Offer`.

@@ -111,7 +111,7 @@ impl Explaining {
         let waits = |node: &NodeId| !self.accounts.contains_key(node) && !core.is_down(*node);
         if core.now.mono < self.deadline && self.asked.iter().any(waits) {
             let wake = self.deadline;
-            return ops.put_back(id, Operation::Explain(self), wake);
+            return ops.put_back(id, Operation::Explain(Box::new(self)), wake);
         }
         let explanation = self.explanation(core);
         ops.answer(core, &self.asker, Response::Explained(Box::new(explanation)));
@@ -178,7 +178,7 @@ fn actors(record: &Record) -> Vec<u128> {
 /// A peer asks what we hold and keep.
 pub(crate) fn on_explain(core: &mut Core, from: NodeId, op: OpId, bucket: BucketId, key: ItemKey) {
     let slot = Slot::new(core.history.genesis().grid, bucket, key);
-    core.store(Purpose::AnswerExplain { to: from, op, slot: slot.clone() }, StoreOp::Inspect { slot });
+    core.store(Purpose::AnswerExplain { to: from, op, slot: Box::new(slot.clone()) }, StoreOp::Inspect { slot });
 }
 
 /// Our store has said what a peer asked for.

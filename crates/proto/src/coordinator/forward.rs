@@ -60,7 +60,7 @@ impl Forwarding {
         let mut forwarding = Forwarding { asker, request, what, key, to, life, sent, others, passed_over, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
-        ops.put_back(id, Operation::Forward(forwarding), deadline);
+        ops.put_back(id, Operation::Forward(Box::new(forwarding)), deadline);
     }
 
     fn send(&mut self, core: &mut Core, id: OpId) {
@@ -169,7 +169,7 @@ impl Forwarding {
     /// Goes on waiting.
     pub(crate) fn keep(self, ops: &mut Operations, id: OpId) {
         let wake = self.deadline;
-        ops.put_back(id, Operation::Forward(self), wake);
+        ops.put_back(id, Operation::Forward(Box::new(self)), wake);
     }
 
     fn give_up(self, ops: &mut Operations, core: &mut Core) {

@@ -1,9 +1,9 @@
 //! Where operations in flight lie: found by their ids, in the order of these.
 //!
-//! An operation is several hundred bytes long and is taken out and put back with every answer. So they lie still in one table,
-//! and the map that keeps their order holds places only.
+//! An operation is taken out and put back with every answer. So each has a place in one table, which it keeps meanwhile, and the
+//! map that keeps their order holds places only and changes when an operation begins or ends.
 //!
-//! Invariant: every id leads to a place that is taken, and every other place is free.
+//! Invariant: every id leads to a place of its own, and every other place is free.
 //! Refuses to know what an operation is.
 
 use crate::ids::OpId;
@@ -27,6 +27,7 @@ impl<T> Default for Places<T> {
 }
 
 impl<T> Places<T> {
+    /// How many there are, those that are taken out and not forgotten among them.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -37,25 +38,35 @@ impl<T> Places<T> {
 
     /// Puts something in, in the place of what was there under this id.
     pub(super) fn insert(&mut self, id: OpId, thing: T) {
-        let known = self.by_id.get(&id).copied().or_else(|| self.free.pop());
-        let place = known.unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() as u32 - 1
-        });
+        let place = self.by_id.get(&id).copied().unwrap_or_else(|| self.give_place(id));
         if let Some(slot) = self.places.get_mut(place as usize) {
             *slot = Some(thing);
         }
-        self.by_id.insert(id, place);
     }
 
-    pub(super) fn remove(&mut self, id: OpId) -> Option<T> {
-        let place = self.by_id.remove(&id)?;
-        let thing = self.places.get_mut(place as usize)?.take();
+    fn give_place(&mut self, id: OpId) -> u32 {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() as u32 - 1
+        });
+        self.by_id.insert(id, place);
+        place
+    }
+
+    /// Takes something out, to be put back with [`Places::insert`] or forgotten.
+    pub(super) fn take(&mut self, id: OpId) -> Option<T> {
+        let place = self.by_id.get(&id)?;
+        self.places.get_mut(*place as usize)?.take()
+    }
+
+    /// Gives the place of what was taken out to others, unless it was put back.
+    pub(super) fn forget(&mut self, id: OpId) {
+        let Some(place) = self.by_id.get(&id).copied().filter(|place| self.at(*place).is_none()) else { return };
+        self.by_id.remove(&id);
         self.free.push(place);
         if self.by_id.is_empty() && self.places.len() > KEPT_PLACES {
             *self = Places::default();
         }
-        thing
     }
 
     /// All, in the order of their ids.
@@ -65,7 +76,7 @@ impl<T> Places<T> {
 
     /// The ids, ascending.
     pub(super) fn ids(&self) -> impl Iterator<Item = OpId> {
-        self.by_id.keys().copied()
+        self.iter().map(|(id, _)| id)
     }
 
     fn at(&self, place: u32) -> Option<&T> {
@@ -90,7 +101,9 @@ mod tests {
                 places.insert(id, step);
                 model.insert(id, step);
             } else {
-                assert_eq!(places.remove(id), model.remove(&id));
+                assert_eq!(places.take(id), model.remove(&id));
+                assert_eq!(places.get(id), None);
+                places.forget(id);
             }
             assert_eq!((places.len(), places.get(id)), (model.len(), model.get(&id)));
         }
@@ -104,7 +117,14 @@ mod tests {
         let mut places = Places::default();
         let ids = || (0..2 * KEPT_PLACES as u64).map(OpId);
         ids().for_each(|id| places.insert(id, ()));
-        ids().for_each(|id| assert_eq!(places.remove(id), Some(())));
+        ids().for_each(|id| places.forget(id));
+        assert_eq!(places.len(), 2 * KEPT_PLACES, "they are all there");
+        ids().for_each(|id| assert_eq!(places.take(id), Some(())));
+        places.insert(OpId(7), ());
+        ids().for_each(|id| places.forget(id));
+        assert_eq!((places.len(), places.get(OpId(7))), (1, Some(&())), "it was put back");
+        places.take(OpId(7));
+        places.forget(OpId(7));
         assert_eq!((places.len(), places.places.capacity()), (0, 0));
     }
 }

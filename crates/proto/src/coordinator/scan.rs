@@ -298,7 +298,7 @@ impl Scanning {
         }
         if !self.answered {
             let wake = if self.behind.is_empty() { self.deadline } else { self.deadline.min(self.behind_at) };
-            ops.put_back(id, Operation::Scan(self), wake);
+            ops.put_back(id, Operation::Scan(Box::new(self)), wake);
         }
     }
 

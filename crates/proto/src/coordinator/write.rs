@@ -97,7 +97,7 @@ impl Writing {
 
     /// The version is made; this is the whole record.
     fn made(&mut self, record: Record) {
-        if record.versions().len() == 1 || planted("an answer covers what its client has not seen") {
+        if record.each_version().count() == 1 || planted("an answer covers what its client has not seen") {
             self.context = record.context();
         }
         self.record = Some(record);
@@ -160,8 +160,7 @@ impl Writing {
             StoreOutcome::Applied(record) => {
                 self.made(record);
                 let own = core.node;
-                let others: Vec<NodeId> = self.quorum.silent().into_iter().filter(|node| *node != own).collect();
-                for node in others {
+                for node in self.quorum.silent().into_iter().filter(|node| *node != own) {
                     if core.is_down(node) { self.hint(core, id, node) } else { self.send(core, id, node) }
                 }
             }
@@ -220,7 +219,7 @@ impl Writing {
     /// A replica has answered.
     pub(crate) fn on_ack(mut self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, from: NodeId, ack: Ack) {
         match ack {
-            Ack::Done if self.quorum.replicas().contains(&from) => self.quorum.add(from),
+            Ack::Done if self.quorum.counts(from) => self.quorum.add(from),
             // Not a replica: it keeps a hint for one.
             Ack::Done if self.any && !self.answered => self.succeed(ops, core, 1),
             Ack::Done => {}
@@ -260,7 +259,7 @@ impl Writing {
 
     /// A connection to a replica stands again: what was on the way may be lost, so say it again.
     pub(crate) fn on_connected(self: Box<Self>, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
-        if self.quorum.replicas().contains(&peer) && !self.quorum.has(peer) && !self.lost.contains(&peer) {
+        if self.quorum.counts(peer) && !self.quorum.has(peer) && !self.lost.contains(&peer) {
             self.send(core, id, peer);
         }
         self.keep(ops, core, id);
@@ -290,7 +289,7 @@ impl Writing {
             !self.any && !self.quorum.can_be_met(|node| !lost.contains(&node) && !core.is_down(node))
         };
         // Those that can still answer are waited for a little, so that the refusal says how many have it.
-        let all_heard = || self.quorum.silent().iter().all(|node| self.lost.contains(node) || core.is_down(*node));
+        let all_heard = || self.quorum.all_answered_or(|node| self.lost.contains(&node) || core.is_down(node));
         let in_vain = || hopeless() && (all_heard() || core.now.mono >= self.hint_at);
         if !self.answered && (expired || in_vain()) {
             let (got, needed) = self.quorum.worst();
@@ -308,8 +307,8 @@ impl Writing {
             self.deadline = self.deadline.min(core.now.mono + core.config.request_time);
         }
         let all_settled =
-            self.quorum.silent().iter().all(|node| self.lost.contains(node) || self.hinted.contains(node));
-        if self.answered && (expired || all_settled) {
+            || self.quorum.all_answered_or(|node| self.lost.contains(&node) || self.hinted.contains(&node));
+        if self.answered && (expired || all_settled()) {
             return;
         }
         let wake = if core.now.mono < self.hint_at { self.hint_at.min(self.deadline) } else { self.deadline };
@@ -321,7 +320,7 @@ impl Writing {
         let acknowledged = small(acknowledged);
         let response = match &self.record {
             Some(record) if self.amends => Response::Amended(outcome(record, core.now.wall, acknowledged)),
-            _ => Response::Written(Written { context: self.context.clone(), acknowledged }),
+            _ => Response::Written(Written { context: std::mem::take(&mut self.context), acknowledged }),
         };
         self.answered = true;
         core.note_wait(&self.asker, Kind::Write, self.begun);

@@ -19,9 +19,17 @@ use stdx::bugs::planted;
 use stdx::{Mono, Span, Wall};
 
 impl Writing {
-    /// Begins a client's write on this node, which should be a replica.
-    pub(crate) fn start(ops: &mut Operations, core: &mut Core, asker: Asker, put: Put, bucket: &Bucket, within: Span) {
-        match Writing::prepare(core, &asker, put, bucket, within) {
+    /// Begins a client's write of its slot on this node, which should be a replica.
+    pub(crate) fn start(
+        ops: &mut Operations,
+        core: &mut Core,
+        asker: Asker,
+        put: Put,
+        slot: Slot,
+        bucket: &Bucket,
+        within: Span,
+    ) {
+        match Writing::prepare(core, &asker, put, slot, bucket, within) {
             Err(refusal) => ops.refuse(core, &asker, refusal),
             Ok((mut writing, update)) => {
                 let id = core.next_op();
@@ -203,12 +211,12 @@ impl Writing {
         core: &mut Core,
         asker: &Asker,
         put: Put,
+        slot: Slot,
         bucket: &Bucket,
         within: Span,
     ) -> Result<(Box<Writing>, Update), Refusal> {
         debug_assert_eq!(bucket.mode, Mode::Eventual, "linearizable buckets are not written this way");
         let level = put.level.unwrap_or(bucket.w);
-        let slot = Slot::new(core.history.genesis().grid, bucket.id, put.key);
         for replicas in core.write_sets(slot.partition, slot.bucket) {
             level.needed(replicas.len()).ok_or(impossible(level, replicas.len()))?;
         }
