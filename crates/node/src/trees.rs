@@ -6,15 +6,14 @@
 //! counted twice. A tree that is being computed for the first time is unknown, and unknown is never compared.
 //! `docs/adr/0010-hash-trees-in-memory.md` says why they are not on disk.
 
+mod buckets;
 mod leaves;
 
+use buckets::Buckets;
 use leaves::Leaves;
 use proto::BucketId;
 use proto::tree::{Place, Tree, TreePart};
 use ring::PartitionId;
-use std::collections::BTreeMap;
-
-type Buckets = BTreeMap<BucketId, Leaves>;
 
 #[derive(Default)]
 struct Partition {
@@ -37,13 +36,14 @@ pub(crate) enum Built {
 /// The trees of all partitions this node holds.
 #[derive(Default)]
 pub(crate) struct Trees {
-    partitions: BTreeMap<PartitionId, Partition>,
+    /// By partition; every write looks one up.
+    partitions: Vec<Option<Box<Partition>>>,
 }
 
 impl Trees {
     /// True if the partition's trees are known.
     pub(crate) fn knows(&self, partition: PartitionId) -> bool {
-        self.partitions.get(&partition).is_some_and(|partition| partition.known.is_some())
+        self.get(partition).is_some_and(|partition| partition.known.is_some())
     }
 
     /// A slot changed: its version hash before (0 for nothing) and now.
@@ -55,60 +55,58 @@ impl Trees {
         before: u64,
         now: u64,
     ) {
-        let Some(partition) = self.partitions.get_mut(&tree.partition) else { return };
+        let Some(partition) = self.get_mut(tree.partition) else { return };
         let place = place();
         if let Some(known) = &mut partition.known {
-            known.entry(tree.bucket).or_default().change(place, before ^ now);
+            known.of(tree.bucket).change(place, before ^ now);
         }
         if let Some((upto, building)) = &mut partition.building
             && storage_key <= upto.as_slice()
         {
-            building.entry(tree.bucket).or_default().change(place, before ^ now);
+            building.of(tree.bucket).change(place, before ^ now);
         }
     }
 
     /// Begins to compute a partition's trees, or goes on: the storage key behind which to read on, if anything was read.
     pub(crate) fn build(&mut self, partition: PartitionId) -> Option<Vec<u8>> {
-        let building = &mut self.partitions.entry(partition).or_default().building;
+        let building = &mut self.entry(partition).building;
         let (upto, _) = building.get_or_insert_default();
         (!upto.is_empty()).then(|| upto.clone())
     }
 
     /// The computation has come to this record.
     pub(crate) fn read(&mut self, partition: PartitionId, storage_key: &[u8], slot: Option<(BucketId, Place, u64)>) {
-        let building = self.partitions.get_mut(&partition).and_then(|partition| partition.building.as_mut());
+        let building = self.get_mut(partition).and_then(|partition| partition.building.as_mut());
         let Some((upto, building)) = building else { return };
         storage_key.clone_into(upto);
         if let Some((bucket, place, hash)) = slot {
-            building.entry(bucket).or_default().change(place, hash);
+            building.of(bucket).change(place, hash);
         }
     }
 
     /// The computation has come to the end of the partition.
     pub(crate) fn built(&mut self, partition: PartitionId) -> Built {
-        let Some(partition) = self.partitions.get_mut(&partition) else { return Built::New };
+        let Some(partition) = self.get_mut(partition) else { return Built::New };
         let Some((_, new)) = partition.building.take() else { return Built::New };
         let old = partition.known.replace(new);
         let Some(old) = old else { return Built::New };
-        let roots = |buckets: &Buckets| -> Vec<(BucketId, u64)> {
-            let roots = buckets.iter().map(|(bucket, leaves)| (*bucket, leaves.root()));
-            roots.filter(|(_, root)| *root != 0).collect()
-        };
-        let same = partition.known.as_ref().is_some_and(|new| roots(new) == roots(&old));
+        let same = partition.known.as_ref().is_some_and(|new| new.roots().eq(old.roots()));
         if same { Built::Same } else { Built::Other }
     }
 
     /// The partition's trees must be computed from the beginning.
     pub(crate) fn forget(&mut self, partition: PartitionId) {
-        self.partitions.remove(&partition);
+        if let Some(partition) = self.partitions.get_mut(usize::from(partition.0)) {
+            *partition = None;
+        }
     }
 
     /// Every record of these buckets is gone.
     pub(crate) fn drop_buckets(&mut self, partition: PartitionId, buckets: &[BucketId]) {
-        let Some(partition) = self.partitions.get_mut(&partition) else { return };
+        let Some(partition) = self.get_mut(partition) else { return };
         let building = partition.building.as_mut().map(|(_, building)| building);
         for kept in partition.known.as_mut().into_iter().chain(building) {
-            buckets.iter().for_each(|bucket| drop(kept.remove(bucket)));
+            buckets.iter().for_each(|bucket| kept.remove(*bucket));
         }
     }
 
@@ -117,14 +115,30 @@ impl Trees {
         let tree = match part {
             TreePart::Root(tree) | TreePart::Branches(tree) | TreePart::Leaves(tree, _) => tree,
         };
-        let known = self.partitions.get(&tree.partition)?.known.as_ref()?;
+        let known = self.get(tree.partition)?.known.as_ref()?;
         let empty = Leaves::default();
-        let leaves = known.get(&tree.bucket).unwrap_or(&empty);
+        let leaves = known.get(tree.bucket).unwrap_or(&empty);
         Some(match part {
             TreePart::Root(_) => vec![leaves.root()],
             TreePart::Branches(_) => leaves.branches(),
             TreePart::Leaves(_, branch) => leaves.of_branch(branch),
         })
+    }
+
+    fn get(&self, partition: PartitionId) -> Option<&Partition> {
+        self.partitions.get(usize::from(partition.0))?.as_deref()
+    }
+
+    fn get_mut(&mut self, partition: PartitionId) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::from(partition.0))?.as_deref_mut()
+    }
+
+    fn entry(&mut self, partition: PartitionId) -> &mut Partition {
+        let at = usize::from(partition.0);
+        if self.partitions.len() <= at {
+            self.partitions.resize_with(at + 1, || None);
+        }
+        self.partitions[at].get_or_insert_default()
     }
 }
 

@@ -1,12 +1,13 @@
 //! The hashes of one tree, in memory. Most partitions hold few items, so a tree begins as a list of the leaves that are
-//! not 0, and becomes an array when that is smaller.
+//! not 0, and becomes an array when that is smaller. In the list the numbers of leaves lie apart from their hashes: every write
+//! searches it, and what is searched is short.
 //!
 //! Invariant: the root is the XOR of all leaves; a leaf that is not there is 0.
 
 use proto::tree::{FAN, Place};
 
 /// With more leaves than this that are not 0, the array is smaller.
-const LISTED_MAX: usize = FAN * FAN / 2;
+const LISTED_MAX: usize = FAN * FAN * 8 / 10;
 
 /// All leaves of one tree.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -18,13 +19,18 @@ pub(crate) struct Leaves {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Kept {
     /// Leaves that are not 0, in order.
-    Few(Vec<(u16, u64)>),
+    Few {
+        /// Their numbers.
+        leaves: Vec<u16>,
+        /// Their hashes, in the same order.
+        hashes: Vec<u64>,
+    },
     Many(Box<[u64]>),
 }
 
 impl Default for Kept {
     fn default() -> Kept {
-        Kept::Few(Vec::new())
+        Kept::Few { leaves: Vec::new(), hashes: Vec::new() }
     }
 }
 
@@ -40,14 +46,18 @@ impl Leaves {
         let at = u16::from(place.branch) * FAN as u16 + u16::from(place.leaf);
         match &mut self.kept {
             Kept::Many(leaves) => leaves[usize::from(at)] ^= by,
-            Kept::Few(leaves) => match leaves.binary_search_by_key(&at, |(leaf, _)| *leaf) {
+            Kept::Few { leaves, hashes } => match leaves.binary_search(&at) {
                 Ok(found) => {
-                    leaves[found].1 ^= by;
-                    if leaves[found].1 == 0 {
+                    hashes[found] ^= by;
+                    if hashes[found] == 0 {
                         leaves.remove(found);
+                        hashes.remove(found);
                     }
                 }
-                Err(before) if by != 0 => leaves.insert(before, (at, by)),
+                Err(before) if by != 0 => {
+                    leaves.insert(before, at);
+                    hashes.insert(before, by);
+                }
                 Err(_) => {}
             },
         }
@@ -55,11 +65,11 @@ impl Leaves {
     }
 
     fn widen(&mut self) {
-        if let Kept::Few(few) = &self.kept
-            && few.len() > LISTED_MAX
+        if let Kept::Few { leaves, hashes } = &self.kept
+            && leaves.len() > LISTED_MAX
         {
             let mut many = vec![0; FAN * FAN].into_boxed_slice();
-            few.iter().for_each(|(leaf, hash)| many[usize::from(*leaf)] = *hash);
+            leaves.iter().zip(hashes).for_each(|(leaf, hash)| many[usize::from(*leaf)] = *hash);
             self.kept = Kept::Many(many);
         }
     }
@@ -85,7 +95,9 @@ impl Leaves {
 
     fn each(&self, mut visit: impl FnMut(usize, u64)) {
         match &self.kept {
-            Kept::Few(leaves) => leaves.iter().for_each(|(leaf, hash)| visit(usize::from(*leaf), *hash)),
+            Kept::Few { leaves, hashes } => {
+                leaves.iter().zip(hashes).for_each(|(leaf, hash)| visit(usize::from(*leaf), *hash));
+            }
             Kept::Many(leaves) => leaves.iter().enumerate().for_each(|(leaf, hash)| visit(leaf, *hash)),
         }
     }
