@@ -11,7 +11,8 @@ use super::journal::Lsn;
 use super::memtable::{Entry, Memtable, Version};
 use super::merge::{MemtableScan, Merge, Source, Versions};
 use super::range::bounds;
-use super::tables::{Runs, Tables};
+use super::runs::Runs;
+use super::tables::Tables;
 use crate::error::StorageError;
 use crate::space::Space;
 

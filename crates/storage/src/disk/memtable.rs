@@ -11,12 +11,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::RwLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
 use super::guard::{read, write};
 use super::journal::Lsn;
+use super::key_marks::KeyMarks;
+use super::runs::hash_of;
 use crate::batch::Change;
 use crate::space::Space;
 
@@ -68,6 +70,10 @@ impl Hidden {
 #[derive(Default)]
 pub(super) struct Memtable {
     content: RwLock<Content>,
+    /// Keys of all spaces that it may hold.
+    marks: KeyMarks,
+    /// It holds range deletions, which hide any keys.
+    hides: AtomicBool,
     /// The spaces that are in tables already, should writing the others out have failed.
     pub(super) written: [AtomicBool; Space::ALL.len()],
 }
@@ -122,11 +128,19 @@ impl Memtable {
         let mut content = write(&self.content);
         let watched = watched();
         for change in changes {
+            self.mark(&change);
             content.change(change, lsn, watched);
         }
         content.last = lsn;
         visible();
         content.bytes
+    }
+
+    fn mark(&self, change: &Change) {
+        match change {
+            Change::Put { key, .. } | Change::Delete { key, .. } => self.marks.mark(hash_of(key)),
+            Change::DeleteRange { .. } => self.hides.store(true, Ordering::Relaxed),
+        }
     }
 
     /// Runs `begin` at a moment between two batches.
@@ -135,8 +149,11 @@ impl Memtable {
         begin()
     }
 
-    /// The newest version of `key`.
-    pub(super) fn get(&self, space: Space, key: &[u8]) -> Found {
+    /// The newest version of `key`, whose hash is `hash`.
+    pub(super) fn get(&self, space: Space, key: &[u8], hash: u64) -> Found {
+        if !self.marks.may_have(hash) && !self.hides.load(Ordering::Relaxed) {
+            return Found::Nothing;
+        }
         let content = read(&self.content);
         let keys = &content.spaces[space.index()];
         let slots: &BTreeMap<Key<'_>, Slot> = &keys.slots;

@@ -12,16 +12,21 @@
 //! Invariant: what a sync reported is found by every later opening, or the opening fails.
 //! Refuses to know what is stored.
 
+mod block_map;
 mod directory;
 mod engine;
 mod flush;
 mod guard;
+mod heads;
+mod item_cache;
 mod journal;
+mod key_marks;
 mod memtable;
 mod merge;
 mod options;
 mod payload;
 mod range;
+mod runs;
 mod snapshots;
 mod store;
 mod syncer;

@@ -16,7 +16,7 @@ const SEGMENT_BYTES_MAX: u64 = 16 * MIB;
 /// Bounds of a disk engine.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct DiskOptions {
-    /// Memory for blocks of data, indexes and filters read from disk.
+    /// Memory for what was read from disk: a quarter each for items that are read often and for where blocks are, half for blocks.
     pub cache_bytes: u64,
     /// Size at which the memory table is written out; at least 64 KiB. At most four such tables exist at a time, mostly
     /// one or two.

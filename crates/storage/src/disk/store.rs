@@ -20,8 +20,9 @@ use super::memtable::{Found, Memtable};
 use super::merge::{MemtableScan, Merge, Source};
 use super::options::DiskOptions;
 use super::range::bounds;
+use super::runs::{Runs, hash_of};
 use super::snapshots::Snapshots;
-use super::tables::{Runs, Tables};
+use super::tables::Tables;
 use super::workers::Signals;
 use crate::batch::{Change, KEY_BYTES_MAX};
 use crate::engine::Visit;
@@ -85,12 +86,13 @@ impl View {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let hash = hash_of(key);
         for memtable in &self.memtables {
-            if let Found::Version(value) = memtable.get(space, key) {
+            if let Found::Version(value) = memtable.get(space, key, hash) {
                 return Ok(value);
             }
         }
-        Ok(self.runs[space.index()].get(key)?.and_then(|version| version.value))
+        Ok(self.runs[space.index()].get(key, hash)?.and_then(|version| version.value))
     }
 
     /// The live keys of a range as they were after batch `until`.

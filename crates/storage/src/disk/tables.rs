@@ -3,12 +3,12 @@
 //! The tree holds a lock during the fsyncs that a new list of tables costs. So reads never go through the tree: they use
 //! `Runs`, a copy of the list that is taken after each change.
 //!
-//! Invariant: lsm-tree's types end here, and an error names the file it is about. Tables given to `add` are durable, as
+//! Invariant: lsm-tree's types end here, in `runs` and in `block_map`, and an error names the file it is about. Tables given to `add` are durable, as
 //! is the list with them, when it returns.
 //! Refuses to know memory tables, the journal and when to compact.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::{fs, io};
@@ -16,20 +16,22 @@ use std::{fs, io};
 use bytes::Bytes;
 use lsm_tree::compaction::Leveled;
 use lsm_tree::config::{
-    BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, RestartIntervalPolicy,
+    BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy,
+    RestartIntervalPolicy,
 };
-use lsm_tree::table::filter::standard_bloom::Builder as KeyHash;
 use lsm_tree::{
     AbstractTree, AnyTree, Cache, CompressionType, Config, DescriptorTable, InternalValue, SeqNo,
-    SequenceNumberCounter, Table, UserKey, ValueType,
+    SequenceNumberCounter, Table, TableId, ValueType,
 };
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::block_map::{BlockMap, Room};
 use super::guard::{lock, read};
+use super::item_cache::ItemCache;
 use super::journal::Lsn;
 use super::memtable::{Entry, Version};
-use super::range::Bounds;
+use super::runs::{Mapped, Runs};
 use crate::error::StorageError;
 use crate::space::Space;
 
@@ -38,19 +40,26 @@ const CURRENT: &str = "current";
 
 /// Runs in the first level at most. lsm-tree writes their number into one byte of its list, unchecked: with 256 of them the
 /// list could not be read again.
-const YOUNG_MAX: usize = 200;
+pub(super) const YOUNG_MAX: usize = 200;
 
 /// Memory and handles shared by the trees of one opening.
 #[derive(Clone)]
 pub(super) struct Shared {
+    /// Single items that are read often.
+    items: Arc<ItemCache>,
+    /// For where the blocks of tables are.
+    room: Room,
+    /// Blocks that scans read, and indexes and filters of tables for whose maps there is no room.
     cache: Arc<Cache>,
     descriptors: Arc<DescriptorTable>,
 }
 
 impl Shared {
     pub(super) fn new(cache_bytes: u64) -> Shared {
-        let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes));
-        Shared { cache, descriptors: Arc::new(DescriptorTable::new(256)) }
+        let items = Arc::new(ItemCache::new(cache_bytes / 4));
+        let room = Room::new(cache_bytes / 4);
+        let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes / 2));
+        Shared { items, room, cache, descriptors: Arc::new(DescriptorTable::new(256)) }
     }
 }
 
@@ -62,16 +71,9 @@ pub(super) struct Tables {
     building: RwLock<()>,
     /// Numbers of tables that a failure has left, some of which another thread may still be writing.
     unfinished: Mutex<BTreeSet<u64>>,
-}
-
-/// The tables at one moment: runs that do not overlap within themselves, newer runs first.
-pub(super) struct Runs {
-    /// Grows with each change of the list.
-    pub(super) id: u64,
-    runs: Vec<Vec<Table>>,
-    /// Runs of the first level, which reads must all look into.
-    pub(super) young: usize,
-    pub(super) bytes: u64,
+    /// Of the tables as they were when this was last asked for.
+    maps: Mutex<BTreeMap<TableId, Arc<BlockMap>>>,
+    shared: Shared,
 }
 
 impl Tables {
@@ -87,7 +89,8 @@ impl Tables {
         let path = folder.join(space.name());
         check_list(&path)?;
         let tree = config(&path, shared).open().map_err(|error| translate("open tables", &path, error))?;
-        Ok(Tables { tree, path, building: RwLock::default(), unfinished: Mutex::default() })
+        let (building, unfinished, maps) = (RwLock::default(), Mutex::default(), Mutex::default());
+        Ok(Tables { tree, path, building, unfinished, maps, shared: shared.clone() })
     }
 
     /// The highest number of a batch that something in the tables comes from.
@@ -98,8 +101,18 @@ impl Tables {
     /// The tables as they are now. Waits while a changed list is being made durable.
     pub(super) fn runs(&self) -> Runs {
         let version = self.tree.current_version();
-        let runs = version.iter_levels().flat_map(|level| level.iter().map(|run| run.to_vec())).collect();
-        Runs { id: version.id(), runs, young: version.l0().run_count(), bytes: self.tree.disk_space() }
+        let mut known = lock(&self.maps);
+        let before = std::mem::take(&mut *known);
+        let mut mapped = |table: &Table| {
+            let map = before.get(&table.id()).cloned();
+            let map = map.or_else(|| BlockMap::read(table, self.tree.id(), &self.shared.room).map(Arc::new));
+            known.extend(map.clone().map(|map| (table.id(), map)));
+            Mapped::new(table, map)
+        };
+        let runs = version.iter_levels().flat_map(|level| level.iter());
+        let runs = runs.map(|run| run.iter().map(&mut mapped).collect()).collect();
+        let (items, bytes) = (Arc::clone(&self.shared.items), self.tree.disk_space());
+        Runs { id: version.id(), runs, items, young: version.l0().run_count(), bytes }
     }
 
     /// Writes `entries`, ascending by key, one for each, as the newest tables. `Full` if there are so many that some must be
@@ -187,48 +200,6 @@ impl Tables {
     }
 }
 
-impl Runs {
-    /// True if nothing can be written out before something is merged.
-    pub(super) fn is_list_full(&self) -> bool {
-        self.young >= YOUNG_MAX
-    }
-
-    /// The newest version of `key`; `None` if no table has one.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Version>, StorageError> {
-        let hash = KeyHash::get_hash(key);
-        for run in &self.runs {
-            let at = run.partition_point(|table| **table.metadata.key_range.max() < *key);
-            let Some(table) = run.get(at).filter(|table| **table.metadata.key_range.min() <= *key) else { continue };
-            let found = table.get(key, SeqNo::MAX, hash);
-            if let Some(item) = found.map_err(|error| translate("read a table", &table.path, error))? {
-                return Ok(Some(entry(item).1));
-            }
-        }
-        Ok(None)
-    }
-
-    /// For each run, newer runs first, its entries in `bounds`, ascending.
-    pub(super) fn ranges(&self, bounds: Bounds<'_>) -> Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> {
-        let owned = (bounds.0.map(UserKey::from), bounds.1.map(UserKey::from));
-        let mut ranges: Vec<Box<dyn Iterator<Item = Result<Entry, StorageError>> + '_>> = Vec::new();
-        for run in &self.runs {
-            let overlapping = run.iter().filter(move |table| table.metadata.key_range.overlaps_with_bounds(&bounds));
-            let tables: Vec<&Table> = overlapping.collect();
-            if tables.is_empty() {
-                continue;
-            }
-            let owned = owned.clone();
-            ranges.push(Box::new(tables.into_iter().flat_map(move |table| {
-                table.range(owned.clone()).map(|item| match item {
-                    Ok(item) => Ok(entry(item)),
-                    Err(error) => Err(translate("read a table", &table.path, error)),
-                })
-            })));
-        }
-        ranges
-    }
-}
-
 /// The number of the list of tables that is the current one on disk, if that can be told.
 fn current_id(path: &Path) -> Option<u64> {
     fs::read(path.join(CURRENT)).ok()?.first_chunk().map(|id| u64::from_le_bytes(*id))
@@ -262,12 +233,20 @@ fn check_list(path: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Tables say themselves how they were written, so this may change from version to version.
+///
+/// The newest tables and the next level hold small blocks, not packed, for nearly all that a read costs depends on how much it reads. What
+/// is below them is packed, for it is most of what there is on disk.
 fn config(path: &Path, shared: &Shared) -> Config {
     let counter = SequenceNumberCounter::default;
     Config::new(path, counter(), counter())
         .use_cache(Arc::clone(&shared.cache))
         .use_descriptor_table(Some(Arc::clone(&shared.descriptors)))
+        .data_block_size_policy(BlockSizePolicy::new([2_048, 2_048, 4_096]))
         .data_block_restart_interval_policy(RestartIntervalPolicy::new([10, 16]))
+        // Reads of single keys have maps. In large pieces the rest would push out everything else there is in the cache.
+        .index_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+        .filter_block_partitioning_policy(PartitioningPolicy::new([false, true]))
         .filter_policy(FilterPolicy::new([
             FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
             FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
@@ -286,14 +265,8 @@ fn item(key: Bytes, version: Version) -> InternalValue {
     }
 }
 
-fn entry(item: InternalValue) -> Entry {
-    let is_deletion = item.is_tombstone();
-    let version = Version { lsn: item.key.seqno, value: (!is_deletion).then(|| Bytes::from(item.value)) };
-    (Bytes::from(item.key.user_key), version)
-}
-
 /// What an error of lsm-tree means. Anything but a failed operation of the system is damage: nothing else is left.
-fn translate(what: &'static str, path: &Path, error: lsm_tree::Error) -> StorageError {
+pub(super) fn translate(what: &'static str, path: &Path, error: lsm_tree::Error) -> StorageError {
     let damage = |expected: &str, got: String| StorageError::Corrupt {
         what: path.display().to_string(),
         expected: expected.to_owned(),
@@ -317,6 +290,7 @@ fn translate(what: &'static str, path: &Path, error: lsm_tree::Error) -> Storage
 mod tests {
     use super::{Shared, Tables, YOUNG_MAX};
     use crate::disk::memtable::Version;
+    use crate::disk::runs::hash_of;
     use crate::{Space, StorageError};
     use bytes::Bytes;
 
@@ -336,7 +310,7 @@ mod tests {
         assert!(matches!(add(&tables, 400), Err(StorageError::Full { .. })));
         drop(tables);
         let tables = Tables::open(dir.path(), Space::Meta, &shared).expect("the list can be read");
-        let found = tables.runs().get(b"key").expect("tables can be read").expect("it is there");
+        let found = tables.runs().get(b"key", hash_of(b"key")).expect("tables can be read").expect("it is there");
         assert_eq!(found.lsn, YOUNG_MAX as u64, "the newest");
         assert!(tables.compact().expect("a merge"), "and merging makes room");
         add(&tables, 401).expect("room");
