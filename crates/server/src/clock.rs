@@ -23,12 +23,22 @@ impl Clock {
 
     /// Both clocks at this moment.
     pub(crate) fn now(&self) -> Now {
-        Now { mono: self.mono(), wall: wall() }
+        self.now_at(Instant::now())
+    }
+
+    /// Both clocks, if the monotonic one was read already.
+    pub(crate) fn now_at(&self, instant: Instant) -> Now {
+        Now { mono: self.mono_of(instant), wall: wall() }
     }
 
     /// The monotonic clock alone.
     pub(crate) fn mono(&self) -> Mono {
-        Mono(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.mono_of(Instant::now())
+    }
+
+    /// What the monotonic clock showed at `instant`.
+    pub(crate) fn mono_of(&self, instant: Instant) -> Mono {
+        Mono(u64::try_from(instant.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX))
     }
 
     /// The moment at which the monotonic clock shows `mono`, for a timer.

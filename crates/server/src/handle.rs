@@ -80,18 +80,18 @@ impl Handle {
         if self.shared.traces.is_some() {
             return None;
         }
-        let watch = self.shared.measures.begin(request);
-        let response = self.own_answer(request)?;
-        self.shared.measures.end(&watch, &response);
+        let begun = Instant::now();
+        let response = self.own_answer(request, begun)?;
+        self.shared.measures.answered(request, begun, &response);
         Some(response)
     }
 
-    fn own_answer(&self, request: &Request) -> Option<Response> {
+    fn own_answer(&self, request: &Request, now: Instant) -> Option<Response> {
         let Request::Get(get) = request else { return None };
         if !self.shared.phase.is_running() {
             return None;
         }
-        self.shared.own.get()?.upgrade()?.read(get)
+        self.shared.own.get()?.upgrade()?.read(get, now)
     }
 
     /// Asks the node and waits for its answer; for the configured time if `within` is `None`.
@@ -116,7 +116,7 @@ impl Handle {
             return not_ready();
         }
         if mark.is_none()
-            && let Some(response) = self.own_answer(&request)
+            && let Some(response) = self.own_answer(&request, asked)
         {
             return response;
         }

@@ -10,11 +10,12 @@ use node::Node;
 use proto::{Get, Response};
 use std::sync::{Mutex, MutexGuard};
 use storage::Engine;
+use tokio::time::Instant;
 
 /// Reads that are answered at once.
 pub(crate) trait OwnCopy: Send + Sync {
-    /// The answer to a read of a client, if this node's own copy is enough.
-    fn read(&self, get: &Get) -> Option<Response>;
+    /// The answer to a read of a client that begins now, if this node's own copy is enough.
+    fn read(&self, get: &Get, now: Instant) -> Option<Response>;
 }
 
 /// Holds the node.
@@ -35,9 +36,9 @@ impl<E: Engine> NodeCell<E> {
 }
 
 impl<E: Engine + Send> OwnCopy for NodeCell<E> {
-    fn read(&self, get: &Get) -> Option<Response> {
+    fn read(&self, get: &Get, now: Instant) -> Option<Response> {
         // A node that has panicked answers nobody, here neither.
         let mut node = self.node.try_lock().ok()?;
-        node.read_alone(self.clock.now(), get)
+        node.read_alone(self.clock.now_at(now), get)
     }
 }

@@ -13,7 +13,7 @@ use super::room::READ_BYTES;
 use super::session::Session;
 use super::table::{self, Command, Run, Soon};
 use super::window::Window;
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use resp::{Parser, ProtocolError, Reply, Request};
 use std::borrow::Cow;
 use std::future::{Future as _, poll_fn};
@@ -34,15 +34,32 @@ const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// How long a client may take nothing of what waits for it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Longest name of a command that is remembered.
+const NAME_BYTES: usize = 16;
+
 /// Rounds of requests, of at most a window each, before others have their turn.
 const ROUNDS: usize = 8;
 
-/// A request that waits, with what was found out about it.
-struct Parked {
+/// A request, with what was found out about it.
+struct Asked {
     command: &'static Command,
     request: Request,
-    footprint: Footprint,
+    /// None if it need not be known, because nothing is under way that it could conflict with.
+    footprint: Option<Footprint>,
     held: Held,
+}
+
+/// A name as a client has said it. Longer ones are not remembered.
+#[derive(PartialEq, Eq)]
+struct Name([u8; NAME_BYTES], usize);
+
+impl Name {
+    fn of(request: &[Bytes]) -> Option<Name> {
+        let name = request.first()?;
+        let mut bytes = [0; NAME_BYTES];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Name(bytes, name.len()))
+    }
 }
 
 /// A connection.
@@ -55,7 +72,9 @@ pub(crate) struct Connection {
     output: BytesMut,
     window: Window,
     /// A request that must wait for others of this connection.
-    parked: Option<Parked>,
+    parked: Option<Asked>,
+    /// The last command, under the name by which it was called: clients repeat themselves.
+    last: Option<(Name, &'static Command)>,
     /// The parser needs more bytes.
     hungry: bool,
     /// Nothing more is read; it ends when everything is answered and sent.
@@ -75,7 +94,7 @@ impl Connection {
     pub(crate) fn new(stream: server::Stream, from: SocketAddr, redis: Arc<Redis>) -> Connection {
         let client = redis.clients.enter(from, stream.local_addr().ok());
         let session = Session::new(&redis, client);
-        let (held, unsent) = (Held::new(&redis.held, 0), Held::new(&redis.unsent, 0));
+        let (held, unsent) = (Held::new(&redis.held), Held::new(&redis.unsent));
         let limits = session.limits(&redis);
         Connection {
             stream,
@@ -86,6 +105,7 @@ impl Connection {
             output: BytesMut::new(),
             window: Window::default(),
             parked: None,
+            last: None,
             hungry: true,
             closing: false,
             held,
@@ -173,7 +193,7 @@ impl Connection {
                 }
             };
             self.hungry = false;
-            let held = Held::new(&self.redis.held, before - self.input.len());
+            let held = Held::of_request(&self.redis.held, before - self.input.len());
             if self.held.bytes() > 0 {
                 // It is whole, and counts by itself.
                 self.held.set(self.input.len(), usize::MAX);
@@ -189,7 +209,7 @@ impl Connection {
     /// Starts one request. False if it must wait.
     fn begin(&mut self, request: Request, held: Held) -> bool {
         let version = self.session.version;
-        let command = match table::find(&request) {
+        let command = match self.command(&request) {
             Ok(command) => command,
             Err(reply) => {
                 self.session.close_if_browser(&request);
@@ -205,20 +225,37 @@ impl Connection {
             self.window.ready(fault.into(), version, None);
             return true;
         }
-        let footprint = Footprint::of(command, &request, &self.session.place.bucket);
-        self.carry_out(Parked { command, request, footprint, held })
+        let footprint = (!self.window.is_quiet()).then(|| self.footprint(command, &request));
+        self.carry_out(Asked { command, request, footprint, held })
+    }
+
+    /// The command of a request.
+    fn command(&mut self, request: &[Bytes]) -> Result<&'static Command, Reply> {
+        let name = Name::of(request);
+        match (&self.last, &name) {
+            (Some((last, command)), Some(name)) if last == name && command.takes(request.len()) => return Ok(command),
+            _ => {}
+        }
+        let command = table::find(request)?;
+        self.session.client.used(command);
+        // What is called by two words is told apart by the second.
+        self.last = name.filter(|_| command.parent().is_none()).map(|name| (name, command));
+        Ok(command)
+    }
+
+    fn footprint(&self, command: &Command, request: &[Bytes]) -> Footprint {
+        Footprint::of(command, request, &self.session.place.bucket)
     }
 
     /// Carries out a request that is well formed. False if it must wait.
-    fn carry_out(&mut self, asked: Parked) -> bool {
-        if self.window.conflicts(&asked.footprint) {
+    fn carry_out(&mut self, asked: Asked) -> bool {
+        if asked.footprint.as_ref().is_some_and(|footprint| self.window.conflicts(footprint)) {
             self.parked = Some(asked);
             return false;
         }
-        let Parked { command, request, footprint, held } = asked;
+        let Asked { command, request, footprint, held } = asked;
         let version = self.session.version;
         self.redis.commands.fetch_add(1, Ordering::Relaxed);
-        self.session.client.used(command);
         match command.run {
             Run::Now(run) => {
                 let was = self.session.is_authenticated();
@@ -229,14 +266,16 @@ impl Connection {
                 // HELLO is answered in the version that it asks for.
                 self.window.ready(reply, self.session.version, Some(held));
             }
-            Run::Soon(look) => match look(&self.session, &request) {
+            Run::Soon(look) => match look(&mut self.session, &request) {
                 Soon::Reply(reply) => self.window.ready(reply, version, Some(held)),
                 Soon::Ask(run) => {
+                    let footprint = footprint.unwrap_or_else(|| self.footprint(command, &request));
                     let call = self.session.call(&self.redis, command, request);
                     self.window.wait(run(call), footprint, version, held);
                 }
             },
             Run::Later(run) => {
+                let footprint = footprint.unwrap_or_else(|| self.footprint(command, &request));
                 let call = self.session.call(&self.redis, command, request);
                 self.window.wait(run(call), footprint, version, held);
             }

@@ -8,17 +8,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A request of fewer bytes is not counted: what a connection holds of such is bounded by its window.
 const COUNTED_FROM: usize = 1 << 20;
 
-/// Stands for the bytes of one request, until it is dropped.
+/// Stands for bytes, until it is dropped.
 pub(crate) struct Held {
-    all: Arc<AtomicUsize>,
+    /// None for what is not counted and never will be: most requests are small, and cost nothing here.
+    all: Option<Arc<AtomicUsize>>,
     bytes: usize,
 }
 
 impl Held {
-    /// Stands for so many bytes.
-    pub(crate) fn new(all: &Arc<AtomicUsize>, bytes: usize) -> Held {
-        all.fetch_add(counted(bytes), Ordering::Relaxed);
-        Held { all: Arc::clone(all), bytes }
+    /// Stands for no bytes yet.
+    pub(crate) fn new(all: &Arc<AtomicUsize>) -> Held {
+        Held { all: Some(Arc::clone(all)), bytes: 0 }
+    }
+
+    /// Stands for the bytes of one whole request.
+    pub(crate) fn of_request(all: &Arc<AtomicUsize>, bytes: usize) -> Held {
+        let mut held = Held { all: (counted(bytes) > 0).then(|| Arc::clone(all)), bytes: 0 };
+        held.set(bytes, usize::MAX);
+        held
     }
 
     /// The bytes that it stands for, counted or not.
@@ -28,20 +35,17 @@ impl Held {
 
     /// Stands for so many bytes from now on. False if they count and all together are more than `max`.
     pub(crate) fn set(&mut self, bytes: usize, max: usize) -> bool {
-        if counted(bytes) == counted(self.bytes) && counted(bytes) == 0 {
-            self.bytes = bytes;
-            return true;
-        }
-        let before = self.all.fetch_sub(counted(self.bytes), Ordering::Relaxed) - counted(self.bytes);
-        self.bytes = bytes;
-        self.all.fetch_add(counted(bytes), Ordering::Relaxed);
-        counted(bytes) == 0 || before + counted(bytes) <= max
+        let (old, new) = (counted(std::mem::replace(&mut self.bytes, bytes)), counted(bytes));
+        let Some(all) = self.all.as_ref().filter(|_| old + new > 0) else { return true };
+        let before = all.fetch_sub(old, Ordering::Relaxed) - old;
+        all.fetch_add(new, Ordering::Relaxed);
+        new == 0 || before + new <= max
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.all.fetch_sub(counted(self.bytes), Ordering::Relaxed);
+        self.set(0, usize::MAX);
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Session {
     has_password: bool,
     /// The node as the client may use it, once it has said who it is.
     guarded: Arc<Guarded>,
+    /// The last read of this node's own copy, to be asked again about another key: a bucket's name need not be copied each time.
+    get: proto::Request,
     /// The client has said that it is done, or was closed on.
     over: bool,
 }
@@ -47,6 +49,7 @@ impl Session {
             place: first(redis),
             has_password: redis.options.password.is_some(),
             guarded: Arc::new(guarded(redis, Who::Anyone, client.from)),
+            get: proto::Request::Get(Get { bucket: String::new(), key: ItemKey::plain(Bytes::new()), level: None }),
             over: false,
             client,
         }
@@ -141,9 +144,19 @@ impl Session {
     }
 
     /// The string under a key, if this node's own copy is enough to know: `Some(None)` if there is none.
-    pub(crate) fn glance(&self, key: &Bytes) -> Option<Option<Bytes>> {
-        let get = Get { bucket: self.place.bucket.clone(), key: ItemKey::plain(key.clone()), level: None };
-        match self.guarded.read(&proto::Request::Get(get))? {
+    pub(crate) fn glance(&mut self, key: &Bytes) -> Option<Option<Bytes>> {
+        if let proto::Request::Get(get) = &mut self.get {
+            if get.bucket != self.place.bucket {
+                get.bucket.clone_from(&self.place.bucket);
+            }
+            get.key = ItemKey::plain(key.clone());
+        }
+        let response = self.guarded.read(&self.get);
+        if let proto::Request::Get(get) = &mut self.get {
+            // It holds on to the memory of its whole request.
+            get.key = ItemKey::plain(Bytes::new());
+        }
+        match response? {
             Response::Found(found) => {
                 Some(call::newest(found).and_then(|version| version.value).map(|value| value.bytes))
             }

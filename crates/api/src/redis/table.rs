@@ -159,7 +159,7 @@ pub(crate) enum Run {
     /// By asking the node.
     Later(fn(Call) -> Later),
     /// From what this node has itself, if that is enough, else by asking the node.
-    Soon(fn(&Session, &[Bytes]) -> Soon),
+    Soon(fn(&mut Session, &[Bytes]) -> Soon),
     /// Nobody, for this reason.
     Refused(&'static str),
 }
@@ -192,7 +192,7 @@ pub(crate) const fn soon(
     name: &'static str,
     arity: i32,
     summary: &'static str,
-    run: fn(&Session, &[Bytes]) -> Soon,
+    run: fn(&mut Session, &[Bytes]) -> Soon,
 ) -> Command {
     new(name, arity, summary, Run::Soon(run))
 }
@@ -254,7 +254,8 @@ impl Command {
         self.name.split_once('|')
     }
 
-    fn takes(&self, arguments: usize) -> bool {
+    /// True if it takes so many arguments, its name counted.
+    pub(crate) fn takes(&self, arguments: usize) -> bool {
         match usize::try_from(self.arity) {
             Ok(arity) => arguments == arity,
             Err(_) => arguments >= self.arity.unsigned_abs() as usize,

@@ -29,6 +29,8 @@ pub(crate) struct Window {
     /// Size of the largest reply of late.
     largest: usize,
     since: u32,
+    /// How many of them are not answered yet.
+    running: usize,
     /// Bytes of the requests in it.
     requests: usize,
     /// Bytes of the replies in it.
@@ -39,7 +41,8 @@ pub(crate) struct Window {
 
 impl Default for Window {
     fn default() -> Window {
-        Window { entries: VecDeque::new(), largest: 0, since: 0, requests: 0, replies: 0, open: WINDOW_FIRST }
+        let (largest, since, running, requests, replies) = (0, 0, 0, 0, 0);
+        Window { entries: VecDeque::new(), largest, since, running, requests, replies, open: WINDOW_FIRST }
     }
 }
 
@@ -72,6 +75,11 @@ impl Window {
         self.replies
     }
 
+    /// True if nothing is under way that a request could have to wait for.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.running == 0
+    }
+
     /// True if a request must wait for one that is under way.
     pub(crate) fn conflicts(&self, footprint: &Footprint) -> bool {
         let running = self.entries.iter().filter(|entry| matches!(entry.state, State::Running(_)));
@@ -87,6 +95,7 @@ impl Window {
 
     /// A request that will be answered.
     pub(crate) fn wait(&mut self, later: Later, footprint: Footprint, version: Version, held: Held) {
+        self.running += 1;
         self.push(Entry { state: State::Running(later), footprint, version, held: Some(held) });
     }
 
@@ -98,12 +107,14 @@ impl Window {
     /// Goes on with all requests and appends the replies that are due. True if one was finished or appended.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, output: &mut BytesMut) -> bool {
         let mut moved = false;
-        for entry in &mut self.entries {
+        let unanswered = if self.is_quiet() { 0 } else { self.entries.len() };
+        for entry in self.entries.iter_mut().take(unanswered) {
             if let State::Running(later) = &mut entry.state
                 && let Poll::Ready(reply) = later.as_mut().poll(context)
             {
                 let size = reply.size();
                 self.replies += size;
+                self.running -= 1;
                 entry.state = State::Ready(reply, size);
                 moved = true;
             }
@@ -160,20 +171,20 @@ mod tests {
         let mut window = Window::default();
         let (first, answer) = oneshot::channel::<i64>();
         let later = async move { Reply::Integer(answer.await.unwrap()) };
-        let held = Held::new(&Arc::default(), 9);
+        let held = Held::of_request(&Arc::default(), 9);
         window.wait(Box::pin(later), Footprint::One { write: true, key: 1 }, Version::Two, held);
         window.ready(Reply::Null, Version::Three, None);
         assert_eq!(poll(&mut window), "");
-        assert!(window.conflicts(&Footprint::All) && !window.conflicts(&Footprint::Nothing));
+        assert!(window.conflicts(&Footprint::All) && !window.conflicts(&Footprint::Nothing) && !window.is_quiet());
         first.send(7).unwrap();
         assert_eq!(poll(&mut window), r":7\r\n_\r\n");
-        assert!(window.is_empty() && !window.conflicts(&Footprint::All));
+        assert!(window.is_empty() && !window.conflicts(&Footprint::All) && window.is_quiet());
     }
 
     #[test]
     fn large_requests_leave_room_for_few_and_count_until_their_replies_have_left() {
         let (mut window, all) = (Window::default(), Arc::<AtomicUsize>::default());
-        let held = |bytes| Some(Held::new(&all, bytes));
+        let held = |bytes| Some(Held::of_request(&all, bytes));
         window.ready(Reply::OK, Version::Two, held(REQUEST_BYTES - 1));
         assert!(window.has_room());
         window.ready(Reply::OK, Version::Two, held(1));

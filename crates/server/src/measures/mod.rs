@@ -141,13 +141,34 @@ impl Measures {
     }
 
     pub(crate) fn end(&self, watch: &Watch, response: &Response) {
-        let (level, took) = (kind::settled(watch.level, response), watch.begun.elapsed());
-        if let (Some(slow), Some(subject)) = (self.slow, &watch.subject)
-            && took >= slow
-        {
-            slow::record((&self.pace, self.uptime().as_secs()), subject, (watch.kind, level), took, response);
+        let took = watch.begun.elapsed();
+        if self.is_slow(took) {
+            self.tell(watch.subject.as_ref(), (watch.kind, kind::settled(watch.level, response)), took, response);
         }
-        let (kind, level) = (watch.kind as usize, level as usize);
+        self.count((watch.kind, watch.level), took, response);
+    }
+
+    /// A request was answered where it was asked, so that what it is about need not be kept in case it is slow.
+    pub(crate) fn answered(&self, request: &Request, begun: Instant, response: &Response) {
+        let (of, took) = (kind::of(request), begun.elapsed());
+        if self.is_slow(took) {
+            self.tell(Subject::of(request).as_ref(), of, took, response);
+        }
+        self.count(of, took, response);
+    }
+
+    fn is_slow(&self, took: Duration) -> bool {
+        self.slow.is_some_and(|slow| took >= slow)
+    }
+
+    fn tell(&self, subject: Option<&Subject>, of: (Kind, Level), took: Duration, response: &Response) {
+        if let Some(subject) = subject {
+            slow::record((&self.pace, self.uptime().as_secs()), subject, of, took, response);
+        }
+    }
+
+    fn count(&self, (kind, level): (Kind, Level), took: Duration, response: &Response) {
+        let (kind, level) = (kind as usize, kind::settled(level, response) as usize);
         self.times[kind][level].observe(took);
         if let Response::Refused(refusal) = response {
             let reason = Reason::of(refusal);
@@ -161,12 +182,9 @@ impl Measures {
     /// The client of a request did not wait for its answer.
     pub(crate) fn abandon(&self, watch: &Watch) {
         let took = watch.begun.elapsed();
-        if let (Some(slow), Some(subject)) = (self.slow, &watch.subject)
-            && took >= slow
-        {
+        if self.is_slow(took) {
             let response = Response::Refused(proto::Refusal::NoAnswer { write: false });
-            let of = (watch.kind, watch.level);
-            slow::record((&self.pace, self.uptime().as_secs()), subject, of, took, &response);
+            self.tell(watch.subject.as_ref(), (watch.kind, watch.level), took, &response);
         }
         self.times[watch.kind as usize][watch.level as usize].observe(took);
         self.refusals[watch.kind as usize][Reason::Abandoned as usize].add(1);

@@ -29,7 +29,7 @@ pub(super) fn commands() -> Vec<Command> {
     ]
 }
 
-fn get_soon(session: &Session, request: &[Bytes]) -> Soon {
+fn get_soon(session: &mut Session, request: &[Bytes]) -> Soon {
     match session.glance(&request[1]) {
         Some(Some(value)) => Soon::Reply(Reply::Bulk(value)),
         Some(None) => Soon::Ask(run!(get_absent)),
