@@ -128,7 +128,8 @@ async fn drain(body: &mut Body, options: &Options) {
 
 /// The next bytes of a body; none at its end.
 async fn next(body: &mut Body, options: &Options) -> Result<Option<Bytes>, Problem> {
-    loop {
+    // What is known to be over needs no further look, and no timer for it.
+    while !body.is_end_stream() {
         let frame = tokio::time::timeout(options.body_patience.into(), body.frame()).await.map_err(|_| slow())?;
         match frame {
             None => return Ok(None),
@@ -141,6 +142,7 @@ async fn next(body: &mut Body, options: &Options) -> Result<Option<Bytes>, Probl
             },
         }
     }
+    Ok(None)
 }
 
 fn too_large(bytes_max: usize) -> Problem {

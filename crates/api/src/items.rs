@@ -118,7 +118,12 @@ impl Done {
 /// Reads one item.
 pub(crate) async fn read(api: &Api, scope: &Scope<'_>, key: &ItemKey) -> Result<Read, Problem> {
     let get = Get { bucket: scope.operation.bucket.clone(), key: key.clone(), level: scope.operation.level };
-    let found = match api.database().call(Request::Get(get), scope.operation.within).await {
+    let request = Request::Get(get);
+    let response = match api.database().read(&request) {
+        Some(response) => response,
+        None => api.database().call(request, scope.operation.within).await,
+    };
+    let found = match response {
         proto::Response::Found(found) => found,
         proto::Response::Current(current) if current.value.is_some() => return Ok(Read::Current(current)),
         proto::Response::Current(_) => return Err(not_found(&scope.operation.bucket, key, None)),
