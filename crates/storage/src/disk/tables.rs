@@ -42,6 +42,26 @@ const CURRENT: &str = "current";
 /// list could not be read again.
 pub(super) const YOUNG_MAX: usize = 200;
 
+/// How many young runs are let gather before they are merged with what is older. Each merge writes anew all that overlaps them,
+/// which where keys are random is everything: twice as many halve what a write costs later. Each is one more place for a read to look
+/// at, if only at a filter.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// While memory tables are being written out.
+    Busy,
+    /// When none has been for a while.
+    Quiet,
+}
+
+impl Patience {
+    fn young(self) -> u8 {
+        match self {
+            Patience::Busy => 10,
+            Patience::Quiet => 4,
+        }
+    }
+}
+
 /// Memory and handles shared by the trees of one opening.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -146,10 +166,11 @@ impl Tables {
     }
 
     /// Merges some tables, if that is due. True if the list changed, so that there may be more to do.
-    pub(super) fn compact(&self) -> Result<bool, StorageError> {
+    pub(super) fn compact(&self, patience: Patience) -> Result<bool, StorageError> {
         let before = self.tree.current_version().id();
+        let leveled = Leveled::default().with_l0_threshold(patience.young());
         self.build(|| {
-            let compacted = self.tree.compact(Arc::new(Leveled::default()), SeqNo::MAX);
+            let compacted = self.tree.compact(Arc::new(leveled), SeqNo::MAX);
             compacted.map_err(|error| translate("merge tables", &self.path, error))
         })?;
         Ok(self.tree.current_version().id() != before)
@@ -288,7 +309,7 @@ pub(super) fn translate(what: &'static str, path: &Path, error: lsm_tree::Error)
 
 #[cfg(test)]
 mod tests {
-    use super::{Shared, Tables, YOUNG_MAX};
+    use super::{Patience, Shared, Tables, YOUNG_MAX};
     use crate::disk::memtable::Version;
     use crate::disk::runs::hash_of;
     use crate::{Space, StorageError};
@@ -297,6 +318,23 @@ mod tests {
     fn add(tables: &Tables, lsn: u64) -> Result<(), StorageError> {
         let version = Version { lsn, value: Some(Bytes::copy_from_slice(&lsn.to_le_bytes())) };
         tables.add([Ok((Bytes::from_static(b"key"), version))].into_iter())
+    }
+
+    #[test]
+    fn young_tables_gather_while_much_is_written_and_are_merged_when_it_is_quiet() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shared = Shared::new(1 << 20);
+        Tables::create(dir.path(), Space::Items, &shared).expect("tables");
+        let tables = Tables::open(dir.path(), Space::Items, &shared).expect("tables");
+        let merge = |patience| while tables.compact(patience).expect("a merge") {};
+        (1..=6).for_each(|lsn| add(&tables, lsn).expect("a table"));
+        merge(Patience::Busy);
+        assert_eq!(tables.runs().young, 6);
+        merge(Patience::Quiet);
+        assert_eq!(tables.runs().young, 0);
+        (7..=17).for_each(|lsn| add(&tables, lsn).expect("a table"));
+        merge(Patience::Busy);
+        assert_eq!(tables.runs().young, 0, "they were ten and more");
     }
 
     #[test]
@@ -312,7 +350,7 @@ mod tests {
         let tables = Tables::open(dir.path(), Space::Meta, &shared).expect("the list can be read");
         let found = tables.runs().get(b"key", hash_of(b"key")).expect("tables can be read").expect("it is there");
         assert_eq!(found.lsn, YOUNG_MAX as u64, "the newest");
-        assert!(tables.compact().expect("a merge"), "and merging makes room");
+        assert!(tables.compact(Patience::Quiet).expect("a merge"), "and merging makes room");
         add(&tables, 401).expect("room");
     }
 }

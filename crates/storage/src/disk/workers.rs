@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::flush;
 use super::guard::{lock, wait};
 use super::store::Store;
+use super::tables::Patience;
 use crate::error::StorageError;
 use crate::space::Space;
 
@@ -22,6 +23,9 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// The same for merging tables, which may write much before it finds that there is no room.
 const MERGE_RETRY: Duration = Duration::from_secs(5);
+
+/// When no memory table has been written out for so long, there is time to merge what reads would have to look at.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// How long at most the journal's mark lags behind what was synced.
 const NOTE: Duration = Duration::from_secs(1);
@@ -53,6 +57,8 @@ struct State {
     full: Option<StorageError>,
     /// The same of the last attempt to merge tables.
     no_merge: Option<StorageError>,
+    /// A memory table was written out since tables were last merged.
+    flushed: bool,
 }
 
 impl Signals {
@@ -203,6 +209,7 @@ fn flush_all(store: &Store) -> Result<Option<Duration>, StorageError> {
             }
             Err(error) => return Err(error),
         }
+        lock(&store.signals.state).flushed = true;
         store.signals.want(Work::Compact);
     }
     Ok(None)
@@ -226,22 +233,24 @@ fn flush_oldest(store: &Store) -> Result<(), StorageError> {
 /// Merges tables until nothing is due. A space for which there is no room does not keep the others waiting.
 fn compact_all(store: &Store) -> Result<Option<Duration>, StorageError> {
     let mut full = None;
+    let flushed = std::mem::take(&mut lock(&store.signals.state).flushed);
+    let patience = if flushed { Patience::Busy } else { Patience::Quiet };
     for space in Space::ALL {
-        match compact(store, space) {
+        match compact(store, space, patience) {
             Ok(()) => {}
             Err(error @ StorageError::Full { .. }) => full = Some(error),
             Err(error) => return Err(error),
         }
     }
     lock(&store.signals.state).no_merge.clone_from(&full);
-    full.map_or(Ok(None), Err)
+    full.map_or(Ok(flushed.then_some(QUIET)), Err)
 }
 
-fn compact(store: &Store, space: Space) -> Result<(), StorageError> {
+fn compact(store: &Store, space: Space, patience: Patience) -> Result<(), StorageError> {
     let tables = &store.tables[space.index()];
     while !store.signals.is_stopped() {
         store.poison.check()?;
-        if !tables.compact()? {
+        if !tables.compact(patience)? {
             break;
         }
         let runs = Arc::new(tables.runs());
