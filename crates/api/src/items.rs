@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::{
     Amending, Amendment, BucketId, Cas, Current, Decimal, Durability, Edit, Ends, Get, ItemKey, Mode, Outcome, Put,
-    Request, Rule, Sibling,
+    Request, Rule, Sibling, Tried,
 };
 
 /// `POST /`: carries out one operation.
@@ -199,7 +199,8 @@ pub(crate) async fn change(api: &Api, scope: &Scope<'_>, wanted: &Change) -> Res
     let ends = ttl.map_or(Ends::Never, Ends::After);
     let is_sum = matches!(edit, Edit::Add(_));
     let bucket = scope.operation.bucket.clone();
-    let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: name.id, tried: name.again };
+    let tried = if name.again { Tried::Before } else { Tried::No };
+    let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: name.id, tried };
     match api.database().call(Request::Cas(cas), scope.operation.within).await {
         proto::Response::Swapped(current) if is_sum => Ok(Done::Sum(current)),
         proto::Response::Swapped(current) => Ok(Done::Changed(current.version)),

@@ -14,12 +14,13 @@ use codec::{
 };
 use proto::amended::{End, Mark, Parts, Tally};
 use proto::counted::{Chain, Counted};
+use proto::paxos::register::{Ask, Floor};
 use proto::paxos::{AcceptorState, Ballot};
 use proto::tree::{Patch, Tree};
 use proto::{
-    Act, Admin, ApiToken, Bucket, BucketId, Change, Decimal, Differences, Digest, Epoch, Event, Genesis, Hint, HintId,
-    ItemKey, Join, Level, Message, OpId, Progress, Pulse, Range, Rate, Record, Request, Response, Restored, Right,
-    SessionId, Slot, Spent, Spot, TokenId, Value, Version,
+    Act, Admin, ApiToken, Bucket, BucketId, Cas, Change, ChangeId, Decimal, Differences, Digest, Edit, Ends, Epoch,
+    Event, Expect, Genesis, Hint, HintId, ItemKey, Join, Level, Message, OpId, Progress, Pulse, Range, Rate, Record,
+    Request, Response, Restored, Right, SessionId, Slot, Spent, Spot, TokenId, Tried, Value, Version,
 };
 use ring::{Grid, Member, NodeId, PartitionId, Token};
 use std::fmt::Write as _;
@@ -174,7 +175,9 @@ fn records_of_the_node() {
         pulse,
         clear: 7,
         collected: causal::Stamp::new(5, 1),
+        floor: None,
     };
+    let above = Progress { floor: Some(Floor { ballot: 300, number: 12 }), ..progress };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
     let accepted = Some((ballot, event(2, changes().remove(1).1)));
     let state = AcceptorState { promised: Ballot { counter: 3, ..ballot }, accepted };
@@ -185,6 +188,7 @@ fn records_of_the_node() {
         ("pulses".to_owned(), MetaRecord::Pulses(vec![(NODE, pulse)])),
         ("progress".to_owned(), MetaRecord::Progress { progress, stable: Epoch(1) }),
         ("peers".to_owned(), MetaRecord::Peers(vec![(NODE, progress)])),
+        ("progress-floor".to_owned(), MetaRecord::Progress { progress: above, stable: Epoch(1) }),
     ];
     for (epoch, (name, change)) in (1..).zip(changes()) {
         records.push((format!("event-{name}"), MetaRecord::Event(event(epoch, change))));
@@ -229,6 +233,9 @@ fn messages() {
     let spots = vec![(window, vec![u64::MAX]), (Spot::Leaves(tree, 31), vec![0, 1]), (Spot::Branches(tree), vec![1])];
     let differences = Differences { differ: vec![0, 31], unknown: vec![0] };
     let ballot = Ballot { counter: 2, node: NODE, incarnation: 3 };
+    let (bucket_name, edit, id) = ("locks".to_owned(), Edit::Delete, Some(ChangeId(7)));
+    let (expect, ends, tried) = (Expect::Version(3), Ends::Never, Tried::Lately);
+    let cas = Cas { bucket: bucket_name, key: key.clone(), expect, edit, ends, id, tried };
     let spent = Spent { bucket, key: key.clone(), hash: 1, left: 0 };
     for (name, message) in [
         (
@@ -243,9 +250,20 @@ fn messages() {
                 ack: proto::Ack::Stale(proto::Fences { epoch, switched: proto::Epoch(3), stable: proto::Epoch(2) }),
             },
         ),
+        ("register", Message::Register { op, epoch, bucket, key: key.clone(), ask: Ask::Prepare(ballot), round: 6 }),
+        ("change", Message::Forward { op, request: Request::Cas(cas), within: Span::secs(5), life: 9, round: 6 }),
         ("read", Message::Read { op, epoch, bucket, key }),
         ("scan", Message::Scan { op, epoch, range, limit: 100 }),
-        ("join", Message::Forward { op, request: Request::Admin(Admin::Join(join)), within: Span::secs(5), life: 0 }),
+        (
+            "join",
+            Message::Forward {
+                op,
+                request: Request::Admin(Admin::Join(join)),
+                within: Span::secs(5),
+                life: 0,
+                round: 0,
+            },
+        ),
         ("changed", Message::Forwarded { op, response: Box::new(changed) }),
         ("gossip", Message::Gossip { epoch, head: Digest([5; 32]), progress: vec![], answer: true }),
         ("prepare", Message::Prepare { epoch, ballot }),

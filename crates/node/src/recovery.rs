@@ -83,7 +83,7 @@ pub(crate) fn adopt(node: NodeId, history: &[Event], progress: &[(NodeId, Progre
     // It begins in the newest round, or it could take in what the others do not take in any more.
     let all = progress.iter().fold(Progress::default(), |all, (_, one)| all.merged(*one));
     let (clear, collected) = (if planted("a newcomer begins in round 0") { 0 } else { all.clear }, all.collected);
-    let own = Progress { clear, collected, ..Progress::default() };
+    let own = Progress { clear, collected, floor: all.floor, ..Progress::default() };
     put(&mut batch, &MetaRecord::Progress { progress: own, stable: Epoch(0) });
     Ok(batch)
 }

@@ -6,7 +6,7 @@ mod support;
 use node::proto::paxos::Ballot;
 use node::proto::{
     Admin, Bucket, Cas, Edit, Ends, Expect, Get, ItemKey, Level, Mode, Record, Refusal, Request, Response, Scan, Scope,
-    Value,
+    Tried, Value,
 };
 use ring::{Grid, NodeId, PartitionId};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn with_locks(nodes: u128) -> Cluster {
 
 fn change(key: &ItemKey, edit: Edit) -> Request {
     let (bucket, key, ends) = (BUCKET.to_owned(), key.clone(), Ends::Never);
-    Request::Cas(Cas { bucket, key, expect: Expect::Any, edit, ends, id: None, tried: false })
+    Request::Cas(Cas { bucket, key, expect: Expect::Any, edit, ends, id: None, tried: Tried::No })
 }
 
 fn put(cluster: &mut Cluster, at: u128, key: &ItemKey, value: &str) {

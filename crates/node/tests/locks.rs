@@ -5,7 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use node::proto::{
-    Admin, Bucket, Cas, Current, Edit, Ends, Expect, Get, ItemKey, Mode, Refusal, Request, Response, Value, When,
+    Admin, Bucket, Cas, Current, Edit, Ends, Expect, Get, ItemKey, Mode, Refusal, Request, Response, Tried, Value, When,
 };
 use stdx::{Span, Wall};
 use support::Cluster;
@@ -20,7 +20,7 @@ fn with_locks() -> Cluster {
 
 fn change(expect: Expect, edit: Edit, ends: Ends) -> Request {
     let (bucket, key) = ("locks".to_owned(), ItemKey::plain("l"));
-    Request::Cas(Cas { bucket, key, expect, edit, ends, id: None, tried: false })
+    Request::Cas(Cas { bucket, key, expect, edit, ends, id: None, tried: Tried::No })
 }
 
 fn take(who: &'static str) -> Request {
@@ -108,7 +108,7 @@ fn what_somebody_else_may_still_be_trying_is_not_refused_for_good() {
     let mut cluster = with_locks();
     assert_eq!(version(cluster.ask(1, take("one"))), Some(1));
     let tried = |request: Request| match request {
-        Request::Cas(cas) => Request::Cas(Cas { tried: true, ..cas }),
+        Request::Cas(cas) => Request::Cas(Cas { tried: Tried::Before, ..cas }),
         other => other,
     };
     let release = change(Expect::Value(Bytes::from("two")), Edit::Delete, Ends::Never);

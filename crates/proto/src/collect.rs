@@ -20,15 +20,16 @@ pub(crate) use rounds::clocks_agree;
 
 use crate::anti_entropy::Repairs;
 use crate::bucket::Mode;
-use crate::coordinator::Operations;
+use crate::coordinator::{Deciding, Operations};
 use crate::core::Core;
 use crate::event::Change;
 use crate::healing::Healing;
-use crate::ids::SessionId;
+use crate::ids::{BucketId, SessionId};
+use crate::item::ItemKey;
 use crate::membership::Transition;
 use crate::message::{Message, Spent};
 use crate::request::RepairStatus;
-use crate::store::{Bookmark, Purpose, StoreOp, StoreOutcome};
+use crate::store::{Bookmark, Highest, Purpose, StoreOp, StoreOutcome};
 use crate::streams::Streams;
 use batch::Batch;
 use causal::Stamp;
@@ -88,7 +89,9 @@ pub(crate) struct Collector {
     /// The time by which the pass takes items to be spent.
     wall: Wall,
     /// What it has found for the next batch.
-    waiting: Vec<(Spent, Stamp)>,
+    waiting: Vec<(Spent, Highest)>,
+    /// Ended registers that are being deleted.
+    burials: usize,
     /// Items of the pass so far, and of the last whole one.
     found: u32,
     spent: u32,
@@ -97,13 +100,19 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Mono> {
-        let sweep_at = matches!(self.phase, Phase::Idle).then(|| self.sweep_at.unwrap_or(core.now.mono));
+        let sweep_at = self.is_free().then(|| self.sweep_at.unwrap_or(core.now.mono));
         sweep_at.filter(|_| core.config.collect_every > Span::ZERO).into_iter().chain(self.poll_at).min()
     }
 
     /// True if nothing is being collected; it may wait for somebody.
     pub(crate) fn is_quiet(&self) -> bool {
-        !matches!(self.phase, Phase::Agreeing(_) | Phase::Collecting(_)) && self.waiting.is_empty()
+        let is_asking = matches!(self.phase, Phase::Agreeing(_) | Phase::Collecting(_));
+        !is_asking && self.waiting.is_empty() && self.burials == 0
+    }
+
+    /// True if the pass may go on.
+    fn is_free(&self) -> bool {
+        matches!(self.phase, Phase::Idle) && self.burials == 0
     }
 
     /// Somebody may have begun a round.
@@ -125,7 +134,7 @@ impl Collector {
         let every = core.config.collect_every;
         // Nodes that start together do not pass through their records together.
         let sweep_at = *self.sweep_at.get_or_insert_with(|| now + Span(core.prng.below(every.0.max(1))));
-        let sweeps = matches!(self.phase, Phase::Idle) && sweep_at <= now && every > Span::ZERO;
+        let sweeps = self.is_free() && sweep_at <= now && every > Span::ZERO;
         if !sweeps && self.poll_at.is_none_or(|at| at > now) {
             return;
         }
@@ -178,9 +187,9 @@ impl Collector {
     }
 
     /// Some records were looked at.
-    pub(crate) fn on_swept(&mut self, core: &mut Core, outcome: StoreOutcome) {
+    pub(crate) fn on_swept(&mut self, ops: &mut Operations, core: &mut Core, outcome: StoreOutcome) {
         self.phase = Phase::Idle;
-        let StoreOutcome::Swept { items, after } = outcome else {
+        let StoreOutcome::Swept { items, ended, after } = outcome else {
             self.after = None;
             self.waiting.clear();
             return self.rest(core);
@@ -191,8 +200,10 @@ impl Collector {
             let purpose = Purpose::AnswerCollect { to: core.node, session: SessionId(0) };
             core.store(purpose, StoreOp::Collect { items, wall, idle_max });
         }
-        let ours: Vec<(Spent, Stamp)> = items.into_iter().filter(|(item, _)| is_ours(core, item)).collect();
+        let ours: Vec<(Spent, Highest)> =
+            items.into_iter().filter(|(item, _)| is_ours(core, item.bucket, &item.key)).collect();
         self.found += ours.len() as u32;
+        self.bury(ops, core, ended);
         self.after = after;
         let is_over = self.after.is_none();
         if is_over {
@@ -200,7 +211,8 @@ impl Collector {
         }
         self.rest(core);
         let kept_above = restored_lately(core);
-        self.waiting.extend(ours.into_iter().filter(|(_, stamp)| kept_above.is_none_or(|above| *stamp <= above)));
+        let goes = |(_, highest): &(Spent, Highest)| kept_above.is_none_or(|above| highest.stamp <= above);
+        self.waiting.extend(ours.into_iter().filter(goes));
         let bytes: usize = self.waiting.iter().map(|(item, _)| item.key.len()).sum();
         if self.waiting.is_empty() || !is_over && self.waiting.len() < BATCH && bytes < BATCH_KEY_BYTES {
             return;
@@ -214,6 +226,30 @@ impl Collector {
         batch.ask(core, ANSWER_TIME, |session, epoch, (_, wall), items| Message::Agree { session, epoch, wall, items });
         self.phase = Phase::Agreeing(batch);
         self.poll_at = Some(core.now.mono + POLL);
+    }
+
+    /// Deletes registers of which the value has ended, if it could be collected then.
+    fn bury(&mut self, ops: &mut Operations, core: &mut Core, ended: Vec<(BucketId, ItemKey, u64)>) {
+        let ours = ended.into_iter().filter(|(bucket, key, _)| is_ours(core, *bucket, key));
+        let ours: Vec<(BucketId, ItemKey, u64)> = ours.collect();
+        self.found += ours.len() as u32;
+        if !rounds::obstacles(core).is_empty() {
+            return;
+        }
+        for (bucket, key, number) in ours {
+            let Some(bucket) = core.history.current().buckets.get(&bucket).cloned() else { continue };
+            stdx::marks::hit("collect.buried");
+            self.burials += 1;
+            Deciding::bury(ops, core, &bucket, key, number);
+        }
+    }
+
+    /// A register was deleted, or not.
+    pub(crate) fn on_buried(&mut self, core: &Core) {
+        self.burials -= 1;
+        if self.is_free() {
+            self.sweep_at = self.sweep_at.map(|at| at.max(core.now.mono));
+        }
     }
 
     /// A replica says what it holds exactly so.
@@ -289,15 +325,29 @@ impl Collector {
         status.collected = self.collected;
         status.uncollected = rounds::obstacles(core);
         status.uncollected.extend(rounds::laggards(core, status.damaged));
+        status.uncollected.extend(strangers(core).map(|name| {
+            format!("{name} runs an older release: what is deleted in linearizable buckets waits for its update")
+        }));
     }
 }
 
-/// True if this node is the one to collect an item: its first replica. Registers are not collected.
-fn is_ours(core: &Core, item: &Spent) -> bool {
+/// True if this node is the one to collect an item: its first replica. Registers are collected only if everybody knows what a
+/// floor is.
+fn is_ours(core: &Core, bucket: BucketId, key: &ItemKey) -> bool {
     let view = core.history.current();
-    let is_eventual = view.buckets.get(&item.bucket).is_some_and(|bucket| bucket.mode == Mode::Eventual);
-    let partition = core.history.genesis().grid.partition_of(&Token::of(&item.key.partition_key));
-    is_eventual && view.replicas(partition, item.bucket).first() == Some(&core.node)
+    let is_known = match view.buckets.get(&bucket).map(|bucket| bucket.mode) {
+        None => false,
+        Some(Mode::Eventual) => true,
+        Some(Mode::Linearizable) => strangers(core).next().is_none(),
+    };
+    let partition = core.history.genesis().grid.partition_of(&Token::of(&key.partition_key));
+    is_known && view.replicas(partition, bucket).first() == Some(&core.node)
+}
+
+/// Names of the nodes that have not told of a floor.
+fn strangers(core: &Core) -> impl Iterator<Item = String> {
+    let knows = |node: &NodeId| core.progress.get(node).is_some_and(|progress| progress.floor.is_some());
+    core.participants().into_iter().filter(move |node| !knows(node)).map(|node| core.name_of(node).0)
 }
 
 /// What a restore that may still go on must find: tombstones above this stamp, or it would bring back what they stand for.

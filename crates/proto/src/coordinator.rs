@@ -38,18 +38,21 @@ use ring::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use stdx::Mono;
+use stdx::bugs::planted;
 
 /// Who waits for an operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Asker {
     /// A client of this node.
     Client(ClientId),
-    /// A peer that forwarded its client's request.
-    Peer { node: NodeId, op: OpId },
+    /// A peer that forwarded its client's request, which it took in this round.
+    Peer { node: NodeId, op: OpId, round: u64 },
     /// Another operation here; it wants to know when the write-back of one of its records is done.
     WriteBack { parent: OpId },
     /// A list here; it has so numbered the register that is read.
     List { parent: OpId, number: u32 },
+    /// The collector: what has ended is deleted.
+    Burial,
     /// The hint replay.
     Hint { target: NodeId, id: HintId },
     /// Nobody.
@@ -73,6 +76,7 @@ pub(crate) enum Operation {
 pub(crate) enum Inner {
     WriteBack { parent: OpId, done: bool },
     List { parent: OpId, number: u32, read: Response },
+    Burial,
     Hint { target: NodeId, id: HintId, done: bool },
 }
 
@@ -128,8 +132,11 @@ impl Operations {
             Operation::Write(writing) => writing.round(),
             Operation::Read(reading) => reading.round(),
             Operation::Scan(scanning) => scanning.round(),
-            // Registers are not collected, and others send no records.
-            Operation::Forward(_) | Operation::Explain(_) | Operation::Register(_) | Operation::List(_) => u64::MAX,
+            Operation::Register(_) | Operation::Forward(_) if planted("registers hold up no round") => u64::MAX,
+            Operation::Register(deciding) => deciding.round(),
+            Operation::Forward(forwarding) => forwarding.round(),
+            // They send no records.
+            Operation::Explain(_) | Operation::List(_) => u64::MAX,
         };
         self.by_id.iter().map(|(_, (operation, _))| round(operation)).min().unwrap_or(u64::MAX)
     }
@@ -216,7 +223,7 @@ impl Operations {
     pub(crate) fn answer(&mut self, core: &mut Core, asker: &Asker, response: Response) {
         match asker {
             Asker::Client(client) => core.reply(*client, response),
-            Asker::Peer { node, op } => {
+            Asker::Peer { node, op, .. } => {
                 core.send(*node, Message::Forwarded { op: *op, response: Box::new(response) });
             }
             Asker::WriteBack { parent } => {
@@ -226,6 +233,7 @@ impl Operations {
             Asker::List { parent, number } => {
                 self.inner.push(Inner::List { parent: *parent, number: *number, read: response });
             }
+            Asker::Burial => self.inner.push(Inner::Burial),
             Asker::Hint { target, id } => {
                 let done = matches!(response, Response::Written(_));
                 self.inner.push(Inner::Hint { target: *target, id: *id, done });

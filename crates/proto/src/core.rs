@@ -17,6 +17,7 @@ use crate::history::History;
 use crate::ids::{ClientId, Epoch};
 use crate::input::{Effect, Note};
 use crate::message::{Message, Progress};
+use crate::paxos::register::Floor;
 use crate::pulse::{self, Pulses};
 use crate::request::Response;
 use crate::store::{Purpose, StoreOp, Ticket};
@@ -65,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) switching: Epoch,
     /// The highest stamp of what we want collected.
     pub(crate) collected_wanted: Stamp,
+    /// Where registers begin anew once what we want collected is.
+    pub(crate) floor_wanted: Floor,
     /// Hints that are on their way to disk.
     pub(crate) hints_on_way: usize,
     /// Hints are kept here, or on their way to disk.
@@ -115,6 +118,7 @@ impl Core {
             clear_wanted: 0,
             switching: Epoch::default(),
             collected_wanted: Stamp::MIN,
+            floor_wanted: Floor::default(),
             hints_on_way: 0,
             hints_kept: false,
             out: Vec::new(),
@@ -189,6 +193,9 @@ impl Core {
         {
             own.clear = 0;
         }
+        // Whoever tells a floor, be it 0, knows what one is.
+        let own = progress.entry(self.node).or_default();
+        own.floor = Some(own.floor.unwrap_or_default());
         self.progress = Standings::new(progress);
         self.round = self.own_progress().clear;
         self.clear_wanted = self.round;
@@ -209,6 +216,17 @@ impl Core {
             stdx::marks::hit("collect.late_record_refused");
         }
         !is_late || planted("late records pass the guard")
+    }
+
+    /// Whether a replica may answer a question about a register, or a change may be taken, whose operation began in this
+    /// round. Before any register is collected, nodes that name no round are heard, too.
+    pub(crate) fn admits_to_registers(&self, round: u64) -> bool {
+        self.floor().is_zero() || self.admits(round) || planted("late asks pass the guard")
+    }
+
+    /// Where registers begin anew, as far as this node has heard.
+    pub(crate) fn floor(&self) -> Floor {
+        self.progress.most().floor
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

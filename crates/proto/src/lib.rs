@@ -68,7 +68,7 @@ pub use message::{
     Ack, Differences, Lane, Likeness, Message, Offered, Outline, Progress, ReadAnswer, RegisterAnswer, ScanAnswer,
     Spent, Spot, TraceMark,
 };
-pub use paxos::register::ChangeId;
+pub use paxos::register::{ChangeId, Tried};
 pub use pulse::Pulse;
 pub use record::{Record, Rule, Update, Value, Version};
 pub use request::{
@@ -77,4 +77,4 @@ pub use request::{
     TreeStatus, Written,
 };
 pub use sizes::Sizes;
-pub use store::{Bookmark, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};
+pub use store::{Bookmark, Highest, Hint, Meta, StoreFailure, StoreOp, StoreOutcome, Ticket};

@@ -122,6 +122,8 @@ pub enum Message {
         key: ItemKey,
         /// The question.
         ask: Ask<Version>,
+        /// The round in which the operation began that asks.
+        round: u64,
     },
     /// Answer to `Register`.
     RegisterReply {
@@ -156,6 +158,8 @@ pub enum Message {
         within: Span,
         /// The life of the receiver that it is for, 0 if not known. Changes of linearizable buckets are taken by no other.
         life: u64,
+        /// The round in which the sender took it.
+        round: u64,
     },
     /// That change was not taken; this is the life of mine to hand it to.
     Introduce {

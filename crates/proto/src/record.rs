@@ -12,7 +12,7 @@
 use crate::amended::{Amended, Parts, Tally, deletion};
 use crate::counted::{Chain, Counted};
 use crate::item::ItemKey;
-use crate::paxos::register::Register;
+use crate::paxos::register::{Floor, Register};
 use bytes::Bytes;
 use causal::{Actor, Context, Dot, DvvSet, Stamp};
 use std::borrow::Cow;
@@ -288,7 +288,11 @@ impl Record {
             return None;
         }
         match self {
-            Record::Register(_) => None,
+            // What has ended is deleted first, by a change.
+            Record::Register(register) => {
+                let there = register.cell().and_then(|cell| cell.value.as_ref()).and_then(|held| held.value.as_ref());
+                there.is_none().then(|| (None, highest.unwrap_or_default()))
+            }
             Record::Latest { .. } => highest.map(|stamp| (None, stamp)),
             // First everybody holds the deletion: what comes back from one that has not let go must not have an end that a
             // later change could put off.
@@ -317,6 +321,21 @@ impl Record {
                 Some((left, highest.unwrap_or_default()))
             }
         }
+    }
+
+    /// The number of what a register holds, if that is a value that has ended by `wall`.
+    pub fn ended(&self, wall: Wall) -> Option<u64> {
+        let Record::Register(register) = self else { return None };
+        let cell = register.cell()?;
+        let version = cell.value.as_ref()?;
+        (version.value.is_some() && version.visible(wall).is_none()).then_some(cell.number)
+    }
+
+    /// Above what a register begins anew in the place of this one.
+    pub fn floor(&self) -> Floor {
+        let Record::Register(register) = self else { return Floor::default() };
+        let number = register.cell().map_or(0, |cell| cell.number);
+        Floor { ballot: register.state.promised.counter, number }
     }
 
     /// The highest stamp of the versions held.

@@ -113,6 +113,7 @@ pub(crate) fn on_register(
     bucket: BucketId,
     key: ItemKey,
     ask: Ask<Version>,
+    round: u64,
 ) {
     let slot = slot(core, bucket, key);
     if epoch != core.epoch() || !is_served(core, epoch, slot.partition, bucket) {
@@ -127,7 +128,7 @@ pub(crate) fn on_register(
         Ask::Prepare(ballot) => is_absurd(ballot),
         Ask::Accept { ballot, next, .. } => is_absurd(ballot) || is_absurd(next),
     };
-    if absurd || known.is_none_or(|bucket| bucket.mode != Mode::Linearizable) {
+    if absurd || !core.admits_to_registers(round) || known.is_none_or(|bucket| bucket.mode != Mode::Linearizable) {
         return core.send(from, Message::RegisterReply { op, answer: RegisterAnswer::Failed });
     }
     core.store(Purpose::AnswerRegister { to: from, op }, StoreOp::Register { slot, ask });

@@ -20,7 +20,7 @@ use crate::bucket::{Durability, Level};
 use crate::explain::Explain;
 use crate::ids::BucketId;
 use crate::item::{ItemKey, Range};
-use crate::paxos::register::ChangeId;
+use crate::paxos::register::{ChangeId, Tried};
 use crate::record::{Record, Value, Version};
 use crate::watch::Watch;
 use causal::Context;
@@ -99,8 +99,8 @@ pub struct Cas {
     /// Names this change, so that asking again does not do it again while it is among the key's last few. Made up if
     /// none is given.
     pub id: Option<ChangeId>,
-    /// It may have been asked for before, and that attempt may still be under way.
-    pub tried: bool,
+    /// Whether it may have been asked for before, so that that attempt may still be under way.
+    pub tried: Tried,
 }
 
 /// What must hold of an item for a change to be made.

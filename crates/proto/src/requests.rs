@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::machine::Machine;
 use crate::membership::{blocked, estimated_bytes, estimated_seconds, plan_for, steps};
 use crate::message::Progress;
-use crate::paxos::register::ChangeId;
+use crate::paxos::register::{ChangeId, Tried};
 use crate::record::{Rule, Value};
 use crate::request::{
     Admin, Amending, Cas, Edit, Ends, Expect, Get, MemberStatus, Put, Refusal, RepairStatus, Request, Response,
@@ -403,7 +403,7 @@ fn swap_of(put: Put, bucket: &Bucket) -> Result<Cas, Refusal> {
     }
     let edit = put.value.map_or(Edit::Delete, Edit::Put);
     let ends = put.ttl.map_or(Ends::Never, Ends::After);
-    Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, ends, id: None, tried: false })
+    Ok(Cas { bucket: put.bucket, key: put.key, expect: Expect::Any, edit, ends, id: None, tried: Tried::No })
 }
 
 /// An amendment in a linearizable bucket: one change of the register.
@@ -421,7 +421,7 @@ fn change_of(amending: Amending, bucket: &Bucket) -> Result<Cas, Refusal> {
         return refused("it is written at level quorum only, and to disk");
     }
     let (expect, ends) = (Expect::Any, Ends::Never);
-    Ok(Cas { bucket: bucket.name.clone(), key, expect, edit, ends, id: None, tried: false })
+    Ok(Cas { bucket: bucket.name.clone(), key, expect, edit, ends, id: None, tried: Tried::No })
 }
 
 fn find_bucket(core: &Core, name: &str) -> Result<Bucket, Refusal> {

@@ -13,7 +13,7 @@ use crate::explain::Inspected;
 use crate::ids::{BucketId, Epoch, HintId, OpId, SessionId};
 use crate::item::{ItemKey, Range, Slot};
 use crate::message::{Likeness, Offered, Outline, Progress, Spent};
-use crate::paxos::register::{Answer, Ask};
+use crate::paxos::register::{Answer, Ask, Floor};
 use crate::paxos::{AcceptorState, Ballot};
 use crate::pulse::Pulse;
 use crate::record::{Record, Rule, Update, Version};
@@ -345,6 +345,15 @@ impl StoreOp {
     }
 }
 
+/// The highest of what goes when an item is collected: nothing that is made later may be named like it or come before it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub struct Highest {
+    /// The stamp of a version.
+    pub stamp: Stamp,
+    /// Where a register in its place begins anew.
+    pub floor: Floor,
+}
+
 /// What became of an operation on storage.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreOutcome {
@@ -394,10 +403,12 @@ pub enum StoreOutcome {
         /// Where to go on in the first of them.
         after: Option<Bookmark>,
     },
-    /// Items that are spent, with the highest stamp of a version that would go.
+    /// Items that are spent.
     Swept {
-        /// The items.
-        items: Vec<(Spent, Stamp)>,
+        /// The items, with what is highest of what would go.
+        items: Vec<(Spent, Highest)>,
+        /// Registers of which the value has ended, with its number.
+        ended: Vec<(BucketId, ItemKey, u64)>,
         /// Where to go on; none at the end.
         after: Option<Bookmark>,
     },

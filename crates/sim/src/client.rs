@@ -17,7 +17,7 @@ use crate::workload::Chooser;
 use crate::world::{Event, World};
 use causal::Dot;
 use node::NodeInput;
-use node::proto::{ClientId, Expect, Refusal, Request, Response, Unchanged};
+use node::proto::{ClientId, Expect, Refusal, Request, Response, Tried, Unchanged};
 use ring::Grid;
 use std::rc::Rc;
 use stdx::{Prng, Span};
@@ -305,7 +305,7 @@ fn is_fair(operation: &Operation) -> bool {
         // Asked for again, or handed to a second node when the connection to the first had broken: then only a version that has
         // gone by is refused for good.
         (Request::Cas(cas), Response::Refused(Refusal::OutcomeUnknown)) => {
-            cas.tried || !matches!(cas.expect, Expect::Version(1..))
+            cas.tried != Tried::No || !matches!(cas.expect, Expect::Version(1..))
         }
         // Two lives of a node have introduced themselves, in whichever order the network likes: what was handed to one of
         // them is not handed to the other.

@@ -129,7 +129,7 @@ pub(crate) fn request(request: &Request) -> String {
     match request {
         Request::Get(get) => format!("get {}/{} {:?}", get.bucket, key(&get.key), get.level),
         Request::Cas(cas) => format!(
-            "change {}/{}: {:?} if {:?} as {:?} tried={}",
+            "change {}/{}: {:?} if {:?} as {:?} tried={:?}",
             cas.bucket,
             key(&cas.key),
             cas.edit,

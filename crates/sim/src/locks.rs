@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::registers::REGISTERS;
 use crate::time::Time;
 use bytes::Bytes;
-use node::proto::{Cas, ChangeId, Edit, Ends, Expect, Get, ItemKey, Request, Response, Value, When};
+use node::proto::{Cas, ChangeId, Edit, Ends, Expect, Get, ItemKey, Request, Response, Tried, Value, When};
 use stdx::{Prng, Span, Wall};
 
 /// Requests of the run while a lock is asked for.
@@ -92,7 +92,7 @@ impl LockChooser {
 
     fn cas(&mut self, key: ItemKey, expect: Expect, edit: Edit, ends: Ends) -> Request {
         let id = Some(ChangeId(self.prng.next_u64()));
-        Request::Cas(Cas { bucket: REGISTERS.to_owned(), key, expect, edit, ends, id, tried: false })
+        Request::Cas(Cas { bucket: REGISTERS.to_owned(), key, expect, edit, ends, id, tried: Tried::No })
     }
 
     /// An answer has come, or will not.
@@ -103,7 +103,7 @@ impl LockChooser {
         }
         if is_unknown(&operation.outcome) {
             if self.prng.below(2) == 0 {
-                self.again = Some(Cas { tried: true, ..cas.clone() });
+                self.again = Some(Cas { tried: Tried::Before, ..cas.clone() });
             }
             return;
         }

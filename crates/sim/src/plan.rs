@@ -116,6 +116,10 @@ pub struct WorkloadPlan {
     pub sibling_percent: u64,
     /// Operations on the linearizable bucket, in a hundred.
     pub register_percent: u64,
+    /// Edits in the linearizable bucket that delete, in a hundred.
+    pub register_deletes: u64,
+    /// Requests of the run while an item of it is asked for; few enough for its history to be checked.
+    pub register_age: usize,
     /// Operations on locks of the linearizable bucket, in a hundred of the rest.
     pub lock_percent: u64,
     /// Operations on elements of the default bucket, in a hundred of the rest.
@@ -196,6 +200,8 @@ impl Plan {
                 rows: 8,
                 sibling_percent: 40,
                 register_percent: 0,
+                register_deletes: 10,
+                register_age: 120,
                 lock_percent: 0,
                 element_percent: 0,
                 count_percent: 0,

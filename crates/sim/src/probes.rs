@@ -88,6 +88,8 @@ pub const PROBES: &[&str] = &[
     "collect.replicas_disagreed",
     "collect.not_clear_in_time",
     "collect.late_record_refused",
+    "collect.registers",
+    "collect.buried",
     // Reachability and clocks.
     "liveness.suspected",
     "liveness.down",

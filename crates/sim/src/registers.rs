@@ -11,7 +11,7 @@ use bytes::Bytes;
 use node::proto::explain::Explain;
 use node::proto::{
     Bucket, BucketId, Cas, ChangeId, Edit, Ends, Expect, Get, ItemKey, Level, Mode, Refusal, Request, Response, Rule,
-    Scan, Scope, Value,
+    Scan, Scope, Tried, Value,
 };
 use ring::{Grid, Token};
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ use stdx::Prng;
 
 /// The linearizable bucket.
 pub(crate) const REGISTERS: &str = "registers";
-/// Requests of the run while an item is asked for.
-const AGE: usize = 120;
+/// A change without an answer is asked for again after so many others.
+const AGAIN: u64 = 4;
 
 /// The linearizable bucket with so many copies.
 pub(crate) fn bucket(n: u8) -> Bucket {
@@ -39,6 +39,8 @@ pub(crate) fn bucket(n: u8) -> Bucket {
 /// Chooses what one client asks.
 pub(crate) struct RegisterChooser {
     percent: u64,
+    deletes: u64,
+    age: usize,
     grid: Grid,
     prng: Prng,
     /// The version and value that this client has seen last.
@@ -51,7 +53,9 @@ impl RegisterChooser {
     pub(crate) fn new(plan: &Plan, client: usize) -> RegisterChooser {
         let prng = Prng::keyed(plan.seed, "registers", &[client as u64]);
         let grid = Grid::new(plan.grid_bits).unwrap_or_default();
-        RegisterChooser { percent: plan.workload.register_percent, grid, prng, seen: BTreeMap::new(), again: None }
+        let (percent, deletes) = (plan.workload.register_percent, plan.workload.register_deletes);
+        let age = plan.workload.register_age.max(1);
+        RegisterChooser { percent, deletes, age, grid, prng, seen: BTreeMap::new(), again: None }
     }
 
     /// The next request, if it is to go to the linearizable bucket. `number` is unique in the run.
@@ -59,11 +63,15 @@ impl RegisterChooser {
         if self.prng.below(100) >= self.percent {
             return None;
         }
-        if let Some(cas) = self.again.take() {
+        // Not at once: what it made may be deleted and collected by then.
+        if self.again.is_some()
+            && self.prng.below(AGAIN) == 0
+            && let Some(cas) = self.again.take()
+        {
             stdx::marks::hit("client_asks_again");
             return Some(Request::Cas(cas));
         }
-        let (age, which) = (number / AGE, self.prng.below(3));
+        let (age, which) = (number / self.age, self.prng.below(3));
         let is_counter = which == 2;
         let key = ItemKey::plain(format!("{}-{age}-{which}", if is_counter { "counter" } else { "register" }));
         let bucket = REGISTERS.to_owned();
@@ -76,7 +84,8 @@ impl RegisterChooser {
         let (expect, edit) =
             if is_counter { (Expect::Any, Edit::Add(self.prng.between(1, 3) as i64)) } else { self.edit(&key, number) };
         let id = ChangeId(self.prng.next_u64());
-        let (ends, tried) = (Ends::Never, self.prng.below(8) == 0);
+        let tried = if self.prng.below(8) == 0 { Tried::Before } else { Tried::No };
+        let ends = Ends::Never;
         Some(Request::Cas(Cas { bucket, key, expect, edit, ends, id: Some(id), tried }))
     }
 
@@ -97,7 +106,7 @@ impl RegisterChooser {
             3..8 => Expect::Version(version),
             _ => value.map_or(Expect::Absent, Expect::Value),
         };
-        let delete = self.prng.below(10) == 0;
+        let delete = self.prng.below(100) < self.deletes;
         let edit = if delete { Edit::Delete } else { Edit::Put(Value::plain(format!("w{number}").into_bytes())) };
         (expect, edit)
     }
@@ -109,7 +118,7 @@ impl RegisterChooser {
             && is_unknown(&operation.outcome)
             && self.prng.below(2) == 0
         {
-            self.again = Some(Cas { tried: true, ..cas.clone() });
+            self.again = Some(Cas { tried: Tried::Before, ..cas.clone() });
         }
         let Outcome::Answered(response) = &operation.outcome else { return };
         let (key, current) = match (&operation.request, response.as_ref()) {

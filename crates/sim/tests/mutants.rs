@@ -148,6 +148,19 @@ fn what_changes_of_registers_find() {
 }
 
 #[test]
+fn what_deletions_of_registers_find() {
+    assert_found(
+        plans::deleted_registers,
+        &[
+            bug("the floor stays where it is", 10),
+            bug("versions begin anew after a collection", 10),
+            bug("collected without rounds", 10),
+            bug("registers hold up no round", 40),
+        ],
+    );
+}
+
+#[test]
 fn what_locks_find() {
     assert_found(
         plans::locks,

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
 use proto::{
     Admin, Amending, Amendment, Cas, Current, Durability, Edit, Ends, Expect, Found, Get, ItemKey, Mode, Put, Record,
-    Refusal, Request, Response, Restore, Unchanged, Value, Version, When,
+    Refusal, Request, Response, Restore, Tried, Unchanged, Value, Version, When,
 };
 use resp::Reply;
 use std::future::Future;
@@ -286,7 +286,7 @@ impl Call {
         ends: Ends,
     ) -> Result<Option<Current>, Fault> {
         let key = ItemKey::plain(key.clone());
-        let cas = Cas { bucket: self.place.bucket.clone(), key, expect, edit, ends, id: None, tried: false };
+        let cas = Cas { bucket: self.place.bucket.clone(), key, expect, edit, ends, id: None, tried: Tried::No };
         match self.ask(Request::Cas(cas)).await {
             Response::Swapped(current) => Ok(Some(current)),
             Response::Refused(Refusal::ConditionFailed(_)) => Ok(None),

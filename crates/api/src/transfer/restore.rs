@@ -18,7 +18,7 @@ use backup::{Entry, Frame, FrameReader};
 use proto::restoring::{Restoring, There, Verdict};
 use proto::{
     Act, Admin, Cas, Change, Current, Digest, Edit, Ends, Event, Expect, Found, Get, ItemKey, Level, Mode, Request,
-    Restore, Restored, Rule, Sibling,
+    Restore, Restored, Rule, Sibling, Tried,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -216,7 +216,7 @@ impl Job {
         }
         let (bucket, edit) = (self.bucket.clone(), Edit::Restore { version, overwrite });
         let (expect, ends) = (Expect::Any, Ends::Never);
-        let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: None, tried: false };
+        let cas = Cas { bucket, key: key.clone(), expect, edit, ends, id: None, tried: Tried::No };
         match ask(self.api.database(), Request::Cas(cas)).await {
             // Others may have changed it again before the answer came; then all that is known is that it was made.
             proto::Response::Swapped(now) if now.stamp == Some(stamp) || now.stamp.is_none() && now.version > 0 => {

@@ -286,11 +286,13 @@ pub(crate) struct WireForward {
     within_micros: u64,
     #[prost(fixed64, tag = "4")]
     life: u64,
+    #[prost(uint64, tag = "5")]
+    round: u64,
 }
 
 impl WireForward {
-    pub(crate) fn new(op: OpId, request: &Request, within: Span, life: u64) -> WireForward {
-        WireForward { op: op.0, request: Some(request.into()), within_micros: within.as_micros(), life }
+    pub(crate) fn new(op: OpId, request: &Request, within: Span, life: u64, round: u64) -> WireForward {
+        WireForward { op: op.0, request: Some(request.into()), within_micros: within.as_micros(), life, round }
     }
 }
 
@@ -303,6 +305,7 @@ impl TryFrom<WireForward> for Message {
             request: need(wire.request, "a request")?,
             within: Span::micros(wire.within_micros),
             life: wire.life,
+            round: wire.round,
         })
     }
 }

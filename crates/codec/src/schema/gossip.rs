@@ -6,6 +6,7 @@ use super::{all, list};
 use crate::error::DecodeError;
 use bytes::Bytes;
 use causal::Stamp;
+use proto::paxos::register::Floor;
 use proto::{Digest, Epoch, Message, Progress, Pulse};
 use ring::NodeId;
 
@@ -25,6 +26,18 @@ pub(crate) struct WireProgress {
     clear: u64,
     #[prost(fixed64, tag = "7")]
     collected: u64,
+    /// Left out by nodes that know of no floor.
+    #[prost(message, optional, tag = "8")]
+    floor: Option<WireFloor>,
+}
+
+/// Where registers begin anew.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireFloor {
+    #[prost(uint64, tag = "1")]
+    ballot: u64,
+    #[prost(uint64, tag = "2")]
+    number: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -80,6 +93,7 @@ impl From<&Progress> for WireProgress {
             pulse: (progress.pulse != Pulse::default()).then(|| progress.pulse.into()),
             clear: progress.clear,
             collected: progress.collected.as_u64(),
+            floor: progress.floor.map(|Floor { ballot, number }| WireFloor { ballot, number }),
         }
     }
 }
@@ -94,6 +108,7 @@ impl From<WireProgress> for Progress {
             pulse: wire.pulse.map(Pulse::from).unwrap_or_default(),
             clear: wire.clear,
             collected: Stamp::from_u64(wire.collected),
+            floor: wire.floor.map(|WireFloor { ballot, number }| Floor { ballot, number }),
         }
     }
 }

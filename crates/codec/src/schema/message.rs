@@ -145,8 +145,8 @@ impl From<&Message> for WireKind {
             Message::ScanReply { op, answer } => WireKind::ScanReply(WireScanReply::new(*op, answer)),
             Message::Explain { op, bucket, key } => WireKind::Explain(WireExplainAsk::new(*op, *bucket, key)),
             Message::Explained { op, account } => WireKind::Explained(Box::new(WireExplained::new(*op, account))),
-            Message::Forward { op, request, within, life } => {
-                WireKind::Forward(WireForward::new(*op, request, *within, *life))
+            Message::Forward { op, request, within, life, round } => {
+                WireKind::Forward(WireForward::new(*op, request, *within, *life, *round))
             }
             Message::Introduce { op, life } => WireKind::Introduce(WireIntroduce { op: op.0, life: *life }),
             Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
@@ -187,8 +187,8 @@ impl From<&Message> for WireKind {
             Message::Accept { epoch, ballot, event } => WireKind::Accept(WireAccept::new(*epoch, ballot, event)),
             Message::Accepted { epoch, ballot } => WireKind::Accepted(WireOnBallot::new(*epoch, ballot)),
             Message::Nack { epoch, ballot, promised } => WireKind::Nack(WireNack::new(*epoch, ballot, promised)),
-            Message::Register { op, epoch, bucket, key, ask } => {
-                WireKind::Register(WireRegisterAsk::new(*op, *epoch, WirePlace::new(*bucket, key), ask))
+            Message::Register { op, epoch, bucket, key, ask, round } => {
+                WireKind::Register(WireRegisterAsk::new(*op, *epoch, WirePlace::new(*bucket, key), ask, *round))
             }
             Message::RegisterReply { op, answer } => WireKind::RegisterReply(WireRegisterReply::new(*op, answer)),
             Message::Ping { nonce } => WireKind::Ping(WireNonce { nonce: *nonce }),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use causal::Stamp;
 use proto::paxos::register::{Answer, Ask, Cell, Held, Register};
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Cas, ChangeId, Current, Edit, Ends, Epoch, Expect, Message, OpId, RegisterAnswer, Version};
+use proto::{Cas, ChangeId, Current, Edit, Ends, Epoch, Expect, Message, OpId, RegisterAnswer, Tried, Version};
 use stdx::{Span, Wall};
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -106,6 +106,9 @@ pub(crate) struct WireRegisterAsk {
     place: Option<WirePlace>,
     #[prost(oneof = "WireAsk", tags = "4, 5, 6")]
     ask: Option<WireAsk>,
+    /// 0 from a node that knows of no floor.
+    #[prost(uint64, tag = "7")]
+    round: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -129,7 +132,7 @@ struct WireAcceptCell {
 }
 
 impl WireRegisterAsk {
-    pub(crate) fn new(op: OpId, epoch: Epoch, place: WirePlace, ask: &Ask<Version>) -> WireRegisterAsk {
+    pub(crate) fn new(op: OpId, epoch: Epoch, place: WirePlace, ask: &Ask<Version>, round: u64) -> WireRegisterAsk {
         let ask = match ask {
             Ask::Read => WireAsk::Read(()),
             Ask::Prepare(ballot) => WireAsk::Prepare(ballot.into()),
@@ -139,7 +142,7 @@ impl WireRegisterAsk {
                 next: Some(next.into()),
             }),
         };
-        WireRegisterAsk { op: op.0, epoch: epoch.0, place: Some(place), ask: Some(ask) }
+        WireRegisterAsk { op: op.0, epoch: epoch.0, place: Some(place), ask: Some(ask), round }
     }
 }
 
@@ -157,7 +160,7 @@ impl TryFrom<WireRegisterAsk> for Message {
                 next: need(accept.next, "a ballot")?,
             },
         };
-        Ok(Message::Register { op: OpId(wire.op), epoch: Epoch(wire.epoch), bucket, key, ask })
+        Ok(Message::Register { op: OpId(wire.op), epoch: Epoch(wire.epoch), bucket, key, ask, round: wire.round })
     }
 }
 
@@ -300,6 +303,9 @@ pub(crate) struct WireCas {
     /// When a value that is put ends.
     #[prost(oneof = "WireEnds", tags = "13, 14, 15")]
     ends: Option<WireEnds>,
+    /// If it was tried: only so long ago that what it led to is not collected.
+    #[prost(bool, tag = "17")]
+    lately: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
@@ -378,8 +384,9 @@ impl From<&Cas> for WireCas {
             expect: Some(expect),
             edit: Some(edit),
             id: cas.id.map(|id| id.0),
-            tried: cas.tried,
+            tried: cas.tried != Tried::No,
             ends,
+            lately: cas.tried == Tried::Lately,
         }
     }
 }
@@ -412,8 +419,13 @@ impl TryFrom<WireCas> for Cas {
             Some(WireEnds::At(wall)) => Ends::At(Wall(wall)),
             Some(WireEnds::After(span)) => Ends::After(Span(span)),
         };
+        let tried = match (wire.tried, wire.lately) {
+            (false, _) => Tried::No,
+            (true, true) => Tried::Lately,
+            (true, false) => Tried::Before,
+        };
         let (key, id) = (need(wire.key, "a key")?, wire.id.map(ChangeId));
-        Ok(Cas { bucket: wire.bucket, key, expect, edit, ends, id, tried: wire.tried })
+        Ok(Cas { bucket: wire.bucket, key, expect, edit, ends, id, tried })
     }
 }
 

@@ -81,8 +81,9 @@ fn items_message() -> BoxedStrategy<Message> {
             key
         }),
         (op(), read_answer).prop_map(|(op, answer)| Message::ReadReply { op, answer }),
-        (op(), epoch(), bucket_id(), item_key(), ask())
-            .prop_map(|(op, epoch, bucket, key, ask)| { Message::Register { op, epoch, bucket, key, ask } }),
+        (op(), epoch(), bucket_id(), item_key(), (ask(), number())).prop_map(
+            |(op, epoch, bucket, key, (ask, round))| { Message::Register { op, epoch, bucket, key, ask, round } }
+        ),
         (op(), answer()).prop_map(|(op, answer)| Message::RegisterReply { op, answer }),
         (op(), epoch(), range(), any::<u32>()).prop_map(|(op, epoch, range, limit)| Message::Scan {
             op,
@@ -93,11 +94,12 @@ fn items_message() -> BoxedStrategy<Message> {
         (op(), bucket_id(), item_key()).prop_map(|(op, bucket, key)| Message::Explain { op, bucket, key }),
         (op(), account()).prop_map(|(op, account)| Message::Explained { op, account: Box::new(account) }),
         (op(), scan_answer).prop_map(|(op, answer)| Message::ScanReply { op, answer }),
-        (op(), request(), span(), number()).prop_map(|(op, request, within, life)| Message::Forward {
+        (op(), request(), span(), number(), number()).prop_map(|(op, request, within, life, round)| Message::Forward {
             op,
             request,
             within,
-            life
+            life,
+            round
         }),
         (op(), number()).prop_map(|(op, life)| Message::Introduce { op, life }),
         (op(), response()).prop_map(|(op, response)| Message::Forwarded { op, response: Box::new(response) }),

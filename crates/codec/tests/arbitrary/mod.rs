@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::amended::{End, Mark, Parts, Tally};
 use proto::counted::{Chain, Counted};
+use proto::paxos::register::Floor;
 use proto::tree::Tree;
 use proto::{
     Bucket, BucketId, Decimal, Digest, Durability, Epoch, ItemKey, Level, Mode, Progress, Pulse, Record, Rule, Value,
@@ -207,10 +208,11 @@ pub(crate) fn pulse() -> BoxedStrategy<Pulse> {
 }
 
 pub(crate) fn progress() -> BoxedStrategy<Progress> {
-    (epoch(), epoch(), epoch(), epoch(), pulse(), any::<(u64, u64)>())
-        .prop_map(|(acked, synced, switched, settled, pulse, (clear, collected))| {
+    let floor = option::of(any::<(u64, u64)>().prop_map(|(ballot, number)| Floor { ballot, number }));
+    (epoch(), epoch(), epoch(), epoch(), pulse(), any::<(u64, u64)>(), floor)
+        .prop_map(|(acked, synced, switched, settled, pulse, (clear, collected), floor)| {
             let collected = causal::Stamp::from_u64(collected);
-            Progress { acked, synced, switched, settled, pulse, clear, collected }
+            Progress { acked, synced, switched, settled, pulse, clear, collected, floor }
         })
         .boxed()
 }

@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proto::paxos::register::{Answer, Ask, Cell, Held, Register};
 use proto::paxos::{AcceptorState, Ballot};
-use proto::{Cas, ChangeId, Current, Edit, Ends, Expect, RegisterAnswer, Version, When};
+use proto::{Cas, ChangeId, Current, Edit, Ends, Expect, RegisterAnswer, Tried, Version, When};
 use stdx::{Span, Wall};
 
 fn cell() -> BoxedStrategy<Cell<Version>> {
@@ -79,7 +79,8 @@ pub(crate) fn cas() -> BoxedStrategy<Cas> {
         number().prop_map(|at| Ends::At(Wall(at))),
         number().prop_map(|after| Ends::After(Span(after))),
     ];
-    (text(), item_key(), expect, edit, ends, option::of(number().prop_map(ChangeId)), any::<bool>())
+    let tried = prop_oneof![Just(Tried::No), Just(Tried::Lately), Just(Tried::Before)];
+    (text(), item_key(), expect, edit, ends, option::of(number().prop_map(ChangeId)), tried)
         .prop_map(|(bucket, key, expect, edit, ends, id, tried)| Cas { bucket, key, expect, edit, ends, id, tried })
         .boxed()
 }

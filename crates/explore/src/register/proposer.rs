@@ -7,7 +7,7 @@
 use super::case::{Bug, Case, Deed};
 use crate::order::{Append, List};
 use proto::paxos::Ballot;
-use proto::paxos::register::{Answer, Ask, Cache, ChangeId, Outcome, Round, Step, Work};
+use proto::paxos::register::{Answer, Ask, Cache, ChangeId, Outcome, Round, Step, Tried, Work};
 use ring::NodeId;
 use std::hash::{Hash, Hasher};
 
@@ -157,9 +157,9 @@ impl Proposer {
         let change = Append { name, longest: if deed == Deed::First { 0 } else { usize::MAX } };
         let work = match deed {
             Deed::Read => Work::Read,
-            Deed::Append | Deed::First => Work::Change { id: ChangeId(u64::from(name)), change, tried: false },
+            Deed::Append | Deed::First => Work::Change { id: ChangeId(u64::from(name)), change, tried: Tried::No },
         };
-        let mut round = Round::new(work);
+        let mut round = Round::new(work, 0);
         (self.next, self.floor, self.attempts_left) = (self.next + 1, floor, case.attempts);
         let views = (self.epoch, self.stable);
         if deed == Deed::Read {

@@ -8,13 +8,15 @@ use super::{Answer, Executor, failure};
 use crate::fence::key_hash;
 use proto::hash::version_hash;
 use proto::tree::{Place, Tree};
-use proto::{Bookmark, Record, Slot, Spent, StoreFailure, StoreOutcome};
+use proto::{Bookmark, Highest, Record, Slot, Spent, StoreFailure, StoreOutcome};
 use std::ops::ControlFlow;
 use stdx::Wall;
 use storage::{Batch, Engine, Seq, Space};
 
 /// Spent items told at once.
 const ITEMS_MAX: usize = 512;
+/// Registers told at once whose value has ended.
+const ENDED_MAX: usize = 64;
 /// Bytes of records looked at in one step.
 const BYTES_MAX: usize = 4 << 20;
 
@@ -33,10 +35,12 @@ impl<E: Engine> Executor<E> {
             last.push(0);
             last
         });
-        let (mut items, mut seen, mut bytes, mut last) = (Vec::new(), 0, 0, None::<Vec<u8>>);
+        let (mut items, mut ended, mut last) = (Vec::new(), Vec::new(), None::<Vec<u8>>);
+        let (mut seen, mut bytes) = (0, 0);
         let mut goes_on = false;
         let visited = self.engine.scan(Space::Items, &start, None, &mut |key, value| {
-            if seen >= records_max || bytes >= BYTES_MAX || items.len() >= ITEMS_MAX {
+            let is_full = items.len() >= ITEMS_MAX || ended.len() >= ENDED_MAX;
+            if seen >= records_max || bytes >= BYTES_MAX || is_full {
                 goes_on = true;
                 return ControlFlow::Break(());
             }
@@ -44,18 +48,19 @@ impl<E: Engine> Executor<E> {
             bytes += value.len();
             last = Some(key.to_vec());
             // What is damaged is found by whoever needs it.
-            if let Ok((bucket, key, record)) = codec::decode_stored(key, value)
-                && let Some((left, stamp)) = record.spent(wall, idle_max)
-            {
+            let Ok((bucket, key, record)) = codec::decode_stored(key, value) else { return ControlFlow::Continue(()) };
+            if let Some((left, stamp)) = record.spent(wall, idle_max) {
                 let hash = version_hash(bucket, &key, &record);
                 let left = left.map_or(0, |left| version_hash(bucket, &key, &left));
-                items.push((Spent { bucket, key, hash, left }, stamp));
+                items.push((Spent { bucket, key, hash, left }, Highest { stamp, floor: record.floor() }));
+            } else if let Some(number) = record.ended(wall) {
+                ended.push((bucket, key, number));
             }
             ControlFlow::Continue(())
         });
         visited.map_err(failure)?;
         let after = last.filter(|_| goes_on).map(Bookmark);
-        Ok((Seq(0), StoreOutcome::Swept { items, after }))
+        Ok((Seq(0), StoreOutcome::Swept { items, ended, after }))
     }
 
     /// Which of these are held exactly so; what would be too much at once is left to a later pass.

@@ -6,7 +6,7 @@ use super::{ROUNDS, rounds};
 use crate::core::Core;
 use crate::ids::{Epoch, SessionId};
 use crate::message::{Message, Spent};
-use causal::Stamp;
+use crate::store::Highest;
 use ring::{NodeId, Token};
 use std::collections::{BTreeMap, BTreeSet};
 use stdx::bugs::planted;
@@ -18,7 +18,7 @@ pub(super) struct Batch {
     epoch: Epoch,
     /// The time by which they are spent.
     wall: Wall,
-    items: Vec<(Spent, Stamp)>,
+    items: Vec<(Spent, Highest)>,
     /// Positions of the items that each replica holds.
     shares: BTreeMap<NodeId, Vec<u32>>,
     /// How many replicas each item has, and how many of them have said yes.
@@ -32,8 +32,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Items with the highest stamp of what goes of each.
-    pub(super) fn new(core: &Core, wall: Wall, items: Vec<(Spent, Stamp)>) -> Batch {
+    /// Items with the highest of what goes of each.
+    pub(super) fn new(core: &Core, wall: Wall, items: Vec<(Spent, Highest)>) -> Batch {
         let view = core.history.current();
         let (mut shares, mut replicas) = (BTreeMap::new(), Vec::new());
         for ((item, _), at) in items.iter().zip(0u32..) {
@@ -95,7 +95,7 @@ impl Batch {
         }
     }
 
-    /// Leaves those out to which some replica has not said yes. Everybody is told of the highest stamp of the others
+    /// Leaves those out to which some replica has not said yes. Everybody is told of the highest of the others
     /// before this node is clear of a later round.
     pub(super) fn keep_agreed(&mut self, core: &mut Core) {
         let majority = planted("collected when most replicas agree");
@@ -107,8 +107,15 @@ impl Batch {
         if agreed.len() < self.items.len() {
             stdx::marks::hit("collect.replicas_disagreed");
         }
-        let stamps = self.items.iter().zip(0u32..).filter(|(_, at)| agreed.contains(at)).map(|((_, stamp), _)| *stamp);
-        core.collected_wanted = core.collected_wanted.max(stamps.max().unwrap_or_default());
+        for ((_, highest), _) in self.items.iter().zip(0u32..).filter(|(_, at)| agreed.contains(at)) {
+            core.collected_wanted = core.collected_wanted.max(highest.stamp);
+            if !highest.floor.is_zero() {
+                stdx::marks::hit("collect.registers");
+            }
+            if !planted("the floor stays where it is") {
+                core.floor_wanted = core.floor_wanted.merged(highest.floor);
+            }
+        }
         self.round = self.round.max(core.round);
         self.shares.values_mut().for_each(|share| share.retain(|at| agreed.contains(at)));
         self.shares.retain(|_, share| !share.is_empty());

@@ -4,7 +4,6 @@
 //! if it is itself clear of everything that began before all had agreed, durably.
 
 use super::ROUNDS;
-use crate::bucket::Mode;
 use crate::core::Core;
 use crate::ids::{Epoch, SessionId};
 use crate::input::Note;
@@ -69,7 +68,6 @@ fn is_ours(core: &Core, epoch: Epoch, items: &[Spent]) -> bool {
         && core.stable() == epoch
         && items.iter().all(|item| {
             let partition = grid.partition_of(&Token::of(&item.key.partition_key));
-            let is_eventual = view.buckets.get(&item.bucket).is_some_and(|bucket| bucket.mode == Mode::Eventual);
-            is_eventual && view.replicas(partition, item.bucket).contains(&core.node)
+            view.buckets.contains_key(&item.bucket) && view.replicas(partition, item.bucket).contains(&core.node)
         })
 }

@@ -12,6 +12,7 @@ use crate::ids::OpId;
 use crate::input::Note;
 use crate::item::ItemKey;
 use crate::message::Message;
+use crate::paxos::register::Tried;
 use crate::request::{Refusal, Request, Response};
 use crate::waits::Kind;
 use ring::NodeId;
@@ -29,6 +30,8 @@ pub(crate) struct Forwarding {
     /// The life of it that it was handed to; 0 if none is known.
     life: u64,
     sent: Mono,
+    /// The round in which it was taken.
+    round: u64,
     /// Other nodes that could take it.
     others: Vec<NodeId>,
     /// One that was asked before cannot be reached any more, and may have begun.
@@ -56,8 +59,9 @@ impl Forwarding {
         let to = nodes.remove(0);
         let sent = core.now.mono;
         let deadline = sent + within;
-        let (life, others, passed_over) = (0, nodes, false);
-        let mut forwarding = Forwarding { asker, request, what, key, to, life, sent, others, passed_over, deadline };
+        let (life, round, others, passed_over) = (0, core.round, nodes, false);
+        let mut forwarding =
+            Forwarding { asker, request, what, key, to, life, sent, round, others, passed_over, deadline };
         let id = core.next_op();
         forwarding.send(core, id);
         ops.put_back(id, Operation::Forward(Box::new(forwarding)), deadline);
@@ -77,8 +81,8 @@ impl Forwarding {
         // Nobody takes a change for a life that is not named, so what is handed to whoever lives there now was not made before.
         let is_sure = !self.is_made_once() || !core.lives_unsure.contains(&self.to);
         self.life = core.lives.get(&self.to).copied().filter(|_| is_sure).unwrap_or(0);
-        let (request, life) = (self.request.clone(), self.life);
-        core.send(self.to, Message::Forward { op: id, request, within, life });
+        let (request, life, round) = (self.request.clone(), self.life, self.round);
+        core.send(self.to, Message::Forward { op: id, request, within, life, round });
         core.routes.on_sent(self.to);
         self.sent = core.now.mono;
     }
@@ -118,7 +122,7 @@ impl Forwarding {
     /// The answer, in view of nodes that were asked before: one that did not even begin a change knows nothing of them.
     fn with_earlier(&self, response: Response) -> Response {
         let tried = match &self.request {
-            Request::Cas(cas) => cas.tried,
+            Request::Cas(cas) => cas.tried != Tried::No,
             Request::Put(_) | Request::Restore(_) => self.passed_over,
             _ => false,
         };
@@ -145,11 +149,16 @@ impl Forwarding {
             self.to = self.others.remove(0);
             self.passed_over = true;
             if let Request::Cas(cas) = &mut self.request {
-                cas.tried = true;
+                cas.tried = cas.tried.max(Tried::Lately);
             }
             self.send(core, id);
         }
         self.keep(ops, id);
+    }
+
+    /// The round in which it was taken, if nothing that it may have led to is to be collected while it is under way.
+    pub(crate) fn round(&self) -> u64 {
+        if matches!(self.request, Request::Cas(_)) { self.round } else { u64::MAX }
     }
 
     fn is_made_once(&self) -> bool {

@@ -15,12 +15,13 @@ use crate::ids::{Epoch, OpId};
 use crate::input::Note;
 use crate::item::{ItemKey, Slot};
 use crate::message::{Message, RegisterAnswer};
-use crate::paxos::register::{Ask, Cell, ChangeId, Outcome, Round, Step, Work};
+use crate::paxos::register::{Ask, Cache, Cell, ChangeId, Outcome, Round, Step, Tried, Work};
 use crate::quorum::{Group, Need};
 use crate::record::Version;
 use crate::request::{Cas, Current, Refusal, Response};
 use crate::store::{Purpose, StoreOp, StoreOutcome};
 use ring::NodeId;
+use stdx::bugs::planted;
 use stdx::{Mono, Span, Wall};
 
 /// Before silent replicas are asked again.
@@ -33,6 +34,8 @@ const LOOKS: u32 = 2;
 /// The pause after the first attempt that met another proposer; it doubles with each.
 const PAUSE: Span = Span::millis(4);
 const PAUSE_MAX: Span = Span::millis(500);
+/// What has ended and is not deleted by then is left to a later pass.
+const BURIAL_TIME: Span = Span::secs(2);
 
 /// A read or change in flight.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub(crate) struct Deciding {
     /// The newest epoch and the oldest view in use, as the present attempt has them.
     views: (Epoch, Epoch),
     slot: Slot,
+    /// The round of the cluster in which it began.
+    began: u64,
     round: Round<Swap>,
     state: State,
     attempts: u32,
@@ -85,8 +90,22 @@ impl Deciding {
         let change = Swap { expect: cas.expect, edit: cas.edit, ends: cas.ends, wall, stamp: core.next_stamp() };
         let id = cas.id.unwrap_or_else(|| ChangeId(core.prng.next_u64()));
         let work = Work::Change { id, change, tried: cas.tried };
-        let deciding = Deciding::new(core, asker, bucket, cas.key, work, within);
-        let id = core.next_op();
+        Deciding::new(core, asker, bucket, cas.key, work, within).queue(ops, core);
+    }
+
+    /// Begins to delete exactly the version of this number, which has ended.
+    pub(crate) fn bury(ops: &mut Operations, core: &mut Core, bucket: &Bucket, key: ItemKey, number: u64) {
+        if core.incarnation().is_none() {
+            return ops.refuse(core, &Asker::Burial, Refusal::NotReady(String::new()));
+        }
+        let (id, change) = (ChangeId(core.prng.next_u64()), Swap::burial(number));
+        let work = Work::Change { id, change, tried: Tried::No };
+        Deciding::new(core, Asker::Burial, bucket, key, work, BURIAL_TIME).queue(ops, core);
+    }
+
+    /// Begins, or waits for others that change the same key through this node.
+    fn queue(self, ops: &mut Operations, core: &mut Core) {
+        let (deciding, id) = (self, core.next_op());
         match ops.turns.ask(&deciding.slot, id) {
             Turn::Never => ops.refuse(core, &deciding.asker, Refusal::Overloaded),
             Turn::Now => {
@@ -102,16 +121,27 @@ impl Deciding {
     }
 
     fn new(core: &Core, asker: Asker, bucket: &Bucket, key: ItemKey, work: Work<Swap>, within: Span) -> Deciding {
+        let began = match (&asker, &work) {
+            (Asker::Peer { round, .. }, Work::Change { .. }) => core.round.min(*round),
+            _ => core.round,
+        };
         Deciding {
             asker,
             epoch: core.epoch(),
             views: (core.epoch(), core.stable()),
             slot: Slot::new(core.history.genesis().grid, bucket.id, key),
-            round: Round::new(work),
+            began,
+            round: Round::new(work, core.floor().number),
             state: State::Waiting,
             attempts: 0,
             deadline: core.now.mono + within,
         }
+    }
+
+    /// The round in which it began, or in which whoever handed it on took it: what it may have led to is not collected before
+    /// it is over.
+    pub(crate) fn round(&self) -> u64 {
+        self.began
     }
 
     /// A majority of every replica set in use.
@@ -123,7 +153,12 @@ impl Deciding {
     /// It is this change's turn: on the strength of the last one if possible.
     fn begin(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
         self.views = (core.epoch(), core.stable());
-        let Some(cache) = ops.turns.take(&self.slot, self.views) else {
+        // What was promised of a register that was collected is forgotten.
+        let floor = core.floor().ballot;
+        let holds = |cache: &Cache<Version>| {
+            cache.ballot.counter > floor || planted("a cached ballot is used beneath the floor")
+        };
+        let Some(cache) = ops.turns.take(&self.slot, self.views).filter(holds) else {
             return self.attempt(ops, core);
         };
         let next = core.next_ballot(cache.ballot);
@@ -178,7 +213,7 @@ impl Deciding {
             core.store(Purpose::Local(id), StoreOp::Register { slot: self.slot.clone(), ask });
         } else if !core.is_down(node) {
             let Slot { bucket, key, .. } = self.slot.clone();
-            core.send(node, Message::Register { op: id, epoch: self.views.0, bucket, key, ask });
+            core.send(node, Message::Register { op: id, epoch: self.views.0, bucket, key, ask, round: self.began });
         }
     }
 
@@ -355,7 +390,7 @@ impl Deciding {
         };
         // Whoever tried it before may still be at it, and make it when its condition holds.
         let is_open = |cell: &Cell<Version>| match self.round.work() {
-            Work::Change { change, tried, .. } => *tried && change.may_apply_after(cell),
+            Work::Change { change, tried, .. } => *tried != Tried::No && change.may_apply_after(cell),
             Work::Read => false,
         };
         match outcome {

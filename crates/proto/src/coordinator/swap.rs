@@ -84,6 +84,14 @@ impl Change for Swap {
 }
 
 impl Swap {
+    /// Deletes exactly this version, of which somebody's clock has said that it has ended. It comes right after it for a
+    /// restore, too.
+    pub(super) fn burial(number: u64) -> Swap {
+        // By this time it was still there.
+        let wall = Wall(0);
+        Swap { expect: Expect::Version(number), edit: Edit::Delete, ends: Ends::Never, wall, stamp: Stamp::MIN }
+    }
+
     /// The stamp of what is written in the place of this: above it, so that a restore knows what came after it.
     fn stamp_over(&self, current: &Cell<Version>) -> Stamp {
         current.value.as_ref().map_or(self.stamp, |held| self.stamp.max(held.stamp.next()))
@@ -284,6 +292,21 @@ mod tests {
             (late.apply(&extended), late.refusal(&extended)),
             (Verdict::Refuse, Refusal::Unchanged(Unchanged::Absent))
         );
+    }
+
+    #[test]
+    fn what_has_ended_is_buried_if_nothing_has_come_since() {
+        let put = at(1_000, Expect::Any, put("1"), Ends::At(Wall(1_500)));
+        let ended = made(&Cell::default(), Swap { stamp: Stamp::new(900, 0), ..put }).expect("no condition");
+        let Verdict::Write(Some(gone)) = Swap::burial(1).apply(&ended) else { panic!("it is that version") };
+        assert_eq!((gone.value, gone.expires), (None, None));
+        let restore = Version { stamp: Stamp::new(901, 0), expires: None, value: Some(Value::plain("saved")) };
+        assert!(gone.stamp < restore.stamp, "a restore that began since restores it");
+        let longer = Edit::End { expires: Some(Wall(2_000)), when: When::There };
+        let put_off = made(&ended, at(1_200, Expect::Any, longer, Ends::Never)).expect("it is there");
+        assert_eq!(Swap::burial(1).apply(&put_off), Verdict::Refuse);
+        let deleted = made(&ended, at(1_200, Expect::Any, Edit::Delete, Ends::Never)).expect("it is there");
+        assert_eq!(Swap::burial(1).apply(&deleted), Verdict::Refuse);
     }
 
     #[test]

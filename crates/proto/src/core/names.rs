@@ -100,7 +100,7 @@ impl Core {
     /// on whichever key, share one. `None` while no incarnation is durable.
     pub(crate) fn next_ballot(&mut self, above: Ballot) -> Option<Ballot> {
         let incarnation = self.incarnation()?;
-        self.ballots = self.ballots.max(above.counter) + 1;
+        self.ballots = self.ballots.max(above.counter).max(self.floor().ballot) + 1;
         Some(Ballot { counter: self.ballots, node: self.node, incarnation })
     }
 

@@ -6,6 +6,7 @@
 
 use crate::ids::Epoch;
 use crate::message::Progress;
+use crate::paxos::register::Floor;
 use crate::pulse::Pulse;
 use causal::Stamp;
 use ring::NodeId;
@@ -65,6 +66,7 @@ pub(crate) struct Most {
     pub(crate) synced: Epoch,
     pub(crate) settled: Epoch,
     pub(crate) collected: Stamp,
+    pub(crate) floor: Floor,
 }
 
 impl Standings {
@@ -87,6 +89,7 @@ impl Standings {
         self.most.synced = self.most.synced.max(progress.synced);
         self.most.settled = self.most.settled.max(progress.settled);
         self.most.collected = self.most.collected.max(progress.collected);
+        self.most.floor = self.most.floor.merged(progress.floor.unwrap_or_default());
     }
 
     /// The newest pulse of a node.

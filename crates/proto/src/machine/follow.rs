@@ -107,6 +107,7 @@ impl Machine {
                 Some(_) => unreachable!("only lists read registers"),
                 None => {}
             },
+            Inner::Burial => self.collector.on_buried(core),
             Inner::Hint { target, id, done } => self.hints.on_replayed(core, target, id, done),
         }
     }

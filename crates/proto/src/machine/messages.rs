@@ -44,8 +44,8 @@ impl Machine {
                     reading.on_answer(&mut self.ops, &mut self.core, op, from, answer);
                 }
             }
-            Message::Register { op, epoch, bucket, key, ask } => {
-                replica::on_register(core, from, op, epoch, bucket, key, ask);
+            Message::Register { op, epoch, bucket, key, ask, round } => {
+                replica::on_register(core, from, op, epoch, bucket, key, ask, round);
             }
             Message::RegisterReply { op, answer } => {
                 if let crate::message::RegisterAnswer::Stale(fences) = answer {
@@ -78,11 +78,15 @@ impl Machine {
                     explaining.on_account(&mut self.ops, &mut self.core, op, from, *account);
                 }
             }
-            Message::Forward { op, request, within, life } => {
+            Message::Forward { op, request, within, life, round } => {
+                // Whoever handed it on then does not wait for it any more, and its traces may be gone.
+                if matches!(request, Request::Cas(_)) && !core.admits_to_registers(round) {
+                    return;
+                }
                 if matches!(request, Request::Cas(_) | Request::Amend(_)) && !self.handed.takes(core, from, op, life) {
                     return;
                 }
-                let asker = Asker::Peer { node: from, op };
+                let asker = Asker::Peer { node: from, op, round };
                 let within = within.min(WITHIN_MAX);
                 self.on_request(asker, request, within);
             }

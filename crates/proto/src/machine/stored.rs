@@ -53,7 +53,7 @@ impl Machine {
             Purpose::Healed(op) => self.healing.on_written(core, op, &outcome),
             Purpose::RepairPage(session) => self.anti_entropy.repairs.on_page(core, session, outcome),
             Purpose::Built { again } => self.anti_entropy.on_built(core, again, outcome),
-            Purpose::Swept => self.collector.on_swept(core, outcome),
+            Purpose::Swept => self.collector.on_swept(ops, core, outcome),
             Purpose::AnswerAgree { .. } | Purpose::AnswerCollect { .. } => {
                 if let StoreOutcome::Collected(items) = outcome {
                     self.collector.count(items);

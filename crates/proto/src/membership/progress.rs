@@ -208,7 +208,8 @@ impl Transition {
         let settled = if !self.foreign.is_gone() || (holds && core.is_gone()) { own.settled } else { core.stable() };
         let peers = core.progress.most().collected;
         let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));
-        own.merged(Progress { acked, synced, switched, settled, clear, collected, ..Progress::default() })
+        let floor = own.floor.map(|_| core.floor().merged(core.floor_wanted));
+        own.merged(Progress { acked, synced, switched, settled, clear, collected, floor, ..Progress::default() })
     }
 
     /// True if this node still holds what it should have handed over long ago.

@@ -3,6 +3,7 @@
 //! Invariant: each part only grows.
 
 use crate::ids::Epoch;
+use crate::paxos::register::Floor;
 use crate::pulse::Pulse;
 use causal::Stamp;
 
@@ -24,6 +25,8 @@ pub struct Progress {
     pub clear: u64,
     /// No version that was or is about to be collected has a higher stamp, as far as this node knew in this round.
     pub collected: Stamp,
+    /// Where registers begin anew, as far as this node knew in this round. None from a node that knows of no floor.
+    pub floor: Option<Floor>,
 }
 
 impl Progress {
@@ -42,6 +45,10 @@ impl Progress {
             pulse: self.pulse.max(other.pulse),
             clear: self.clear.max(other.clear),
             collected: self.collected.max(other.collected),
+            floor: match (self.floor, other.floor) {
+                (Some(one), Some(other)) => Some(one.merged(other)),
+                (one, other) => one.or(other),
+            },
         }
     }
 }

@@ -9,11 +9,15 @@
 //! Refuses to know epochs, keys and who the replicas are; the caller brings groups and ballots and gives no ballot twice.
 
 mod cell;
+#[cfg(test)]
+mod collected;
+mod floor;
 mod replica;
 mod round;
 #[cfg(test)]
 mod tests;
 
 pub use cell::{Cell, Change, ChangeId, REMEMBERED, Verdict};
+pub use floor::Floor;
 pub use replica::{Answer, Ask, Held, Register};
-pub use round::{Cache, Outcome, Round, Step, Work, decided};
+pub use round::{Cache, Outcome, Round, Step, Tried, Work, decided};

@@ -210,7 +210,8 @@ mod tests {
             durability: Durability::Fsync,
             ttl: None,
         };
-        let message = Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1), life: 0 };
+        let message =
+            Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1), life: 0, round: 0 };
         assert!((11_000..12_000).contains(&super::of(&message)));
         assert!(super::of(&Message::Ping { nonce: 1 }) < 100);
     }

@@ -43,8 +43,41 @@ pub(crate) enum Deed {
 /// The one copy.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Copy {
-    changes: u64,
+    changes: Changes,
     value: Option<Bytes>,
+}
+
+/// How many changes led to a copy. Where nothing is, as many as one likes may have been: an item that was collected begins
+/// anew above every number that any item had (`docs/adr/0021-collection-of-registers.md`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Changes {
+    Exactly(u64),
+    /// What was put there when nothing was, by a change that nobody knows the number of.
+    AtLeast(u64),
+}
+
+impl Default for Changes {
+    fn default() -> Changes {
+        Changes::Exactly(0)
+    }
+}
+
+impl Changes {
+    /// These, if they can be so many.
+    fn known(self, number: u64) -> Option<Changes> {
+        let can_be = match self {
+            Changes::Exactly(changes) => changes == number,
+            Changes::AtLeast(least) => least <= number,
+        };
+        can_be.then_some(Changes::Exactly(number))
+    }
+
+    fn after_one_more(self, is_anew: bool) -> Changes {
+        match self {
+            Changes::Exactly(changes) if !is_anew => Changes::Exactly(changes + 1),
+            Changes::Exactly(changes) | Changes::AtLeast(changes) => Changes::AtLeast(changes + 1),
+        }
+    }
 }
 
 /// What came of a check.
@@ -59,34 +92,42 @@ pub(crate) enum Verdict {
 }
 
 impl Copy {
-    fn version(&self) -> u64 {
-        if self.value.is_some() { self.changes } else { 0 }
+    /// The copy, if it can have this version; there is none where nothing is.
+    fn known(&self, version: u64) -> Option<Copy> {
+        match self.value {
+            None => (version == 0).then(|| self.clone()),
+            Some(_) => Some(Copy { changes: self.changes.known(version)?, value: self.value.clone() }),
+        }
     }
 
-    fn meets(&self, expect: &Expect) -> bool {
-        match expect {
+    /// The copy, if it can meet a condition.
+    fn meeting(&self, expect: &Expect) -> Option<Copy> {
+        let meets = match expect {
             Expect::Any => true,
             Expect::Absent => self.value.is_none(),
-            Expect::Version(version) => self.version() == *version,
+            Expect::Version(version) => return self.known(*version),
             Expect::Value(bytes) => self.value.as_ref() == Some(bytes),
-        }
+        };
+        meets.then(|| self.clone())
     }
 
     /// The copy after a deed, if the deed can be done to this one.
     fn after(&self, deed: &Deed) -> Option<Copy> {
         match deed {
-            Deed::Read(version, value) => (self.version() == *version && self.value == *value).then(|| self.clone()),
-            Deed::Refused(expect, version) => (!self.meets(expect) && self.version() == *version).then(|| self.clone()),
+            Deed::Read(version, value) => self.known(*version).filter(|copy| copy.value == *value),
+            Deed::Refused(expect, version) => self.known(*version).filter(|copy| copy.meeting(expect).is_none()),
             Deed::Changed(expect, edit, version, value) => {
-                if !self.meets(expect) {
+                let next = self.meeting(expect)?.edited(edit)?;
+                if value.is_some() && *value != next.value {
                     return None;
                 }
-                let next = self.edited(edit)?;
-                // A change that was overtaken by others before it was answered knows the number it made, also of a
-                // deletion.
-                let fits = version.is_none_or(|version| version == next.version() || version == next.changes);
-                let said = value.is_none() || *value == next.value;
-                (fits && said).then_some(next)
+                match version {
+                    None | Some(0) if next.value.is_none() => Some(next),
+                    None => Some(next),
+                    // A change that was overtaken by others before it was answered knows the number it made, also of a
+                    // deletion.
+                    Some(version) => Some(Copy { changes: next.changes.known(*version)?, ..next }),
+                }
             }
         }
     }
@@ -103,7 +144,7 @@ impl Copy {
                 Some(Bytes::from(number.and_then(|number: i64| number.checked_add(*by))?.to_string()))
             }
         };
-        Some(Copy { changes: self.changes + 1, value })
+        Some(Copy { changes: self.changes.after_one_more(self.value.is_none()), value })
     }
 }
 

@@ -84,6 +84,12 @@ fn workload(seed: u64) -> WorkloadPlan {
     let (set_percent, churn_percent, retry_percent) = (sometimes(30), sometimes(20), sometimes(60));
     let mut registers = Prng::keyed(seed, "registers plan", &[]);
     let register_percent = if registers.chance(HALF) { registers.between(10, 60) } else { 0 };
+    let mut deletions = Prng::keyed(seed, "deleted registers", &[]);
+    let (register_deletes, register_age) = if deletions.chance(HALF) {
+        (deletions.between(10, 60), deletions.between(120, 400) as usize)
+    } else {
+        (10, 120)
+    };
     let mut elements = Prng::keyed(seed, "elements plan", &[]);
     let element_percent = if elements.chance(EIGHTH) { elements.between(10, 60) } else { 0 };
     let mut counts = Prng::keyed(seed, "counters plan", &[]);
@@ -106,6 +112,8 @@ fn workload(seed: u64) -> WorkloadPlan {
         rows: prng.between(2, 20),
         sibling_percent,
         register_percent,
+        register_deletes,
+        register_age,
         lock_percent,
         element_percent,
         count_percent,

@@ -369,6 +369,32 @@ pub(crate) fn registers(seed: u64) -> Plan {
     })
 }
 
+/// Registers are deleted and made again all the time, and collected in between, through nodes that start again, over links that
+/// hold messages back for long.
+pub(crate) fn deleted_registers(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(14));
+    plan.hosts = 4;
+    plan.network.duplicate_ppm = 50_000;
+    plan.network.needs_connection = false;
+    plan.config.collect_every = Span::millis(100);
+    plan.network.loss_ppm = 20_000;
+    plan.config.compare_every = Span::millis(700);
+    plan.config.request_time = Span::millis(1_200);
+    plan.workload.think = Span::millis(300);
+    plan.workload.clients = 8;
+    plan.workload.register_percent = 100;
+    (plan.workload.register_deletes, plan.workload.register_age) = (75, 150);
+    (0..5u64).fold(plan, |plan, n| {
+        let (from, to, span) = (host(n + seed, 3), host(n + 1 + seed, 3), Span::millis(900));
+        let crash = Fault::Crash { host: host(n + seed, 3), down: Span::millis(60), loss: Loss::Nothing };
+        let away = host(n + seed + 2, 3);
+        let cut = Fault::Cut { from: vec![away], to: all_but(away, 3), both_ways: true, span: Span::millis(400) };
+        plan.with(Span::millis(2_600 * n + 700), Fault::Clog { from, to, span })
+            .with(Span::millis(2_600 * n + 1_100), crash)
+            .with(Span::millis(2_600 * n + 1_900), cut)
+    })
+}
+
 /// The same while the replicas change all the time.
 pub(crate) fn moving_registers(seed: u64) -> Plan {
     let mut plan = registers(seed);
@@ -501,6 +527,8 @@ pub(crate) fn counted_fields_missed(seed: u64) -> Plan {
 /// Locks, on clocks that are a little apart.
 pub(crate) fn locks(seed: u64) -> Plan {
     let mut plan = registers(seed);
+    // What has ended is deleted by the collector, which would hide locks that never end.
+    plan.config.collect_every = Span::secs(30);
     (plan.workload.register_percent, plan.workload.lock_percent) = (0, 90);
     plan.clocks = [0, 20, -20, 5].map(|skew_ms| ClockError { drift_ppm: 0, skew_ms }).to_vec();
     plan

@@ -10,7 +10,7 @@ use crate::redis::call::{Become, Call, Item};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 
-use proto::{Amendment, Cas, Decimal, Edit, Ends, Expect, ItemKey, Mode, Refusal, Request, Response, Unchanged};
+use proto::{Amendment, Cas, Decimal, Edit, Ends, Expect, ItemKey, Mode, Refusal, Request, Response, Tried, Unchanged};
 use resp::Reply;
 
 pub(super) fn commands() -> Vec<Command> {
@@ -63,7 +63,7 @@ async fn add(call: Call, by: i64) -> Outcome {
         edit: Edit::Add(by),
         ends: Ends::Never,
         id: None,
-        tried: false,
+        tried: Tried::No,
     };
     let sum = match call.ask(Request::Cas(cas)).await {
         Response::Swapped(current) => current.value.and_then(|value| resp::integer(&value.bytes)),

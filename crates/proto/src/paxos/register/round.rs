@@ -18,6 +18,18 @@ use ring::NodeId;
 use std::collections::BTreeMap;
 use stdx::bugs::planted;
 
+/// Whether somebody else may have tried the same change, so that its messages may still be under way.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Tried {
+    /// Nobody has.
+    #[default]
+    No,
+    /// Lately: so long as this operation lives, no register that the change may have been made in is collected.
+    Lately,
+    /// At any time. The register it was made in may have been collected, and the change's id with it.
+    Before,
+}
+
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Work<C> {
@@ -29,8 +41,8 @@ pub enum Work<C> {
         id: ChangeId,
         /// The change.
         change: C,
-        /// Somebody else may have tried the same change, and its messages may still be under way.
-        tried: bool,
+        /// Whether somebody else may have tried it.
+        tried: Tried,
     },
 }
 
@@ -92,6 +104,8 @@ pub struct Round<C: Change> {
     /// The lowest number that our change makes if one of the accepts that went out, for this operation or for an earlier
     /// one with the same change, is decided.
     sent: Option<u64>,
+    /// The number from which a register goes on that nobody holds anything of: it may have been collected.
+    floor: u64,
     cache: Option<Cache<C::Value>>,
 }
 
@@ -105,14 +119,15 @@ enum Phase<V> {
 }
 
 impl<C: Change> Round<C> {
-    /// An operation that has not begun.
-    pub fn new(work: Work<C>) -> Round<C> {
+    /// An operation that has not begun. `floor`: no register that was collected by then had a higher number.
+    pub fn new(work: Work<C>, floor: u64) -> Round<C> {
         let sent = match &work {
-            Work::Change { change, tried: true, .. } => Some(change.number_at_least()),
+            Work::Change { change, tried: Tried::Lately | Tried::Before, .. } => Some(change.number_at_least()),
             Work::Change { .. } | Work::Read => None,
         };
+        let floor = if planted("versions begin anew after a collection") { 0 } else { floor };
         let highest = Ballot::default();
-        Round { work, groups: Vec::new(), highest, phase: Phase::Idle, lost: Vec::new(), sent, cache: None }
+        Round { work, groups: Vec::new(), highest, phase: Phase::Idle, lost: Vec::new(), sent, floor, cache: None }
     }
 
     /// Begins with one round trip that changes nothing: for reads, and for changes that look refused.
@@ -131,7 +146,7 @@ impl<C: Change> Round<C> {
     /// one that would write, or may have been made before: then it is to be begun with a read.
     pub fn accept(&mut self, cache: Cache<C::Value>, next: Ballot) -> bool {
         let Work::Change { id, change, .. } = &self.work else { return false };
-        let is_made = cache.cell.number_of(*id).is_some() || self.may_be_forgotten(&cache.cell);
+        let is_made = cache.cell.number_of(*id).is_some() || self.may_be_forgotten(Some(&cache.cell));
         if is_made && !planted("a change is made again when asked again") {
             return false;
         }
@@ -369,8 +384,10 @@ impl<C: Change> Round<C> {
         };
         let votes = voters(held, highest.map_or_else(Ballot::default, under));
         let is_decided = self.quorum_of(votes).is_met();
-        let current = highest.map(cell_of).unwrap_or_default();
-        let (end, settled) = match self.judge(&current) {
+        let found = highest.and_then(|held| held.accepted.as_ref()).map(|(_, cell)| cell);
+        let nothing = || Cell { number: self.floor, ..Cell::default() };
+        let current = found.cloned().unwrap_or_else(nothing);
+        let (end, settled) = match self.judge(&current, found.is_some()) {
             Judgement::Write(cell) => {
                 self.propose(ballot, next, cell);
                 return Step::Ask;
@@ -388,14 +405,14 @@ impl<C: Change> Round<C> {
     }
 
     /// What to do on the strength of the highest cell that a quorum has told with its promises.
-    fn judge(&self, current: &Cell<C::Value>) -> Judgement<C::Value> {
+    fn judge(&self, current: &Cell<C::Value>, is_held: bool) -> Judgement<C::Value> {
         let Work::Change { id, change, .. } = &self.work else {
             return Judgement::End(Outcome::Read(current.clone()));
         };
         if let Some(number) = current.number_of(*id).filter(|_| !planted("a change is made again when asked again")) {
             return Judgement::End(Outcome::Changed { number, cell: current.clone() });
         }
-        if self.may_be_forgotten(current) {
+        if self.may_be_forgotten(Some(current).filter(|_| is_held)) {
             return Judgement::Forgotten;
         }
         let end = match change.apply(current) {
@@ -412,10 +429,17 @@ impl<C: Change> Round<C> {
         }
     }
 
-    /// Whether our change, whose id is not in `current`, may have been made so long ago that its id is not remembered.
-    /// Then it is better not to know than to make it twice.
-    fn may_be_forgotten(&self, current: &Cell<C::Value>) -> bool {
-        self.sent.is_some_and(|sent| current.number >= sent && !current.remembers(sent))
+    /// Whether our change, whose id is not in what is held, if anything is, may have been made so long ago that its id is not
+    /// remembered. Then it is better not to know than to make it twice. Where nothing is held nothing was ever made, or its
+    /// register was collected; not while this operation lives.
+    fn may_be_forgotten(&self, held: Option<&Cell<C::Value>>) -> bool {
+        match (held, &self.work) {
+            (Some(cell), _) => self.sent.is_some_and(|sent| cell.number >= sent && !cell.remembers(sent)),
+            (None, Work::Change { tried: Tried::Before, .. }) => {
+                self.floor > 0 && !planted("a change is made again when its register is gone")
+            }
+            (None, _) => false,
+        }
     }
 
     /// Sends our change out.

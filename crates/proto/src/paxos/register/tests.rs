@@ -2,7 +2,7 @@
 //! to a list, so what was seen tells the order: all lists seen must be beginnings of one another, in real time, and what
 //! was refused must never show up.
 
-use super::{Answer, Ask, Cache, Cell, Change, ChangeId, Outcome, Register, Round, Step, Verdict, Work};
+use super::{Answer, Ask, Cache, Cell, Change, ChangeId, Outcome, Register, Round, Step, Tried, Verdict, Work};
 use crate::paxos::Ballot;
 use crate::quorum::Group;
 use ring::NodeId;
@@ -106,9 +106,9 @@ impl World {
         } else {
             let longest = if prng.chance(300_000) { 4 } else { 1_000 };
             let change = Append { name: self.names, longest };
-            Work::Change { id: ChangeId(self.names), change, tried: false }
+            Work::Change { id: ChangeId(self.names), change, tried: Tried::No }
         };
-        let mut round = Round::new(work);
+        let mut round = Round::new(work, 0);
         let cache = self.proposers[at].cache.take();
         let is_read = matches!(round.work(), Work::Read);
         match cache {
@@ -263,7 +263,7 @@ fn a_lone_proposer_needs_one_round_trip_from_its_second_change_on() {
     let mut world = World::new(1);
     for name in 1..=5u64 {
         let mut round =
-            Round::new(Work::Change { id: ChangeId(name), change: Append { name, longest: 9 }, tried: false });
+            Round::new(Work::Change { id: ChangeId(name), change: Append { name, longest: 9 }, tried: Tried::No }, 0);
         match world.proposers[0].cache.take() {
             Some(cache) => {
                 let next = world.fresh(0, cache.ballot);
@@ -291,14 +291,15 @@ fn what_may_have_been_made_and_forgotten_is_not_made_again() {
     for name in 1..=20u64 {
         cell = cell.after(ChangeId(name), Some(vec![name]));
     }
-    let outcome = |name: u64, tried: bool| {
+    let outcome = |name: u64, tried: Tried| {
         let mut world = World::new(1);
         let next = Ballot { counter: 2, node: NodeId(10), incarnation: 1 };
         let ballot = Ballot { counter: 1, ..next };
         for replica in &mut world.replicas {
             replica.on_ask(Ask::Accept { ballot, cell: cell.clone(), next });
         }
-        let mut round = Round::new(Work::Change { id: ChangeId(name), change: Append { name, longest: 9 }, tried });
+        let change = Append { name, longest: 9 };
+        let mut round = Round::new(Work::Change { id: ChangeId(name), change, tried }, 0);
         let ballot = Ballot { counter: 9, ..next };
         round.prepare(groups(), ballot, Ballot { counter: 10, ..next });
         let ask = round.ask().expect("a question is open");
@@ -308,14 +309,37 @@ fn what_may_have_been_made_and_forgotten_is_not_made_again() {
         }
         step
     };
-    assert_eq!(outcome(1, true), Step::Done(Outcome::Unknown), "the first of twenty is forgotten");
-    assert!(matches!(outcome(20, true), Step::Done(Outcome::Changed { number: 20, .. })));
-    assert_eq!(outcome(21, false), Step::Ask, "nobody has tried this one");
+    assert_eq!(outcome(1, Tried::Before), Step::Done(Outcome::Unknown), "the first of twenty is forgotten");
+    assert!(matches!(outcome(20, Tried::Before), Step::Done(Outcome::Changed { number: 20, .. })));
+    assert_eq!(outcome(21, Tried::No), Step::Ask, "nobody has tried this one");
     let by_cache = |tried| {
-        let mut round = Round::new(Work::Change { id: ChangeId(1), change: Append { name: 1, longest: 99 }, tried });
+        let change = Append { name: 1, longest: 99 };
+        let mut round = Round::new(Work::Change { id: ChangeId(1), change, tried }, 0);
         let ballot = |counter| Ballot { counter, node: NodeId(10), incarnation: 1 };
         round.accept(Cache { ballot: ballot(1), cell: cell.clone(), groups: groups() }, ballot(2))
     };
-    assert!(by_cache(false));
-    assert!(!by_cache(true), "also not in one round trip");
+    assert!(by_cache(Tried::No));
+    assert!(!by_cache(Tried::Lately), "also not in one round trip");
+}
+
+#[test]
+fn where_nothing_is_held_what_was_tried_long_ago_is_not_made_and_numbers_go_on() {
+    let step = |tried, floor| {
+        let change = Append { name: 1, longest: 9 };
+        let mut round = Round::new(Work::Change { id: ChangeId(1), change, tried }, floor);
+        let ballot = |counter| Ballot { counter, node: NodeId(10), incarnation: 1 };
+        round.prepare(groups(), ballot(1), ballot(2));
+        let ask = round.ask().expect("a question is open");
+        round.on_answer(NodeId(0), Register::default().on_ask(ask.clone()));
+        let step = round.on_answer(NodeId(1), Register::default().on_ask(ask));
+        let number = match round.ask() {
+            Some(Ask::Accept { cell, .. }) => cell.number,
+            _ => 0,
+        };
+        (step, number)
+    };
+    assert_eq!(step(Tried::No, 7), (Step::Ask, 8));
+    assert_eq!(step(Tried::Lately, 7), (Step::Ask, 8), "its register cannot have been collected since");
+    assert_eq!(step(Tried::Before, 7), (Step::Done(Outcome::Unknown), 0));
+    assert_eq!(step(Tried::Before, 0), (Step::Ask, 1), "nothing was ever collected");
 }

@@ -6,7 +6,7 @@ use crate::history::{Operation, Outcome, Seen};
 use crate::registers::REGISTERS;
 
 use bytes::Bytes;
-use node::proto::{Cas, ChangeId, Current, Edit, Ends, Expect, Get, ItemKey, Refusal, Request, Response, Value};
+use node::proto::{Cas, ChangeId, Current, Edit, Ends, Expect, Get, ItemKey, Refusal, Request, Response, Tried, Value};
 use stdx::Span;
 
 /// A lock of these stories ends after twice this.
@@ -27,7 +27,7 @@ fn asked(request: Request, (from, to): (u64, u64), response: Response) -> Operat
 
 fn cas(expect: Expect, edit: Edit, ends: Ends, id: u64) -> Request {
     let (bucket, id) = (REGISTERS.to_owned(), Some(ChangeId(id)));
-    Request::Cas(Cas { bucket, key: key(), expect, edit, ends, id, tried: false })
+    Request::Cas(Cas { bucket, key: key(), expect, edit, ends, id, tried: Tried::No })
 }
 
 fn taking(name: &'static str, id: u64) -> Request {

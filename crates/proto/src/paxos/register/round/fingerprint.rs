@@ -13,7 +13,7 @@ where
 {
     /// Hashes all but what it knows of single replicas, and who they are.
     pub fn hash_common<H: Hasher>(&self, hasher: &mut H) {
-        (&self.work, self.highest, self.sent, self.groups.len()).hash(hasher);
+        (&self.work, self.highest, self.sent, self.floor, self.groups.len()).hash(hasher);
         self.cache.as_ref().map(|cache| (cache.ballot, &cache.cell)).hash(hasher);
         std::mem::discriminant(&self.phase).hash(hasher);
         match &self.phase {
