@@ -6,8 +6,8 @@ mod support;
 use node::proto::paxos::Ballot;
 use node::proto::paxos::register::{Ask, Cell};
 use node::proto::{
-    Admin, Bucket, BucketId, Cas, ChangeId, Current, Edit, Ends, Expect, Get, ItemKey, Message, Mode, OpId, Refusal,
-    Request, Response, Tried, Value,
+    BucketId, Cas, ChangeId, Current, Edit, Ends, Expect, Get, ItemKey, Message, OpId, Refusal, Request, Response,
+    Tried, Value,
 };
 use node::{NodeInput, storage};
 use ring::NodeId;
@@ -18,14 +18,6 @@ use support::Cluster;
 
 /// Passes are five minutes apart; time for two of them, in twenties of seconds.
 const TWO_PASSES: usize = 36;
-
-fn with_locks() -> Cluster {
-    let mut cluster = Cluster::of(3, 4);
-    let bucket = Bucket { name: "locks".to_owned(), mode: Mode::Linearizable, ..Bucket::default_bucket(3) };
-    cluster.ask(2, Request::Admin(Admin::SetBucket(bucket)));
-    cluster.run();
-    cluster
-}
 
 fn change(key: &'static str, expect: Expect, edit: Edit, ends: Ends) -> Cas {
     let (bucket, key) = ("locks".to_owned(), ItemKey::plain(key));
@@ -63,7 +55,7 @@ fn pass_time(cluster: &mut Cluster) {
 
 #[test]
 fn deletions_ended_locks_and_lone_promises_go_and_versions_rise() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     let lock = |key| change(key, Expect::Absent, put("me"), Ends::After(Span::secs(60)));
     assert_eq!(version(cluster.ask(1, Request::Cas(lock("l")))), 1);
     assert_eq!(version(cluster.ask(2, Request::Cas(change("d", Expect::Any, put("1"), Ends::Never)))), 1);
@@ -96,7 +88,7 @@ fn deletions_ended_locks_and_lone_promises_go_and_versions_rise() {
 
 #[test]
 fn what_was_made_and_collected_is_not_made_again() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     let named = Cas { id: Some(ChangeId(7)), ..change("k", Expect::Absent, put("once"), Ends::Never) };
     let again = || Request::Cas(Cas { tried: Tried::Before, ..named.clone() });
     assert_eq!(version(cluster.ask(1, Request::Cas(named.clone()))), 1);
@@ -112,7 +104,7 @@ fn what_was_made_and_collected_is_not_made_again() {
 
 #[test]
 fn what_the_network_kept_from_before_is_refused() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     let key = ItemKey::plain("k");
     cluster.ask(1, Request::Cas(change("k", Expect::Any, put("old"), Ends::Never)));
     cluster.ask(1, Request::Cas(change("k", Expect::Any, Edit::Delete, Ends::Never)));

@@ -4,19 +4,9 @@
 mod support;
 
 use bytes::Bytes;
-use node::proto::{
-    Admin, Bucket, Cas, Current, Edit, Ends, Expect, Get, ItemKey, Mode, Refusal, Request, Response, Tried, Value, When,
-};
+use node::proto::{Cas, Current, Edit, Ends, Expect, Get, ItemKey, Refusal, Request, Response, Tried, Value, When};
 use stdx::{Span, Wall};
 use support::Cluster;
-
-fn with_locks() -> Cluster {
-    let mut cluster = Cluster::of(3, 4);
-    let bucket = Bucket { name: "locks".to_owned(), mode: Mode::Linearizable, ..Bucket::default_bucket(3) };
-    cluster.ask(2, Request::Admin(Admin::SetBucket(bucket)));
-    cluster.run();
-    cluster
-}
 
 fn change(expect: Expect, edit: Edit, ends: Ends) -> Request {
     let (bucket, key) = ("locks".to_owned(), ItemKey::plain("l"));
@@ -52,7 +42,7 @@ fn wait_until(cluster: &mut Cluster, end: Wall) {
 
 #[test]
 fn a_lock_is_had_by_one_until_it_has_ended_or_was_let_go() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     assert_eq!(version(cluster.ask(1, take("one"))), Some(1));
     for at in 1..=4 {
         assert_eq!(version(cluster.ask(at, take("two"))), None, "node {at}");
@@ -72,7 +62,7 @@ fn a_lock_is_had_by_one_until_it_has_ended_or_was_let_go() {
 
 #[test]
 fn a_lock_is_put_off_by_its_holder_only_while_it_lasts() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     assert_eq!(version(cluster.ask(2, take("one"))), Some(1));
     let later = read(&mut cluster, 1).expires.expect("it ends").plus(Span::secs(60));
     let longer = |of: u64| {
@@ -89,7 +79,7 @@ fn a_lock_is_put_off_by_its_holder_only_while_it_lasts() {
 
 #[test]
 fn a_lock_holds_while_nodes_start_again() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     assert_eq!(version(cluster.ask(1, take("one"))), Some(1));
     for id in 1..=3 {
         cluster.kill(id);
@@ -105,7 +95,7 @@ fn a_lock_holds_while_nodes_start_again() {
 /// another, which refused it; when it had been let go, the first one took it, for a client that had been told no.
 #[test]
 fn what_somebody_else_may_still_be_trying_is_not_refused_for_good() {
-    let mut cluster = with_locks();
+    let mut cluster = Cluster::with_locks();
     assert_eq!(version(cluster.ask(1, take("one"))), Some(1));
     let tried = |request: Request| match request {
         Request::Cas(cas) => Request::Cas(Cas { tried: Tried::Before, ..cas }),

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use node::proto::{
-    Admin, ClientId, Config, Context, Durability, Genesis, Get, ItemKey, Join, Level, Plan, Put, Refusal, Request,
-    Response, Value,
+    Admin, Bucket, ClientId, Config, Context, Durability, Genesis, Get, ItemKey, Join, Level, Mode, Plan, Put, Refusal,
+    Request, Response, Value,
 };
 use node::{Founding, Node, NodeEffect, NodeInput};
 use ring::{Grid, NodeId};
@@ -52,6 +52,15 @@ impl Cluster {
     pub(crate) fn of(n: u8, nodes: u128) -> Cluster {
         let mut cluster = Cluster::found(n);
         (2..=nodes).for_each(|id| cluster.join(id));
+        cluster
+    }
+
+    /// Four nodes, three copies, and a linearizable bucket `locks`.
+    pub(crate) fn with_locks() -> Cluster {
+        let mut cluster = Cluster::of(3, 4);
+        let bucket = Bucket { name: "locks".to_owned(), mode: Mode::Linearizable, ..Bucket::default_bucket(3) };
+        cluster.ask(2, Request::Admin(Admin::SetBucket(bucket)));
+        cluster.run();
         cluster
     }
 
