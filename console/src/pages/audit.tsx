@@ -10,7 +10,7 @@ import { KEPT, read } from "../node/audit";
 import type { Audit } from "../node/audit";
 import { cluster, silentSince } from "../node/live";
 import type { AuditLine } from "../node/types";
-import { Badge, Card, CommandLine, Empty, Loading, Trouble } from "../parts/bits";
+import { Badge, Card, CommandLine, Empty, Loading, Narrow, Trouble } from "../parts/bits";
 import type { Tone } from "../parts/bits";
 
 const SPANS: [string, Key][] = [["1h", "lastHour"], ["24h", "lastDay"], ["7d", "lastWeek"], ["", "all"]];
@@ -61,13 +61,7 @@ export function AuditPage() {
               {SPANS.map(([one, name]) => <option key={one} value={one}>{t(name)}</option>)}
             </select>
           </label>
-          <label class="field"><span>{t("kind")}</span>
-            <select value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
-              <option value="">{t("all")}</option>
-              {kinds.map((one) => <option key={one}>{one}</option>)}
-            </select>
-          </label>
-          <label class="field grow"><span>{t("filter")}</span><input type="search" value={wanted.value} onInput={(event) => (wanted.value = event.currentTarget.value)} /></label>
+          <Narrow kinds={kinds} kind={kind} wanted={wanted} />
         </div>
         <Trouble problem={problem.value} />
         {problem.value && !audit.value ? null : !audit.value ? <Loading /> : shown.length === 0 ? <Empty icon="audit" title={t("noEvents")} /> : <Table lines={shown} />}

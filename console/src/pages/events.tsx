@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { dateTime, moment, number, t } from "../i18n";
 import { cluster, follow, history } from "../node/live";
 import type { HistoryEvent } from "../node/types";
-import { Badge, Card, CommandLine, Empty, Loading } from "../parts/bits";
+import { Badge, Card, CommandLine, Empty, Loading, Narrow } from "../parts/bits";
 import { nameOf, sayEvent, toneOf } from "./event_words";
 
 /** Events shown at once. */
@@ -31,13 +31,7 @@ export function Events() {
       <p class="lead">{t("eventsLead")}</p>
       <Card id="events" title={t("eventsTitle", { n: events.length })} aside={<span class="live"><span class="live-dot" aria-hidden="true" />{t("live")}</span>}>
         <div class="form-row">
-          <label class="field"><span>{t("kind")}</span>
-            <select value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
-              <option value="">{t("all")}</option>
-              {kinds.map((one) => <option key={one}>{one}</option>)}
-            </select>
-          </label>
-          <label class="field grow"><span>{t("filter")}</span><input type="search" value={wanted.value} onInput={(event) => (wanted.value = event.currentTarget.value)} /></label>
+          <Narrow kinds={kinds} kind={kind} wanted={wanted} />
         </div>
         {!cluster.value ? <Loading /> : shown.length === 0 ? <Empty icon="events" title={t("noEvents")} /> : (
           <ol class="timeline" aria-live="polite" aria-relevant="additions">

@@ -1,6 +1,7 @@
 // Small parts that many pages use.
 
 import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { t } from "../i18n";
 import { isAway } from "../node/live";
@@ -102,6 +103,21 @@ export const Loading = () => (
     {t("asking")}
   </div>
 );
+
+/** Narrows a list: to one kind, and to what a text is found in. */
+export function Narrow({ kinds, kind, wanted }: { kinds: string[]; kind: Signal<string>; wanted: Signal<string> }) {
+  return (
+    <>
+      <label class="field"><span>{t("kind")}</span>
+        <select value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
+          <option value="">{t("all")}</option>
+          {kinds.map((one) => <option key={one}>{one}</option>)}
+        </select>
+      </label>
+      <label class="field grow"><span>{t("filter")}</span><input type="search" value={wanted.value} onInput={(event) => (wanted.value = event.currentTarget.value)} /></label>
+    </>
+  );
+}
 
 /** One number that matters, with what it is. */
 export function Tile({ label, value, note, tone = "plain" }: { label: string; value: ComponentChildren; note?: ComponentChildren; tone?: Tone }) {
