@@ -51,18 +51,18 @@ impl Query {
 }
 
 /// Undoes percent-encoding in a segment of a path.
-pub(crate) fn decode_segment(text: &str) -> Result<Bytes, Problem> {
-    decode_with(text, b'+').map(Bytes::from)
+pub(crate) fn decode_segment(segment: &[u8]) -> Result<Vec<u8>, Problem> {
+    if segment.contains(&b'%') { decode_with(segment, b'+') } else { Ok(segment.to_vec()) }
 }
 
 /// Undoes percent-encoding, and the plus sign for a blank.
 fn decode(text: &str) -> Result<Vec<u8>, Problem> {
-    decode_with(text, b' ')
+    decode_with(text.as_bytes(), b' ')
 }
 
-fn decode_with(text: &str, plus: u8) -> Result<Vec<u8>, Problem> {
+fn decode_with(text: &[u8], plus: u8) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let [byte, behind @ ..] = rest {
         rest = behind;
         match byte {

@@ -124,11 +124,12 @@ where
         if let Err(problem) = guard::check(&request, &self.api.options) {
             return Box::pin(ready(Ok(problem.into_response())));
         }
+        let way = Way::of(request.method(), request.uri().path());
         // What a read has for a body is nobody's; there is none, as a rule, and wrapping it takes memory.
-        let request = if is_of_item(&request) { request.map(|_| Body::empty()) } else { request.map(Body::new) };
+        let request = if way == Way::Item { request.map(|_| Body::empty()) } else { request.map(Body::new) };
         let knows_the_ring = request.headers().contains_key(EPOCH);
         let caller = caller(self.api.database(), request.headers());
-        let answer = self.answer(request);
+        let answer = self.answer(way, request);
         let answer = match caller {
             Some(caller) => Box::pin(server::called_by(caller, answer)),
             None => answer,
@@ -145,13 +146,37 @@ where
     }
 }
 
-/// A GET of `/v1/buckets/{bucket}/items/{key}` or `…/{key}/{sort}`, as the table of routes has them.
-fn is_of_item<B>(request: &Request<B>) -> bool {
-    let Some(rest) = request.uri().path().strip_prefix("/v1/buckets/") else { return false };
-    let mut segments = rest.split('/');
-    let starts = segments.next().is_some_and(|bucket| !bucket.is_empty()) && segments.next() == Some("items");
-    let keys = segments.clone().count();
-    request.method() == Method::GET && starts && (1..=2).contains(&keys) && segments.all(|segment| !segment.is_empty())
+/// Who answers a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// `POST /`.
+    Operation,
+    /// A GET of `/v1/buckets/{bucket}/items/{key}` or `…/{key}/{sort}`, as the table of routes has them.
+    Item,
+    /// The router.
+    Routed,
+}
+
+impl Way {
+    fn of(method: &Method, path: &str) -> Way {
+        match *method {
+            Method::POST if path == "/" => Way::Operation,
+            Method::GET if is_of_item(path) => Way::Item,
+            _ => Way::Routed,
+        }
+    }
+}
+
+fn is_of_item(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/v1/buckets/") else { return false };
+    // Bytes, for searching a text for a letter takes longer than all else here.
+    let mut segments = rest.as_bytes().split(|byte| *byte == b'/');
+    let starts = segments.next().is_some_and(|bucket| !bucket.is_empty()) && segments.next() == Some(b"items");
+    let is_key = |segment: Option<&[u8]>| segment.is_some_and(|segment| !segment.is_empty());
+    starts
+        && is_key(segments.next())
+        && segments.next().is_none_or(|sort| is_key(Some(sort)))
+        && segments.next().is_none()
 }
 
 /// Who asks, if that is to be traced.
@@ -163,10 +188,14 @@ fn caller(database: &dyn Database, headers: &HeaderMap) -> Option<server::Caller
 }
 
 impl Service {
-    fn answer(&self, mut request: Request<Body>) -> Answering {
+    fn answer(&self, way: Way, mut request: Request<Body>) -> Answering {
         let mut api = &self.api;
         let asker;
-        let known = if api.gate.is_open() { Ok(self.anyone(&request)) } else { self.asker(&request) };
+        let known = match (api.gate.is_open(), way) {
+            (true, Way::Routed) => Ok(self.anyone(&request)),
+            (true, _) => Ok(None),
+            (false, _) => self.asker(&request),
+        };
         match known {
             Ok(None) => {}
             Ok(Some(known)) => {
@@ -176,32 +205,39 @@ impl Service {
             }
             Err(problem) => return Box::pin(ready(Ok(problem.into_response()))),
         }
-        if request.method() == Method::POST && request.uri().path() == "/" {
-            let answer = items::operate(Asker(Arc::clone(api)), request);
-            return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
+        match way {
+            Way::Operation => {
+                let answer = items::operate(Asker(Arc::clone(api)), request);
+                Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) })
+            }
+            Way::Item => {
+                let answer = item::get(Asker(Arc::clone(api)), request);
+                Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) })
+            }
+            Way::Routed => Box::pin(self.router.call(request)),
         }
-        if is_of_item(&request) {
-            let answer = item::get(Asker(Arc::clone(api)), request);
-            return Box::pin(async { Ok(answer.await.unwrap_or_else(Problem::into_response)) });
-        }
-        Box::pin(self.router.call(request))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_item;
-    use axum::http::Request;
+    use super::Way;
+    use axum::http::Method;
 
     #[test]
-    fn reads_of_one_item_need_no_router() {
-        let is = |method: &str, path: &str| is_of_item(&Request::builder().method(method).uri(path).body(()).unwrap());
-        assert!(is("GET", "/v1/buckets/default/items/key?level=one"));
-        assert!(is("GET", "/v1/buckets/default/items/a%2Fb/sort"));
-        for path in ["items", "items/", "items/key/", "items/key/sort/more", "item?key=key", "changes"] {
-            assert!(!is("GET", &format!("/v1/buckets/default/{path}")), "{path}");
+    fn reads_of_one_item_and_operations_need_no_router() {
+        let get = |path: &str| Way::of(&Method::GET, path);
+        assert_eq!(get("/v1/buckets/default/items/key"), Way::Item);
+        assert_eq!(get("/v1/buckets/default/items/a%2Fb/sort"), Way::Item);
+        for path in ["items", "items/", "items/key/", "items/key//", "items/key/sort/more", "item?key=key", "changes"] {
+            assert_eq!(get(&format!("/v1/buckets/default/{path}")), Way::Routed, "{path}");
         }
-        assert!(!is("GET", "/v1/buckets//items/key") && !is("GET", "/v1/cluster"));
-        assert!(!is("HEAD", "/v1/buckets/default/items/key") && !is("PUT", "/v1/buckets/default/items/key"));
+        assert_eq!(get("/v1/buckets//items/key"), Way::Routed);
+        assert_eq!(get("/v1/cluster"), Way::Routed);
+        assert_eq!(get("/"), Way::Routed);
+        for method in [Method::HEAD, Method::PUT] {
+            assert_eq!(Way::of(&method, "/v1/buckets/default/items/key"), Way::Routed);
+        }
+        assert_eq!(Way::of(&Method::POST, "/"), Way::Operation);
     }
 }

@@ -39,12 +39,13 @@ pub(crate) struct Given {
 impl Given {
     /// Reads path, query and headers of `/v1/buckets/{bucket}/…[/{key}[/{sort}]]`.
     pub(crate) fn read(parts: &Parts) -> Result<Given, Problem> {
-        let mut segments = parts.uri.path().split('/').skip(3);
+        let mut segments = parts.uri.path().as_bytes().split(|byte| *byte == b'/').skip(3);
         let bucket = segments.next().map(decode_segment).transpose()?.unwrap_or_default();
-        let bucket = String::from_utf8(bucket.to_vec()).map_err(|error| unnameable(error.as_bytes()))?;
-        let mut fields = vec![("bucket".into(), Scalar::Text(bucket.clone().into()))];
+        let bucket = String::from_utf8(bucket).map_err(|error| unnameable(error.as_bytes()))?;
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("bucket".into(), Scalar::Text(bucket.clone().into())));
         for (name, segment) in ["key", "sort"].into_iter().zip(segments.skip(1)) {
-            fields.push((name.into(), Scalar::Bytes(decode_segment(segment)?)));
+            fields.push((name.into(), Scalar::Bytes(decode_segment(segment)?.into())));
         }
         for (name, value) in Query::read(parts.uri.query())?.into_all() {
             fields.push(parameter(name, value)?);

@@ -12,11 +12,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use proto::{ItemKey, Sibling, Value};
+use std::sync::LazyLock;
 use stdx::hash::Mixer;
 
 /// The item as JSON, whatever its values are.
 pub(crate) const ITEM_JSON: &str = "application/vnd.alianza.item+json";
 const MULTIPART: &str = "multipart/mixed";
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// When an item goes, in milliseconds since the Unix epoch.
 const EXPIRES: HeaderName = HeaderName::from_static("alianza-expires");
@@ -39,10 +41,14 @@ pub(super) fn form(headers: &HeaderMap, found: &Read) -> Form {
 /// The answer to a GET that found something.
 pub(super) fn answer(form: Form, key: &ItemKey, found: &Read, tag: &Tag) -> Response {
     let mut response = match (form, found) {
-        (Form::Json, _) => typed(StatusCode::OK, ITEM_JSON, found.json(key).into()),
+        (Form::Json, _) => typed(Some(ITEM_JSON), found.json(key).into()),
         (_, Read::Current(current)) => one(current.value.as_ref(), current.expires.map(|at| at.0)),
         (Form::Parts, Read::Found { siblings, .. }) => parts(siblings),
-        (Form::Several, Read::Found { siblings, .. }) => too_many(siblings.len(), &found.json(key)).into_response(),
+        (Form::Several, Read::Found { siblings, .. }) => {
+            let mut response = too_many(siblings.len(), &found.json(key)).into_response();
+            keep(response.headers_mut());
+            response
+        }
         (Form::Bytes, Read::Found { siblings, .. }) => {
             let version = siblings.first().map(|sibling| &sibling.version);
             one(
@@ -51,7 +57,7 @@ pub(super) fn answer(form: Form, key: &ItemKey, found: &Read, tag: &Tag) -> Resp
             )
         }
     };
-    kept(response.headers_mut(), tag);
+    put_tag(response.headers_mut(), Some(tag));
     response
 }
 
@@ -69,15 +75,15 @@ fn too_many(count: usize, item: &[u8]) -> Problem {
 /// The answer to a GET of what the client has already.
 pub(super) fn unchanged(tag: &Tag) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
-    kept(response.headers_mut(), tag);
+    keep(response.headers_mut());
+    put_tag(response.headers_mut(), Some(tag));
     response
 }
 
-/// What caches go by, in a 304 as in the 200 that it stands for (RFC 9110 15.4.5).
-fn kept(headers: &mut HeaderMap, tag: &Tag) {
+/// What caches go by beside the tag, in a 304 as in the 200 that it stands for (RFC 9110 15.4.5).
+fn keep(headers: &mut HeaderMap) {
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    put_tag(headers, Some(tag));
 }
 
 /// The answer to a GET that went wrong. That of an item that is not there has a tag where a write can use it.
@@ -104,26 +110,31 @@ fn put_tag(headers: &mut HeaderMap, tag: Option<&Tag>) {
 
 fn one(value: Option<&Value>, expires: Option<u64>) -> Response {
     let bytes = value.map(|value| value.bytes.clone()).unwrap_or_default();
-    let kind = value.and_then(|value| value.content_type.as_deref()).unwrap_or("application/octet-stream");
-    let mut response = typed(StatusCode::OK, kind, bytes);
+    let mut response = typed(value.and_then(|value| value.content_type.as_deref()), bytes);
     if let Some(at) = expires {
         response.headers_mut().insert(EXPIRES, at.into());
     }
     response
 }
 
-fn typed(status: StatusCode, kind: &str, bytes: Bytes) -> Response {
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    // These, and those of what is kept.
-    headers.reserve(8);
-    let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_TYPE, kind);
+/// The headers of every answer with stored bytes. Copying them takes a third of the time of inserting them one by one.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, BYTES);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Pages of other sites could embed what they cannot read.
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    keep(&mut headers);
+    headers
+});
+
+fn typed(kind: Option<&str>, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.headers_mut() = HEADERS.clone();
+    if let Some(kind) = kind.and_then(|kind| HeaderValue::from_str(kind).ok()) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
     response
 }
 
@@ -139,7 +150,7 @@ fn parts(siblings: &[Sibling]) -> Response {
         body.extend(b"\r\n");
     }
     body.extend(format!("--{boundary}--\r\n").as_bytes());
-    typed(StatusCode::OK, &format!("{MULTIPART}; boundary={boundary}"), body.into())
+    typed(Some(&format!("{MULTIPART}; boundary={boundary}")), body.into())
 }
 
 /// A line that stands in none of the values.

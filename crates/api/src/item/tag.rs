@@ -26,6 +26,15 @@ impl Tag {
         Tag(format!("v{version}"))
     }
 
+    /// Of a hash, which is written by hand: most reads have one.
+    fn hash(hash: u64) -> Tag {
+        let digits = (0..16).rev().map(|at| char::from(b"0123456789abcdef"[(hash >> (4 * at) & 15) as usize]));
+        let mut tag = String::with_capacity(24);
+        tag.push('h');
+        tag.extend(digits);
+        Tag(tag)
+    }
+
     /// Of a context.
     pub(super) fn context(token: &str) -> Tag {
         Tag(format!("c.{token}"))
@@ -36,7 +45,7 @@ impl Tag {
         let Tag(item) = match found {
             Read::Current(current) => Tag::version(current.version),
             Read::Found { context: Some(token), .. } => Tag::context(token),
-            Read::Found { siblings, context: None } => Tag(format!("h{:016x}", hash(siblings))),
+            Read::Found { siblings, context: None } => Tag::hash(hash(siblings)),
         };
         Tag(item + form.word())
     }
@@ -106,6 +115,9 @@ pub(super) enum Tags {
 impl Tags {
     /// Reads a header, if it is there.
     pub(super) fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem> {
+        if !headers.contains_key(name) {
+            return Ok(None);
+        }
         let mut all = Vec::new();
         for value in headers.get_all(name) {
             let text = value.to_str().map_err(|_| malformed(name))?.trim();
@@ -119,11 +131,7 @@ impl Tags {
                 all.push(inside.ok_or_else(|| malformed(name))?.to_owned());
             }
         }
-        let given = headers.contains_key(name);
-        if given && all.is_empty() {
-            return Err(malformed(name));
-        }
-        Ok(given.then_some(Tags::Some(all)))
+        if all.is_empty() { Err(malformed(name)) } else { Ok(Some(Tags::Some(all))) }
     }
 
     /// Whether the tag is one of them.
@@ -216,6 +224,13 @@ mod tests {
             assert_eq!(tags(text).unwrap_err().kind(), Kind::InvalidField, "{text}");
         }
         assert!(tags("\"v7\"").unwrap().unwrap().contain(&Tag::version(7)));
+    }
+
+    #[test]
+    fn hashes_are_sixteen_digits() {
+        for hash in [0, 1, 0x52ab_017d_fd1a_5931, u64::MAX] {
+            assert_eq!(Tag::hash(hash).0, format!("h{hash:016x}"));
+        }
     }
 
     #[test]
