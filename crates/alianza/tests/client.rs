@@ -4,10 +4,11 @@
 mod support;
 
 use client::policy::{RoundRobin, TokenAware};
-use client::{BucketChange, Client, Edit, Error, Level, Rule, Value, Why};
+use client::{BucketChange, Client, Edit, Error, Level, Rule, Told, Value, Why};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use support::{Process, cluster, eventually, run, temporary};
 
 fn forwards(nodes: &[Process]) -> u64 {
@@ -181,4 +182,50 @@ async fn only_the_named_authority_is_trusted() {
     assert_eq!(with(ca).value("k").await.unwrap().unwrap(), "v");
     let strange = with(&theirs[2]).get("k").await.unwrap_err();
     assert!(matches!(&strange, Error::Unreachable { why: Why::Tls(_), .. }), "{strange:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_misses_nothing_while_nodes_are_killed() {
+    const KEYS: usize = 120;
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 3, &[]);
+    let items = connect(&nodes).bucket("default");
+    let mut watch = items.watch().prefix("w_");
+    assert_eq!(watch.next().await.unwrap(), Some(Told::Ready));
+    let writer = {
+        let items = items.clone();
+        tokio::spawn(async move {
+            for at in 0..KEYS {
+                // Each node is away once, so the one that tells is, too.
+                if at % 40 == 20 {
+                    nodes[at / 40].kill();
+                } else if at % 40 == 39 {
+                    nodes[at / 40].launch();
+                }
+                items.put(format!("w_{at}"), "v").await.unwrap();
+            }
+            nodes
+        })
+    };
+    let mut told = BTreeSet::new();
+    let hearing = async {
+        while told.len() < KEYS {
+            match watch.next().await {
+                Ok(Some(Told::Change(change))) => drop(told.insert(change.key.partition)),
+                Ok(Some(Told::Ready | Told::Gap(_))) => {
+                    for at in 0..KEYS {
+                        let key = format!("w_{at}");
+                        if items.value(key.clone()).await.unwrap().is_some() {
+                            told.insert(key.into());
+                        }
+                    }
+                }
+                Ok(None) => panic!("nobody has ended the watch"),
+                // For a moment there was none who could tell.
+                Err(error) => assert!(error.problem().is_none_or(|problem| problem.status >= 500), "{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), hearing).await.expect("every change is told");
+    drop(writer.await.unwrap());
 }

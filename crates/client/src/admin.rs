@@ -157,7 +157,7 @@ impl Client {
     async fn admin(&self, ask: &(dyn Fn() -> Ask + Sync)) -> Result<Json, Error> {
         let ask = |_| ask();
         let (about, idempotence) = (About::default(), Idempotence::Safe);
-        self.carry_out(&Call { about, idempotence, patience: None, ask: &ask, read: node::read }).await
+        self.carry_out(&Call { about, idempotence, patience: None, ask: &ask, read: node::read_whole }).await
     }
 }
 

@@ -139,9 +139,9 @@ async fn part_of(
     Ok(operations.iter().zip(answers).map(|(operation, answer)| done(operation, answer)).collect())
 }
 
-fn read_lines(node: &Address, reply: &Reply) -> Result<Vec<Json>, Error> {
+fn read_lines(node: &Address, reply: Reply) -> Result<Vec<Json>, Error> {
     if reply.status != 200 {
-        return Err(node::read(node, reply).err().unwrap_or_else(unfit));
+        return Err(node::read(node, &reply).err().unwrap_or_else(unfit));
     }
     let lines = reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).map_err(|_| unfit())).collect()

@@ -8,6 +8,7 @@ use crate::request::{Add, Delete, Get, Put, Request, Sum, Writing as _, Written}
 use crate::scan::Scan;
 use crate::session::Session;
 use crate::update::{self, Edit};
+use crate::watch::Watch;
 use bytes::Bytes;
 
 /// A bucket of a cluster. Cloning is cheap.
@@ -97,6 +98,11 @@ impl Bucket {
     /// Reads the items of one partition key, in the order of their sort keys.
     pub fn range(&self, partition: impl Into<Bytes>) -> Scan {
         Scan::of(self.clone(), Some(partition.into()))
+    }
+
+    /// Hears of every change of the bucket's items, until it is dropped.
+    pub fn watch(&self) -> Watch {
+        Watch::of(self.clone())
     }
 
     /// Reads and writes that remember what was seen, so that each write supersedes what the reads before it saw.

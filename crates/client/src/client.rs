@@ -52,7 +52,7 @@ pub(crate) struct Call<'a, T> {
     /// Makes the request of an attempt.
     pub(crate) ask: &'a (dyn Fn(Attempt) -> Ask + Sync),
     /// Reads the answer.
-    pub(crate) read: fn(&Address, &Reply) -> Result<T, Error>,
+    pub(crate) read: fn(&Address, Reply) -> Result<T, Error>,
 }
 
 /// One attempt.
@@ -119,7 +119,7 @@ impl Client {
         if learnt.is_some_and(|at| since.is_none_or(|since| at >= since)) {
             return Ok(());
         }
-        let read: fn(&Address, &Reply) -> Result<serde_json::Value, Error> = node::read;
+        let read: fn(&Address, Reply) -> Result<serde_json::Value, Error> = node::read_whole;
         let call = Call {
             about: About::default(),
             idempotence: Idempotence::Safe,
@@ -188,7 +188,7 @@ impl Client {
         ask.epoch = self.epoch().filter(|_| settings.learns);
         let reply = self.0.transport.send(node, ask, begun + within + MARGIN, settings.answer_bytes_max).await;
         self.heed(&reply);
-        let answer = reply.and_then(|reply| (call.read)(node, &reply));
+        let answer = reply.and_then(|reply| (call.read)(node, reply));
         under_way.over(match &answer {
             Err(error) if is_of_the_node(error) => Outcome::Failed,
             _ => Outcome::Answered(Span::from(begun.elapsed())),

@@ -52,6 +52,7 @@ mod settings;
 mod tls;
 mod transport;
 mod update;
+mod watch;
 
 pub use address::Address;
 pub use admin::{BucketChange, BucketSettings, Member, Status};
@@ -72,3 +73,4 @@ pub use settings::Builder;
 pub use stdx::Span;
 pub use tls::{is_authority, tls_config};
 pub use update::Edit;
+pub use watch::{Change, Told, Watch};

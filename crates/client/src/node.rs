@@ -118,6 +118,11 @@ pub(crate) fn read(node: &Address, reply: &Reply) -> Result<Value, Error> {
     }
 }
 
+/// The same, of an answer that nobody needs any more.
+pub(crate) fn read_whole(node: &Address, reply: Reply) -> Result<Value, Error> {
+    read(node, &reply)
+}
+
 /// The refusal that an answer is, if it is one.
 pub(crate) fn refusal(status: u16, retry_after: Option<u64>, body: Value) -> Option<Error> {
     let problem = (400..600).contains(&status).then(|| Problem::read(status, retry_after, body)).flatten()?;

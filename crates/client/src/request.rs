@@ -244,7 +244,7 @@ impl<'a, K> Request<'a, K> {
                 idempotence,
                 patience: self.patience,
                 ask: &ask,
-                read: node::read,
+                read: node::read_whole,
             })
             .await
     }

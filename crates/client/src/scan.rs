@@ -150,7 +150,7 @@ async fn page(
         idempotence: Idempotence::Safe,
         patience: None,
         ask: &ask,
-        read: node::read,
+        read: node::read_whole,
     };
     let answer = bucket.client().carry_out(&call).await?;
     let items = answer["items"].as_array().and_then(|items| items.iter().map(Item::read).collect());

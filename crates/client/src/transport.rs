@@ -8,8 +8,9 @@ use crate::error::{Error, Why};
 use crate::tls;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
@@ -58,6 +59,8 @@ pub(crate) struct Ask {
     pub(crate) epoch: Option<u64>,
     /// Whether it would change something.
     pub(crate) changes: bool,
+    /// A good answer is read bit by bit, for it may never end.
+    pub(crate) streams: bool,
 }
 
 impl Ask {
@@ -70,13 +73,15 @@ impl Ask {
             body: Bytes::new(),
             epoch: None,
             changes: false,
+            streams: false,
         }
     }
 
     /// JSON for a path.
     pub(crate) fn json(method: Method, path: impl Into<Cow<'static, str>>, body: impl Into<Bytes>) -> Ask {
         let content_type = Some("application/json");
-        Ask { method, path: path.into(), content_type, body: body.into(), epoch: None, changes: true }
+        let (path, body) = (path.into(), body.into());
+        Ask { method, path, content_type, body, epoch: None, changes: true, streams: false }
     }
 }
 
@@ -86,6 +91,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body of a good answer that is read bit by bit.
+    pub(crate) stream: Option<Incoming>,
 }
 
 impl Reply {
@@ -119,7 +126,7 @@ impl Transport {
         Ok(Transport { http, authorization, has_ca: access.ca.is_some() })
     }
 
-    /// Asks a node and waits for all of its answer, of at most `bytes_max`.
+    /// Asks a node and waits for all of its answer, of at most `bytes_max`; of one that streams, for its head.
     pub(crate) async fn send(
         &self,
         node: &Address,
@@ -131,10 +138,14 @@ impl Transport {
             let why = Why::Tls("no authority is named whose certificates could be trusted".to_owned());
             return Err(Error::Unreachable { node: node.to_string(), why });
         }
-        let applied = ask.changes;
+        let (applied, streams) = (ask.changes, ask.streams);
         let request = self.request(node, ask)?;
         let whole = async {
             let response = self.http.request(request).await.map_err(|error| failed(node, &error, applied))?;
+            if streams && response.status() == StatusCode::OK {
+                let (head, body) = response.into_parts();
+                return Ok(Reply { status: 200, headers: head.headers, body: Bytes::new(), stream: Some(body) });
+            }
             collect(node, response, applied, bytes_max).await
         };
         timeout_at(deadline, whole).await.unwrap_or_else(|_| Err(Error::TimedOut { node: node.to_string(), applied }))
@@ -174,7 +185,7 @@ fn authorization(token: &str) -> Result<HeaderValue, Error> {
 
 async fn collect(
     node: &Address,
-    response: Response<hyper::body::Incoming>,
+    response: Response<Incoming>,
     applied: bool,
     bytes_max: usize,
 ) -> Result<Reply, Error> {
@@ -184,7 +195,7 @@ async fn collect(
         why: innermost(&*error),
         applied,
     })?;
-    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
+    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes(), stream: None })
 }
 
 fn failed(node: &Address, error: &legacy::Error, applied: bool) -> Error {

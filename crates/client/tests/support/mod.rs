@@ -28,6 +28,8 @@ pub enum Act {
     AtEpoch(u64, Value),
     /// Answers with these lines.
     Lines(Vec<Value>),
+    /// Answers with this text, and no more.
+    Text(String),
     /// Breaks the connection.
     Break,
     /// Never answers.
@@ -38,6 +40,7 @@ pub enum Act {
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
+    pub query: String,
     pub headers: HeaderMap,
     pub body: Value,
     pub lines: Vec<Value>,
@@ -99,6 +102,7 @@ async fn answer(
     let lines = body.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     let asked = Asked {
         path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body: serde_json::from_slice(&body).unwrap_or_default(),
         lines,
@@ -114,6 +118,7 @@ async fn answer(
             Ok(response)
         }
         Act::Lines(lines) => Ok(response(200, lines.iter().map(|line| format!("{line}\n")).collect())),
+        Act::Text(text) => Ok(response(200, text)),
         Act::Break => Err(io::Error::other("scripted")),
         Act::Hang => std::future::pending().await,
     }
