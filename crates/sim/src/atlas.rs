@@ -78,7 +78,8 @@ impl Atlas {
     pub(crate) fn new(plan: &Plan) -> Atlas {
         let copies = [(DEFAULT, plan.n), (SIBLINGS, plan.sibling_copies)];
         let copies = copies.map(|(bucket, n)| (bucket, Copies::new(n, plan.founders)));
-        let puts_out = |fault: &Fault| matches!(fault, Fault::Remove { .. } | Fault::Replace { .. });
+        let puts_out =
+            |fault: &Fault| matches!(fault, Fault::Remove { .. } | Fault::Replace { .. } | Fault::DieLeaving { .. });
         let puts_out = plan.faults.iter().any(|timed| puts_out(&timed.fault));
         let (banned, gone_back) = (BTreeSet::new(), BTreeSet::new());
         Atlas { hits: BTreeMap::new(), banned, gone_back, puts_out, copies: copies.into() }

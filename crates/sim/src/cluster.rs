@@ -127,7 +127,9 @@ impl World {
             this.work(now);
         }
         self.look_at_stores(host);
+        self.strike_leaver(host, true);
         self.carry_out_all(host, effects);
+        self.strike_leaver(host, false);
         self.plan_tick(host);
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Refuses to know how a fault is carried out (`nemesis`, `operator`).
 
+mod class;
+
 use crate::plan::span_text;
 use serde::{Deserialize, Serialize};
 use stdx::Span;
@@ -64,6 +66,20 @@ pub enum Part {
     Hints,
     /// What the node knows of itself and the cluster.
     Meta,
+}
+
+/// How far a node that leaves has got: what it has on disk, whether it has told anybody or not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaveStep {
+    /// It knows that it is to leave.
+    Told,
+    /// It fences older writes off.
+    Acked,
+    /// It has handed over.
+    Synced,
+    /// Its reads follow the new ring.
+    Switched,
 }
 
 /// Something that happens to the cluster. A fault that finds its host not running does nothing.
@@ -350,6 +366,19 @@ pub enum Fault {
         /// The member that is asked first.
         through: HostId,
     },
+    /// A host is asked to leave, and dies when it has got so far with that. When the others say that it is dead, an operator puts
+    /// it out.
+    DieLeaving {
+        /// The host.
+        host: HostId,
+        /// The member that is asked first, for both.
+        through: HostId,
+        /// How far it gets.
+        step: LeaveStep,
+        /// Until it comes back with the disk it had. Zero: it never does.
+        #[serde(with = "span_text")]
+        away: Span,
+    },
     /// An operator gives a host another share of the load.
     Reweigh {
         /// The host.
@@ -371,103 +400,6 @@ pub enum Fault {
         /// The member that is asked.
         through: HostId,
     },
-}
-
-impl Fault {
-    /// The fault's class, for counts.
-    pub fn class(&self) -> &'static str {
-        match self {
-            Fault::Crash { .. } => "crash",
-            Fault::CrashInSync { .. } => "crash in fsync",
-            Fault::CrashInEffects { .. } => "crash in effects",
-            Fault::CrashLoop { .. } => "crash loop",
-            Fault::RollingRestart { .. } => "rolling restart",
-            Fault::Pause { .. } => "pause",
-            Fault::SlowHost { .. } => "slow host",
-            Fault::ClockJump { .. } => "clock jump",
-            Fault::ClockStrobe { .. } => "clock strobe",
-            Fault::FailSync { .. } => "failed fsync",
-            Fault::SlowDisk { .. } => "slow disk",
-            Fault::FillDisk { .. } => "full disk",
-            Fault::FailRead { .. } => "failed read",
-            Fault::Rot { .. } => "bit rot",
-            Fault::LyingSync { .. } => "lying fsync",
-            Fault::OldImage { .. } => "old image",
-            Fault::Cut { both_ways: true, .. } => "cut",
-            Fault::Cut { both_ways: false, .. } => "one-way cut",
-            Fault::Bridge { .. } => "bridge",
-            Fault::Ring { .. } => "ring",
-            Fault::HalfDead { .. } => "half-dead link",
-            Fault::Clog { .. } => "clog",
-            Fault::Swizzle { .. } => "swizzle",
-            Fault::NoClients { .. } => "no clients",
-            Fault::Reset { .. } => "reset",
-            Fault::Join { .. } => "join",
-            Fault::Leave { .. } => "leave",
-            Fault::SetCopies { .. } => "change of n",
-            Fault::Remove { .. } => "removal",
-            Fault::Replace { .. } => "replacement",
-            Fault::ComeBack { .. } => "return",
-            Fault::Reweigh { .. } => "new weight",
-            Fault::Abort { .. } => "abort",
-        }
-    }
-
-    /// The hosts it names.
-    pub fn hosts(&self) -> Vec<HostId> {
-        match self {
-            Fault::Crash { host, .. }
-            | Fault::CrashInSync { host, .. }
-            | Fault::CrashInEffects { host, .. }
-            | Fault::CrashLoop { host, .. }
-            | Fault::Pause { host, .. }
-            | Fault::SlowHost { host, .. }
-            | Fault::ClockJump { host, .. }
-            | Fault::ClockStrobe { host, .. }
-            | Fault::FailSync { host }
-            | Fault::SlowDisk { host, .. }
-            | Fault::FillDisk { host, .. }
-            | Fault::FailRead { host, .. }
-            | Fault::Rot { host, .. }
-            | Fault::LyingSync { host, .. }
-            | Fault::NoClients { host, .. } => vec![*host],
-            Fault::OldImage { host, instead, .. } => [*host].into_iter().chain(*instead).collect(),
-            Fault::RollingRestart { .. } => Vec::new(),
-            Fault::Cut { from, to, .. } => [from.as_slice(), to].concat(),
-            Fault::Bridge { host, half, .. } => [half.as_slice(), &[*host]].concat(),
-            Fault::Ring { hosts, .. } => hosts.clone(),
-            Fault::HalfDead { from, to, .. } | Fault::Clog { from, to, .. } => vec![*from, *to],
-            Fault::Swizzle { hosts, released, .. } => [hosts.as_slice(), released].concat(),
-            Fault::Reset { one, other } => vec![*one, *other],
-            Fault::Join { host, through } | Fault::Leave { host, through } | Fault::ComeBack { host, through } => {
-                vec![*host, *through]
-            }
-            Fault::SetCopies { through, .. } | Fault::Abort { through } => vec![*through],
-            Fault::Remove { host, through, .. } | Fault::Reweigh { host, through, .. } => vec![*host, *through],
-            Fault::Replace { old, host, through, .. } => vec![*old, *host, *through],
-        }
-    }
-
-    /// True if it takes from a disk what an fsync had covered: the plan may hold only what its promises survive.
-    pub fn is_destructive(&self) -> bool {
-        matches!(self, Fault::Rot { .. } | Fault::LyingSync { .. } | Fault::OldImage { .. })
-    }
-
-    /// True if it is an operator's work.
-    pub fn is_operators(&self) -> bool {
-        matches!(
-            self,
-            Fault::Join { .. }
-                | Fault::Leave { .. }
-                | Fault::SetCopies { .. }
-                | Fault::RollingRestart { .. }
-                | Fault::Remove { .. }
-                | Fault::Replace { .. }
-                | Fault::ComeBack { .. }
-                | Fault::Reweigh { .. }
-                | Fault::Abort { .. }
-        )
-    }
 }
 
 /// A fault and when it happens, counted from the moment the cluster stands.

@@ -6,7 +6,7 @@
 use crate::clock::{ClockError, HostClock};
 use crate::connection::Connections;
 use crate::disk::{Syncs, Watch, WatchedEngine};
-use crate::fault::{HostId, Loss};
+use crate::fault::{Fault, HostId, Loss};
 use crate::time::Time;
 use crate::world::Event;
 use node::Node;
@@ -64,6 +64,8 @@ pub(crate) struct Host {
     pub(crate) paused: Span,
     pub(crate) crash_in_sync: Option<Armed>,
     pub(crate) crash_in_effects: Option<Armed>,
+    /// It dies when it has got so far with leaving, in whatever life.
+    pub(crate) dies_leaving: Option<Fault>,
     /// The next fsync fails.
     pub(crate) fails_sync: bool,
     /// What every fsync takes more.
@@ -100,6 +102,7 @@ impl Host {
             paused: Span::ZERO,
             crash_in_sync: None,
             crash_in_effects: None,
+            dies_leaving: None,
             fails_sync: false,
             slow_disk: Span::ZERO,
             slowness: 1,

@@ -49,7 +49,7 @@ mod world;
 
 pub use checker::Failure;
 pub use clock::ClockError;
-pub use fault::{Fault, HostId, Loss, Part, TimedFault};
+pub use fault::{Fault, HostId, LeaveStep, Loss, Part, TimedFault};
 pub use mutant::Mutant;
 pub use plan::{DiskPlan, NetworkPlan, Plan, WorkloadPlan};
 pub use probes::PROBES;

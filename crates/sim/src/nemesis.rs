@@ -5,6 +5,7 @@
 //! held back, standing still or dead comes back.
 
 mod disks;
+mod leavers;
 mod links;
 mod machines;
 
@@ -29,7 +30,14 @@ impl World {
         self.trace.line(now, "----", || format!("{fault:?}"));
         self.trace.event(now, HostId::ALL, fault.class(), number as u64);
         // What is armed counts when it strikes.
-        if !matches!(fault, Fault::CrashInSync { .. } | Fault::CrashInEffects { .. } | Fault::FailSync { .. }) {
+        let is_armed = matches!(
+            fault,
+            Fault::CrashInSync { .. }
+                | Fault::CrashInEffects { .. }
+                | Fault::FailSync { .. }
+                | Fault::DieLeaving { .. }
+        );
+        if !is_armed {
             self.count_fault(&fault);
         }
         self.probe(&fault);
@@ -63,6 +71,7 @@ impl World {
                 self.strike_dead(old, away);
                 self.employ(Work::Replace { old, host }, through);
             }
+            Fault::DieLeaving { host, through, step, away } => self.let_die(host, through, step, away),
             Fault::ComeBack { host, through } => self.come_back(host, through),
             Fault::Reweigh { host, weight, through } => self.employ(Work::Reweigh(host, weight), through),
             Fault::Abort { through } => self.employ(Work::Abort, through),
@@ -176,7 +185,9 @@ impl World {
             Fault::OldImage { host, .. } => up(host),
             Fault::ComeBack { host, .. } => self.hosts[host.0].stage == Stage::Gone && self.atlas.is_out(*host),
             Fault::Join { host, .. } | Fault::Replace { host, .. } => self.hosts[host.0].stage == Stage::Outside,
-            Fault::Leave { host, .. } | Fault::Remove { host, .. } => self.is_in(*host) && self.can_spare_one(),
+            Fault::Leave { host, .. } | Fault::Remove { host, .. } | Fault::DieLeaving { host, .. } => {
+                self.is_in(*host) && self.can_spare_one()
+            }
             Fault::Reweigh { host, .. } => self.is_in(*host),
             // What is done to processes, disks and single links needs them to be there.
             of_hosts => of_hosts.hosts().iter().all(up),
@@ -220,6 +231,7 @@ impl World {
             let this = self.host(host);
             this.crash_in_sync = None;
             this.crash_in_effects = None;
+            this.dies_leaving = None;
             this.fails_sync = false;
             this.slow_disk = Span::ZERO;
             this.no_clients = 0;

@@ -8,7 +8,9 @@ use crate::fault::HostId;
 use crate::history::{Asker, Outcome, Seen};
 use crate::keeper::VAULT;
 use crate::world::{Event, World};
-use node::proto::{Admin, Bucket, BucketId, Digest, Level, Mode, Refusal, Request, Response, Rule};
+use liveness::Condition;
+use node::proto::{Admin, Bucket, BucketId, Digest, Level, Mode, Refusal, Request, Response, Rule, Status};
+use ring::NodeId;
 use stdx::{Prng, Span};
 
 /// The bucket that keeps siblings.
@@ -26,6 +28,11 @@ pub(crate) enum Work {
     SetBucket(Bucket),
     /// With force, what may be lost is looked at first and accepted.
     Eject {
+        host: HostId,
+        force: bool,
+    },
+    /// Looks at the status until it names the host as dead, and puts it out then.
+    GiveUp {
         host: HostId,
         force: bool,
     },
@@ -49,10 +56,10 @@ impl Work {
     /// After so many tries without success it is given up; never if something would be missing for ever.
     fn tries_max(&self) -> Option<u32> {
         match self {
-            Work::Join(_) | Work::Eject { force: true, .. } => None,
+            Work::Join(_) | Work::Eject { force: true, .. } | Work::GiveUp { force: true, .. } => None,
             Work::Leave(_) | Work::SetBucket(_) | Work::Reweigh(..) | Work::Abort => Some(TRIES_MAX),
             // It takes a while until a dead node looks dead.
-            Work::Eject { .. } | Work::Replace { .. } => Some(TRIES_MAX * 3),
+            Work::Eject { .. } | Work::GiveUp { .. } | Work::Replace { .. } => Some(TRIES_MAX * 3),
         }
     }
 }
@@ -123,6 +130,7 @@ impl World {
             Work::Replace { old, host } => {
                 Admin::Replace { old: self.hosts[old.0].node_id().to_string(), join: self.join_of(host) }
             }
+            Work::GiveUp { .. } => Admin::Status,
             Work::Reweigh(host, weight) => Admin::Reweigh { node: self.hosts[host.0].node_id(), weight },
             Work::Abort => Admin::Abort,
         };
@@ -151,8 +159,16 @@ impl World {
                             self.fail("join", format!("the answer is about another node: {node:?}"));
                         }
                         Work::SetBucket(bucket) => self.learn_bucket(&bucket.name, history),
-                        Work::Leave(_) | Work::Eject { .. } | Work::Reweigh(..) | Work::Abort => {}
+                        Work::Leave(_) | Work::Eject { .. } | Work::GiveUp { .. } | Work::Reweigh(..) | Work::Abort => {
+                        }
                     }
+                }
+                (Response::Status(status), Work::GiveUp { host, force }) => {
+                    if !is_named(status, self.hosts[host.0].node_id()) {
+                        return self.fall_short(task, tries);
+                    }
+                    self.tasks[task].is_over = true;
+                    self.employ(Work::Eject { host, force }, HostId(0));
                 }
                 (Response::Plan(plan), Work::Eject { .. }) => {
                     self.tasks[task].plan = Some(plan.id);
@@ -230,4 +246,12 @@ impl World {
             None => self.fail("buckets", format!("{name} was made, but the history does not know it")),
         }
     }
+}
+
+/// True if a status shows a node as leaving and dead.
+fn is_named(status: &Status, node: NodeId) -> bool {
+    let is_it = |member: &node::proto::MemberStatus| {
+        member.member.id == node && member.leaving && member.condition == Condition::Down
+    };
+    status.members.iter().any(is_it)
 }

@@ -246,6 +246,8 @@ fn what_the_other_scenarios_find() {
     assert_found(scenarios::joins, &[bug("joiner not seeded", 15)]);
     assert_found(scenarios::leaves, &[bug("joiner not seeded", 15)]);
     assert_found(scenarios::leaver_alone, &[bug("leavers give to gainers alone", 8)]);
+    let bugs = [bug("a leaver that died is not named", 8), bug("a leaver that died is no member", 8)];
+    assert_found(scenarios::dead_leaver, &bugs);
     assert_found(scenarios::fewer_copies, &[bug("leavers give to gainers alone", 5)]);
     assert_found(scenarios::one_way, &[bug("a hint counts for the quorum", 12)]);
     assert_found(scenarios::old_messages, &[bug("request ids come back after a restart", 8)]);

@@ -8,9 +8,13 @@ use sim::{Plan, run};
 
 /// Runs some seeds of a scenario. What `counts` names must have happened in all of them together.
 fn assert_well(counts: &[(&'static str, u64)], plan: impl Fn(u64) -> Plan) {
+    assert_well_for(3, counts, plan);
+}
+
+fn assert_well_for(seeds: u64, counts: &[(&'static str, u64)], plan: impl Fn(u64) -> Plan) {
     let mut faults = std::collections::BTreeMap::new();
     let mut checked = 0;
-    for seed in 0..3 {
+    for seed in 0..seeds {
         let report = run(plan(seed));
         assert!(report.is_ok(), "seed {seed}: {:?}", report.failures);
         checked += report.checked[0];
@@ -44,6 +48,12 @@ fn nodes_leave_under_load() {
 #[test]
 fn what_only_a_leaver_holds_is_not_lost() {
     assert_well(&[("leave", 3)], plans::leaver_alone);
+}
+
+/// However far it got: the status names it, an operator gives it up, and what is deleted is collected then.
+#[test]
+fn a_node_that_leaves_dies_for_good() {
+    assert_well_for(8, &[("dead leaver", 8), ("cut", 8), ("crash", 16)], plans::dead_leaver);
 }
 
 /// A quorum of four replicas may not include the one that stays when a bucket goes down to one copy.

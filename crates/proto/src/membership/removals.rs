@@ -13,6 +13,7 @@ use crate::history::View;
 use crate::request::{Join, Refusal};
 use liveness::Condition;
 use ring::{Member, NodeId};
+use stdx::bugs::planted;
 
 /// Puts a dead node out. It may be on its way out already, or have left without settling: then the others wait no more for
 /// what it still had to do.
@@ -21,7 +22,8 @@ pub(super) fn eject(core: &Core, node: NodeId) -> Result<Option<Change>, Refusal
         return Ok(None);
     }
     let member = core.history.views().rev().find_map(|view| view.ring.member(&node));
-    let member = member.or_else(|| core.unsettled_leavers().find(|member| member.id == node));
+    let leaver = || core.unsettled_leavers().find(|member| member.id == node);
+    let member = member.or_else(|| leaver().filter(|_| !planted("a leaver that died is no member")));
     let Some(member) = member.cloned() else {
         return refused("there is no such member".to_owned());
     };

@@ -4,7 +4,7 @@
 use super::{DiskPlan, NetworkPlan, Plan, WorkloadPlan, knobs};
 use crate::atlas;
 use crate::clock::ClockError;
-use crate::fault::{Fault, HostId, Loss, Part, TimedFault};
+use crate::fault::{Fault, HostId, LeaveStep, Loss, Part, TimedFault};
 use crate::mutant::Mutant;
 use stdx::{Prng, Span};
 
@@ -182,7 +182,7 @@ fn go_back(plan: &mut Plan) {
         Fault::Remove { .. } | Fault::Replace { .. } | Fault::CrashLoop { .. } | Fault::RollingRestart { .. } => false,
         Fault::Swizzle { .. } | Fault::Rot { .. } => false,
         // Of two nodes one decides on members alone.
-        Fault::Leave { .. } => false,
+        Fault::Leave { .. } | Fault::DieLeaving { .. } => false,
         fault if fault.is_operators() => true,
         Fault::ClockJump { .. } | Fault::ClockStrobe { .. } | Fault::FillDisk { .. } => true,
         _ => timed.at.0 < quiet_from || timed.at.0 > quiet_to,
@@ -359,6 +359,12 @@ impl Faults {
             // A newcomer that does not run yet cannot be told from one that is dead.
             let host = HostId(prng.below(faults.founders as u64) as usize);
             vec![Fault::Remove { host, through: faults.host(prng), away: away(prng) }]
+        });
+        self.class("dead leaver", EIGHTH, 1, |faults, prng| {
+            let (host, through) = (HostId(prng.below(faults.founders as u64) as usize), faults.host(prng));
+            let steps = [LeaveStep::Told, LeaveStep::Acked, LeaveStep::Synced, LeaveStep::Switched];
+            let step = prng.pick(&steps).copied().unwrap_or(LeaveStep::Told);
+            vec![Fault::DieLeaving { host, through, step, away: Span::millis(prng.between(3_000, 60_000)) }]
         });
         self.class("new weight", QUARTER, 2, |faults, prng| {
             let host = HostId(prng.below(faults.founders as u64) as usize);

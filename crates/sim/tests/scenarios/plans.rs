@@ -1,6 +1,6 @@
 //! The plans of the scenarios: written by hand for what went wrong elsewhere, or here.
 
-use sim::{Fault, HostId, Loss, Plan};
+use sim::{Fault, HostId, LeaveStep, Loss, Plan};
 use stdx::Span;
 
 fn host(number: usize) -> HostId {
@@ -50,6 +50,24 @@ pub(crate) fn joins(seed: u64) -> Plan {
 /// Two nodes leave, nearly at once.
 pub(crate) fn leaves(seed: u64) -> Plan {
     calm(seed, 5, 15).with(Span::secs(2), leave(1, 1)).with(Span::millis(2_100), leave(4, 2))
+}
+
+/// One of five leaves and dies for good on its way, each time after another step of it, while a second node dies and comes back,
+/// and a third is cut off.
+pub(crate) fn dead_leaver(seed: u64) -> Plan {
+    let steps = [LeaveStep::Told, LeaveStep::Acked, LeaveStep::Synced, LeaveStep::Switched];
+    let step = steps[(seed % 4) as usize];
+    let mut plan = calm(seed, 5, 24);
+    plan.workload.clients = 8;
+    plan.workload.delete_percent = 15;
+    let cut = Fault::Cut { from: vec![host(4)], to: vec![host(1)], both_ways: true, span: Span::secs(2) };
+    let crash = |number, loss| Fault::Crash { host: host(number), down: Span::millis(600), loss };
+    let dies = Fault::DieLeaving { host: host(5), through: host(2), step, away: Span::ZERO };
+    plan.with(Span::millis(2_000), dies)
+        .with(Span::millis(2_200), cut)
+        .with(Span::millis(5_000), crash(3, Loss::All))
+        .with(Span::millis(9_000), crash(1, Loss::Some))
+        .with(Span::millis(12_000), Fault::RollingRestart { down: Span::millis(300), every: Span::secs(2) })
 }
 
 /// One host is cut off, too short for anybody to notice; a moment later something changes; and before anybody keeps hints
