@@ -21,6 +21,7 @@ mod heads;
 mod item_cache;
 mod journal;
 mod key_marks;
+mod list;
 mod memtable;
 mod merge;
 mod options;
@@ -31,6 +32,8 @@ mod snapshots;
 mod store;
 mod syncer;
 mod tables;
+mod trash;
+mod trickle;
 mod workers;
 
 use std::fs::File;

@@ -24,19 +24,20 @@ use lsm_tree::{
     SequenceNumberCounter, Table, TableId, ValueType,
 };
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use super::block_map::{BlockMap, Room};
 use super::guard::{lock, read};
 use super::item_cache::ItemCache;
 use super::journal::Lsn;
+use super::list;
 use super::memtable::{Entry, Version};
 use super::runs::{Mapped, Runs};
+use super::trash::Trash;
+use super::trickle;
 use crate::error::StorageError;
 use crate::space::Space;
 
-/// Where the tree says which list of tables is the current one.
-const CURRENT: &str = "current";
+/// Where the tree keeps tables, each under its number.
+const TABLES: &str = "tables";
 
 /// Runs in the first level at most. lsm-tree writes their number into one byte of its list, unchecked: with 256 of them the
 /// list could not be read again.
@@ -93,6 +94,7 @@ pub(super) struct Tables {
     unfinished: Mutex<BTreeSet<u64>>,
     /// Of the tables as they were when this was last asked for.
     maps: Mutex<BTreeMap<TableId, Arc<BlockMap>>>,
+    trash: Trash,
     shared: Shared,
 }
 
@@ -107,10 +109,11 @@ impl Tables {
     /// Opens the tree of `space` in `folder`.
     pub(super) fn open(folder: &Path, space: Space, shared: &Shared) -> Result<Tables, StorageError> {
         let path = folder.join(space.name());
-        check_list(&path)?;
+        list::check(&path)?;
         let tree = config(&path, shared).open().map_err(|error| translate("open tables", &path, error))?;
         let (building, unfinished, maps) = (RwLock::default(), Mutex::default(), Mutex::default());
-        Ok(Tables { tree, path, building, unfinished, maps, shared: shared.clone() })
+        let trash = Trash::open(&path);
+        Ok(Tables { tree, path, building, unfinished, maps, trash, shared: shared.clone() })
     }
 
     /// The highest number of a batch that something in the tables comes from.
@@ -167,13 +170,24 @@ impl Tables {
 
     /// Merges some tables, if that is due. True if the list changed, so that there may be more to do.
     pub(super) fn compact(&self, patience: Patience) -> Result<bool, StorageError> {
-        let before = self.tree.current_version().id();
+        // No table of this list is removed as long as it is here.
+        let before = self.tree.current_version();
         let leveled = Leveled::default().with_l0_threshold(patience.young());
+        let tables = self.path.join(TABLES);
         self.build(|| {
-            let compacted = self.tree.compact(Arc::new(leveled), SeqNo::MAX);
+            let merge = || self.tree.compact(Arc::new(leveled), SeqNo::MAX);
+            let compacted = trickle::alongside(&tables, self.tree.next_table_id(), || self.tree.next_table_id(), merge);
             compacted.map_err(|error| translate("merge tables", &self.path, error))
         })?;
-        Ok(self.tree.current_version().id() != before)
+        let now = self.tree.current_version();
+        let stays: BTreeSet<TableId> = now.iter_tables().map(Table::id).collect();
+        self.trash.keep(&tables, before.iter_tables().map(Table::id).filter(|id| !stays.contains(id)));
+        Ok(now.id() != before.id())
+    }
+
+    /// Gives back the room of tables that were merged away and are not read any more, as long as `goes_on` says so.
+    pub(super) fn empty_trash(&self, goes_on: impl Fn() -> bool) {
+        self.trash.empty(goes_on);
     }
 
     /// Runs `build`, which writes tables. If it fails, gives back the room that its unfinished tables take. A list on
@@ -186,7 +200,7 @@ impl Tables {
             (build(), first)
         };
         if let Err(error) = &built {
-            if current_id(&self.path) != Some(self.tree.current_version().id()) {
+            if list::current_id(&self.path) != Some(self.tree.current_version().id()) {
                 let (what, path) = ("put the list of tables in place", self.path.clone());
                 return Err(StorageError::Io { what, path, kind: io::ErrorKind::Other, message: error.to_string() });
             }
@@ -216,42 +230,9 @@ impl Tables {
         let Ok(_nobody_builds) = self.building.try_write() else { return };
         self.forget_finished();
         for id in std::mem::take(&mut *lock(&self.unfinished)) {
-            let _ = fs::remove_file(self.path.join("tables").join(id.to_string()));
+            let _ = fs::remove_file(self.path.join(TABLES).join(id.to_string()));
         }
     }
-}
-
-/// The number of the list of tables that is the current one on disk, if that can be told.
-fn current_id(path: &Path) -> Option<u64> {
-    fs::read(path.join(CURRENT)).ok()?.first_chunk().map(|id| u64::from_le_bytes(*id))
-}
-
-/// Checks the list of tables as a whole. lsm-tree does not, and would begin an empty tree if there were no list.
-fn check_list(path: &Path) -> Result<(), StorageError> {
-    let damaged = |file: &Path, expected: String, got: String| StorageError::Corrupt {
-        what: file.display().to_string(),
-        expected,
-        got,
-    };
-    let contents = |file: &Path| match fs::read(file) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(damaged(file, "the list of tables".to_owned(), "no such file".to_owned()))
-        }
-        Err(error) => Err(StorageError::io("read the list of tables", file, &error)),
-    };
-    let current = path.join(CURRENT);
-    let bytes = contents(&current)?;
-    let parsed = bytes.first_chunk().zip(bytes.get(8..).and_then(<[u8]>::first_chunk)).filter(|_| bytes.len() == 25);
-    let Some((id, sum)) = parsed else {
-        return Err(damaged(&current, "25 bytes".to_owned(), bytes.len().to_string()));
-    };
-    let list = path.join(format!("v{}", u64::from_le_bytes(*id)));
-    let (expected, got) = (u128::from_le_bytes(*sum), xxh3_128(&contents(&list)?));
-    if expected != got {
-        return Err(damaged(&list, format!("checksum {expected:032x}"), format!("{got:032x}")));
-    }
-    Ok(())
 }
 
 /// Tables say themselves how they were written, so this may change from version to version.

@@ -24,6 +24,10 @@ const RETRY: Duration = Duration::from_millis(200);
 /// The same for merging tables, which may write much before it finds that there is no room.
 const MERGE_RETRY: Duration = Duration::from_secs(5);
 
+/// How far merging stands back behind the threads that clients wait for, where processors are scarce: a third of their share.
+/// Not further, for who writes has to wait, too, when merging falls behind.
+const MERGE_NICE: i32 = 5;
+
 /// When no memory table has been written out for so long, there is time to merge what reads would have to look at.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -155,6 +159,10 @@ fn spawn(store: Arc<Store>, work: Work) -> io::Result<JoinHandle<()>> {
         Work::Compact => ("compact", compact_all),
     };
     Builder::new().name(name.to_owned()).spawn(move || {
+        if work == Work::Compact {
+            // If the system does not let it, nothing but waiting times is worse.
+            let _ = rustix::process::nice(MERGE_NICE);
+        }
         let mut patience = Some(Duration::ZERO);
         while store.signals.next(work, patience) {
             patience = match step(&store) {
@@ -250,6 +258,8 @@ fn compact(store: &Store, space: Space, patience: Patience) -> Result<(), Storag
     let tables = &store.tables[space.index()];
     while !store.signals.is_stopped() {
         store.poison.check()?;
+        // First, for merging needs room.
+        tables.empty_trash(|| !store.signals.is_stopped());
         if !tables.compact(patience)? {
             break;
         }
