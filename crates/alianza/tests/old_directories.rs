@@ -70,6 +70,25 @@ fn an_old_data_directory_is_refused_and_the_node_replaced() {
     assert!(nodes[2].log().contains("was replaced by"), "{}", nodes[2].log());
 }
 
+/// The copy is of the life that runs, and may have its last pulse; what it lacks are batches.
+#[test]
+fn a_directory_copied_a_moment_before_is_refused() {
+    let directory = temporary();
+    let mut nodes = cluster(directory.path(), 3, &[]);
+    put_all(&nodes[0], &keys("before"));
+    let old = directory.path().join("copy");
+    nodes[2].signal("-STOP");
+    copy(&nodes[2].directory, &old);
+    nodes[2].signal("-CONT");
+    put_all(&nodes[0], &keys("after"));
+    nodes[2].kill();
+    fs::remove_dir_all(&nodes[2].directory).expect("it can be removed");
+    copy(&old, &nodes[2].directory);
+    nodes[2].spawn();
+    assert_eq!(nodes[2].wait_for_end().code(), Some(4), "a conflict");
+    assert!(nodes[2].log().contains("this data directory is not the newest of"), "{}", nodes[2].log());
+}
+
 #[test]
 fn a_copy_that_runs_beside_its_node_ends() {
     let directory = temporary();

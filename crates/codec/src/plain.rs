@@ -81,7 +81,13 @@ mod tests {
     }
 
     fn replicated() -> impl Strategy<Value = Message> {
-        number().prop_map(|op| Message::Replicated { op: OpId(op), ack: Ack::Done })
+        let pulse =
+            (number(), number(), number()).prop_map(|(number, life, batches)| proto::Pulse { number, life, batches });
+        (number(), prop::option::of(pulse)).prop_map(|(op, pulse)| Message::Replicated {
+            op: OpId(op),
+            ack: Ack::Done,
+            pulse,
+        })
     }
 
     fn plain(message: &Message) -> Vec<u8> {

@@ -146,6 +146,9 @@ fn changes() -> Vec<(&'static str, Change)> {
     ]
 }
 
+/// With batches, which older releases do not tell.
+const COUNTED: Pulse = Pulse { number: 8, life: 5, batches: 900 };
+
 #[test]
 fn stored_items() {
     let long = |len: usize| Bytes::from(vec![b'k'; len]);
@@ -166,7 +169,7 @@ fn stored_items() {
 
 #[test]
 fn records_of_the_node() {
-    let pulse = Pulse { number: 7, life: 0x0506_0708 };
+    let pulse = Pulse { number: 7, life: 0x0506_0708, batches: 0 };
     let progress = Progress {
         acked: Epoch(4),
         synced: Epoch(3),
@@ -186,6 +189,7 @@ fn records_of_the_node() {
         ("incarnation".to_owned(), MetaRecord::Incarnation(3)),
         ("acceptor".to_owned(), MetaRecord::Acceptor { epoch: Epoch(2), state }),
         ("pulses".to_owned(), MetaRecord::Pulses(vec![(NODE, pulse)])),
+        ("pulses-counted".to_owned(), MetaRecord::Pulses(vec![(NODE, COUNTED)])),
         ("progress".to_owned(), MetaRecord::Progress { progress, stable: Epoch(1) }),
         ("peers".to_owned(), MetaRecord::Peers(vec![(NODE, progress)])),
         ("progress-floor".to_owned(), MetaRecord::Progress { progress: above, stable: Epoch(1) }),
@@ -248,8 +252,11 @@ fn messages() {
             Message::Replicated {
                 op,
                 ack: proto::Ack::Stale(proto::Fences { epoch, switched: proto::Epoch(3), stable: proto::Epoch(2) }),
+                pulse: None,
             },
         ),
+        ("replicated-counted", Message::Replicated { op, ack: proto::Ack::Done, pulse: Some(COUNTED) }),
+        ("reached", Message::Reached { pulse: COUNTED, urgent: true }),
         ("register", Message::Register { op, epoch, bucket, key: key.clone(), ask: Ask::Prepare(ballot), round: 6 }),
         ("change", Message::Forward { op, request: Request::Cas(cas), within: Span::secs(5), life: 9, round: 6 }),
         ("read", Message::Read { op, epoch, bucket, key }),
@@ -285,7 +292,7 @@ fn handshakes() {
         protocol_max: 2,
         cluster: Some(0xc1),
         node: NODE,
-        pulse: Pulse { number: 9, life: 0x0102_0304 },
+        pulse: Pulse { number: 9, life: 0x0102_0304, batches: 0 },
         role: Role::Data,
         name: "Quilla".to_owned(),
     };
@@ -293,7 +300,16 @@ fn handshakes() {
     assert_eq!(decode_hello(&mut BytesMut::from(bytes.as_ref())), Ok(Some(hello)));
     let refusal = HandshakeRefusal::NoCommonProtocol { ours: (1, 1), theirs: (2, 3) };
     for (name, welcome) in [
-        ("welcome", Welcome::Accepted { protocol: 1, node: NODE, cluster: 0xc1, pulse: Pulse { number: 8, life: 5 } }),
+        (
+            "welcome",
+            Welcome::Accepted {
+                protocol: 1,
+                node: NODE,
+                cluster: 0xc1,
+                pulse: Pulse { number: 8, life: 5, batches: 0 },
+            },
+        ),
+        ("welcome-counted", Welcome::Accepted { protocol: 1, node: NODE, cluster: 0xc1, pulse: COUNTED }),
         ("refused", Welcome::Refused(refusal)),
     ] {
         let bytes = golden(name, &encode_welcome(&welcome));

@@ -5,6 +5,7 @@
 //! contents give the same effects.
 
 mod changes;
+mod door;
 mod execute;
 mod fence;
 pub mod inspect;
@@ -12,6 +13,7 @@ pub mod life;
 mod recovery;
 mod syncs;
 mod trees;
+mod vouching;
 
 pub use inspect::{LocalItem, LocalItems};
 pub use life::{Founding, Identity, Node, NodeEffect, NodeInput, OpenError};

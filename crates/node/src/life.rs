@@ -1,8 +1,10 @@
 //! A node's life: founding a cluster or joining one, opening what is stored, handling inputs.
 
+use crate::door::Door;
 use crate::execute::Executor;
 use crate::recovery;
 use crate::syncs::Syncs;
+use crate::vouching::Vouching;
 use proto::{
     ApiToken, Boot, ClientId, Config, Effect, Event, Input, Machine, Message, Note, Progress, Pulse, Request, Response,
     StoreOutcome, Ticket, TokenId,
@@ -142,6 +144,8 @@ pub struct Node<E: Engine> {
     machine: Machine,
     executor: Executor<E>,
     syncs: Syncs,
+    vouching: Vouching,
+    door: Door,
     effects: Vec<Effect>,
     /// Empty between two inputs; kept for their memory.
     carrying: Vec<Effect>,
@@ -185,24 +189,44 @@ impl<E: Engine> Node<E> {
     /// Opens what is stored, all of which must be durable, and begins a new incarnation. `seed` must differ from start
     /// to start outside of tests.
     pub fn open(engine: E, config: Config, seed: u64, now: Now) -> Result<(Node<E>, Vec<NodeEffect>), OpenError> {
-        let boot = recovery::boot(&engine)?;
+        let boot = Boot { batches: engine.found(), ..recovery::boot(&engine)? };
         Ok(Node::begin(engine, boot, config, seed, now))
     }
 
     /// Begins a new incarnation with what was read from an engine, or with what would be there. For tests and measurements.
     pub fn begin(engine: E, boot: Boot, config: Config, seed: u64, now: Now) -> (Node<E>, Vec<NodeEffect>) {
         let grid = boot.history.genesis().grid;
-        let syncs = Syncs::new(engine.applied());
+        let (syncs, vouching) = (Syncs::new(engine.applied()), Vouching::new(boot.batches));
         let (machine, effects) = Machine::new(boot, config, seed, now);
         let executor = Executor::new(engine, grid, seed);
-        let mut node = Node { machine, executor, syncs, effects, carrying: Vec::new(), due: Vec::new() };
+        let door = Door::default();
+        let mut node =
+            Node { machine, executor, syncs, vouching, door, effects, carrying: Vec::new(), due: Vec::new() };
         let mut out = Vec::new();
         node.settle(now, &mut out);
         (node, out)
     }
 
+    /// Keeps answers that follow from the disk back until everybody among `effects`, which opening the node gave, was reached or
+    /// found away, for at most `within`: should the disk be an old one, whoever knows it says so first.
+    pub fn introduce_first(&mut self, now: Now, within: Span, effects: &[NodeEffect]) {
+        self.door.close(now.mono, within, effects);
+    }
+
     /// Handles one input and appends what is to be done.
     pub fn handle(&mut self, now: Now, input: NodeInput, out: &mut Vec<NodeEffect>) {
+        if !self.door.is_closed() {
+            return self.handle_now(now, input, out);
+        }
+        if let Some(input) = self.door.pass(input) {
+            self.handle_now(now, input, out);
+        }
+        for input in self.door.open(now.mono) {
+            self.handle_now(now, input, out);
+        }
+    }
+
+    fn handle_now(&mut self, now: Now, input: NodeInput, out: &mut Vec<NodeEffect>) {
         let input = match input {
             NodeInput::Client { client, request, within } => {
                 if let Request::Get(get) = &request
@@ -216,11 +240,18 @@ impl<E: Engine> Node<E> {
                 Some(Input::Client { client, request, within })
             }
             NodeInput::Peer { from, message } => Some(Input::Peer { from, message }),
-            NodeInput::Connected { peer } => Some(Input::Connected { peer }),
-            NodeInput::Unreachable { peer } => Some(Input::Unreachable { peer }),
+            NodeInput::Connected { peer } => {
+                self.vouching.connected(peer, true);
+                Some(Input::Connected { peer })
+            }
+            NodeInput::Unreachable { peer } => {
+                self.vouching.connected(peer, false);
+                Some(Input::Unreachable { peer })
+            }
             NodeInput::Tick => Some(Input::Tick),
             NodeInput::Synced(Ok(seq)) => {
                 self.executor.synced(seq);
+                self.vouching.synced(seq.0);
                 self.syncs.synced(seq, self.executor.engine.applied());
                 None
             }
@@ -245,6 +276,9 @@ impl<E: Engine> Node<E> {
     /// The answer to a read for which this node's own copy is enough, if that is on disk. Changes nothing that is stored, and
     /// leaves nothing to do.
     pub fn read_alone(&mut self, now: Now, get: &proto::Get) -> Option<Response> {
+        if self.door.is_closed() {
+            return None;
+        }
         let slot = self.machine.slot_of_own(get)?;
         let record = self.executor.look_at_durable(&slot)?;
         Some(self.machine.answer_of_own(now, record.as_ref()))
@@ -277,6 +311,7 @@ impl<E: Engine> Node<E> {
             }
             self.due = due;
         }
+        self.vouching.tell(now.mono, &self.machine, out);
         let damaged = self.executor.take_damaged().into_iter();
         out.extend(damaged.map(|what| NodeEffect::Note(Note::Damaged(what))));
         let (applied, awaited) = (self.executor.engine.applied(), self.executor.awaited());
@@ -284,9 +319,13 @@ impl<E: Engine> Node<E> {
     }
 
     fn carry_out(&mut self, effect: Effect, out: &mut Vec<NodeEffect>) {
-        out.push(match effect {
+        let effect = match effect {
             Effect::Store { ticket, op } => return self.executor.execute(ticket, op),
-            Effect::Send { to, message } => NodeEffect::Send { to, message },
+            Effect::Send { to, message } => {
+                let (first, message) = self.vouching.send(&self.machine, to, message);
+                out.extend(first.map(|message| NodeEffect::Send { to, message }));
+                NodeEffect::Send { to, message }
+            }
             Effect::Reply { client, response } => NodeEffect::Reply { client, response },
             Effect::Peers(members) => NodeEffect::Peers(members),
             Effect::Note(note) => NodeEffect::Note(note),
@@ -294,12 +333,15 @@ impl<E: Engine> Node<E> {
             Effect::Pulse { of, pulse } => NodeEffect::Pulse { of, pulse },
             Effect::Ejected(why) => NodeEffect::Ejected(why),
             Effect::Stop(why) => NodeEffect::Stop(why),
-        });
+        };
+        out.push(effect);
     }
 
     /// When to give the next `Tick` at the latest.
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.machine.next_deadline().into_iter().chain(self.syncs.deadline()).min()
+        let deadlines =
+            [self.machine.next_deadline(), self.syncs.deadline(), self.vouching.deadline(), self.door.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The engine, for its reader and its size.

@@ -60,6 +60,7 @@ pub(crate) fn boot(reader: &impl Reader) -> Result<Boot, OpenError> {
         acceptors: found.acceptors,
         pulses: found.pulses,
         hints: hint_targets(reader)?,
+        batches: 0,
     })
 }
 

@@ -411,13 +411,62 @@ fn a_directory_that_knows_fewer_steps_than_were_told_is_noticed() {
     let (image, before) = (cluster.disks[&NodeId(4)].fork(), told(&cluster));
     cluster.begin(1, Admin::SetBucket(Bucket::default_bucket(2)));
     cluster.deliver();
-    assert!(told(&cluster).acked > before.acked && told(&cluster).pulse == before.pulse, "{:?}", told(&cluster));
+    assert!(
+        told(&cluster).acked > before.acked && told(&cluster).pulse.number == before.pulse.number,
+        "{:?}",
+        told(&cluster)
+    );
     cluster.kill(4);
     cluster.disks[&NodeId(4)].restore(&image);
     cluster.restart(4);
     cluster.run();
     let why = cluster.ejected.get(&NodeId(4)).expect("it has ended");
     assert!(why.contains("not the newest of node-4") && why.contains("--replace node-4"), "{why}");
+}
+
+/// The image is younger than the last pulse, and knows all steps; what it lacks is what it has acknowledged to another node since.
+#[test]
+fn a_directory_that_lacks_batches_that_others_rely_on_is_noticed() {
+    let mut cluster = filled(3, 4);
+    let told = |cluster: &Cluster, by| cluster.nodes[&NodeId(by)].machine().progress_of(NodeId(4)).pulse;
+    for i in 0..KEYS {
+        cluster.put(4, "default", &format!("key_{i}"), Some("w"), None);
+    }
+    let (image, before) = (cluster.disks[&NodeId(4)].fork(), told(&cluster, 1));
+    for i in 0..KEYS {
+        cluster.put(1, "default", &format!("key_{i}"), Some("x"), None);
+    }
+    let after = told(&cluster, 1);
+    assert!(after.batches > image.batches() && after.number == before.number, "{before:?} {after:?}");
+    cluster.kill(4);
+    cluster.disks[&NodeId(4)].restore(&image);
+    restart_as(&mut cluster, 4, 99);
+    cluster.run();
+    let why = cluster.ejected.get(&NodeId(4)).expect("it has ended");
+    assert!(why.contains("was told of") && why.contains("--replace node-4"), "{why}");
+}
+
+/// Starts a node again, as a life of this name.
+fn restart_as(cluster: &mut Cluster, id: u128, life: u64) {
+    let disk = cluster.disks[&NodeId(id)].clone();
+    let engine = disk.open().expect("the disk opens again");
+    cluster.open_as(NodeId(id), life, disk, engine);
+}
+
+/// A node that loses what was not on disk, and one that loses nothing, have all batches that were told.
+#[test]
+fn a_node_that_crashes_is_not_taken_for_an_old_one() {
+    let mut cluster = filled(3, 4);
+    for round in 0..6_u128 {
+        for i in 0..KEYS {
+            cluster.put(1 + (u128::from(i) + round) % 4, "default", &format!("key_{i}"), Some("w"), None);
+        }
+        let id = 1 + round % 4;
+        cluster.kill(id);
+        restart_as(&mut cluster, id, 100 + round as u64);
+        cluster.settle();
+    }
+    assert!(cluster.ejected.is_empty(), "{:?}", cluster.ejected);
 }
 
 #[test]

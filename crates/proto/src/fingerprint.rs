@@ -37,7 +37,7 @@ impl Machine {
     /// it came earlier: nobody waits for it any more, or it only lets a stream go on.
     pub fn only_tidies(&self, message: &Message) -> bool {
         match message {
-            Message::Replicated { op, ack: Ack::Done } => match self.ops.get(*op) {
+            Message::Replicated { op, ack: Ack::Done, .. } => match self.ops.get(*op) {
                 Some(Operation::Write(writing)) => writing.is_answered(),
                 other => other.is_none(),
             },

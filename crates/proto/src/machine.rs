@@ -52,6 +52,8 @@ pub struct Boot {
     pub hints: Vec<NodeId>,
     /// The last pulse of this node, and the highest heard of others.
     pub pulses: BTreeMap<NodeId, Pulse>,
+    /// Batches that were on disk when this life began, over all lives; 0 if nobody counts them.
+    pub batches: u64,
 }
 
 /// One node's decisions.
@@ -81,7 +83,7 @@ impl Machine {
         let settled = boot.progress.values().map(|progress| progress.settled).max().unwrap_or_default();
         core.history.forget_below(settled);
         core.begin_with(boot.progress);
-        core.last_pulses(boot.pulses);
+        core.last_pulses(boot.pulses, boot.batches);
         core.observe_restores();
         let mut machine = Machine {
             core,
@@ -214,6 +216,11 @@ impl Machine {
     /// How this node introduces itself.
     pub fn pulse(&self) -> Pulse {
         self.core.pulse()
+    }
+
+    /// What this node may say of itself when so many of its batches are on disk.
+    pub fn vouched(&self, batches: u64) -> Option<Pulse> {
+        self.core.vouched(batches)
     }
 
     /// What a node is to be told that introduces itself with this pulse, if it runs on old records.

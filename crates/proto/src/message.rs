@@ -17,6 +17,7 @@ use crate::ids::{BucketId, Digest, Epoch, OpId, SessionId};
 use crate::item::{ItemKey, Range};
 use crate::paxos::Ballot;
 use crate::paxos::register::Ask;
+use crate::pulse::Pulse;
 use crate::record::{Record, Version};
 use crate::request::{Request, Response};
 use crate::tree::Patch;
@@ -58,6 +59,8 @@ pub enum Message {
         op: OpId,
         /// What became of it.
         ack: Ack,
+        /// As in `Reached`, if there is anything new to say.
+        pulse: Option<Pulse>,
     },
     /// Keep this record for `target`, which is not reachable. Level `any` only.
     KeepHint {
@@ -380,6 +383,13 @@ pub enum Message {
         /// It has answered.
         reached: bool,
     },
+    /// So many batches of the sender's are durable; goes before what its receiver may rely on.
+    Reached {
+        /// The sender's pulse, with its batches.
+        pulse: Pulse,
+        /// What follows is said on the connection for what is urgent.
+        urgent: bool,
+    },
     /// The message with this `op` that follows on the same connection belongs to something that is being traced. Shells tell each
     /// other; the machine neither sends nor heeds it.
     Traced {
@@ -414,8 +424,36 @@ impl Message {
             | Message::Ping { .. }
             | Message::Pong { .. }
             | Message::ProbeFor { .. }
+            | Message::Reached { urgent: true, .. }
             | Message::ProbedFor { .. } => Lane::Control,
             _ => Lane::Data,
         }
+    }
+
+    /// True if its answer follows from what the receiver holds, or has promised.
+    pub fn asks_for_state(&self) -> bool {
+        matches!(
+            self,
+            Message::Read { .. }
+                | Message::Scan { .. }
+                | Message::Register { .. }
+                | Message::Forward { .. }
+                | Message::Explain { .. }
+                | Message::Prepare { .. }
+                | Message::Accept { .. }
+        )
+    }
+
+    /// True if its receiver may rely on what its sender has on disk: it says, or shows, that something is there.
+    pub fn vouches(&self) -> bool {
+        matches!(
+            self,
+            Message::Pushed { .. }
+                | Message::Outlined { .. }
+                | Message::Agreed { .. }
+                | Message::Collected { .. }
+                | Message::Promise { .. }
+                | Message::Accepted { .. }
+        ) || self.is_answer()
     }
 }

@@ -82,6 +82,7 @@ impl Message {
             Message::ProbeFor { .. } => "probe for",
             Message::ProbedFor { .. } => "probed for",
             Message::Traced { .. } => "traced",
+            Message::Reached { .. } => "reached",
         }
     }
 }

@@ -7,6 +7,10 @@
 //! that pulse itself it ends. So it does when it hears of any step of its own that its directory does not know. Of two that run
 //! at once the one with the lower number ends; with equal ones, whoever comes second.
 //!
+//! What is written between two pulses is counted: a node tells with what it acknowledges how many batches of its records are
+//! durable, over all its lives, and whoever hears that keeps it with the pulse. A start says how many it found, and a directory
+//! with fewer than somebody was told of is an old one, however young.
+//!
 //! Invariant: a pulse is durable before it is told, so a directory that lost nothing is never behind; and it is written no
 //! later than the first write after it, in the same fsync.
 //! Refuses to know how a caller introduces itself; that is the handshake's.
@@ -28,13 +32,35 @@ pub struct Pulse {
     pub number: u64,
     /// Names the process. Random, never 0.
     pub life: u64,
+    /// The most durable batches of the node that anybody was told of, over all lives. In an introduction: those that this life has
+    /// found when it began; 0 from a node that does not count them.
+    pub batches: u64,
 }
 
 impl Pulse {
     /// True if a process with the other pulse runs without something that the node with this one wrote, or beside it.
     pub fn outdates(self, other: Pulse) -> bool {
         let is_known = self != Pulse::default() && !planted("an id comes back");
-        is_known && self.life != other.life && self.number >= other.number && !planted("an old data directory is taken")
+        let is_behind = self.number >= other.number || other.lacks_batches_of(self);
+        is_known && self.life != other.life && is_behind && !planted("an old data directory is taken")
+    }
+
+    /// True if another life was told to have more batches than this one.
+    fn lacks_batches_of(self, other: Pulse) -> bool {
+        let is_less = self.batches > 0 && self.batches < other.batches;
+        is_less && self.life != other.life && !planted("batches are not counted")
+    }
+
+    /// The later of each part. A later life that lacks batches of an earlier one is on an old directory: its pulse is as if it had
+    /// not been heard, or nobody could tell any more what it lacks.
+    #[must_use]
+    pub fn merged(self, other: Pulse) -> Pulse {
+        let is_later = (other.number, other.life) > (self.number, self.life);
+        let (newer, older) = if is_later { (other, self) } else { (self, other) };
+        if newer.lacks_batches_of(older) {
+            return older;
+        }
+        Pulse { batches: self.batches.max(other.batches), ..newer }
     }
 }
 
@@ -56,14 +82,15 @@ pub(crate) struct Pulses {
 }
 
 impl Core {
-    /// What the disk says was the last pulse of each node. This life begins with the next of its own.
-    pub(crate) fn last_pulses(&mut self, pulses: BTreeMap<NodeId, Pulse>) {
+    /// What the disk says was the last pulse of each node, and how many batches were on it. This life begins with the next pulse of
+    /// its own.
+    pub(crate) fn last_pulses(&mut self, pulses: BTreeMap<NodeId, Pulse>, batches: u64) {
         for (node, pulse) in pulses {
             let known = self.progress.get(&node).map(|progress| progress.pulse).unwrap_or_default();
-            self.progress.set_pulse(node, known.max(pulse));
+            self.progress.set_pulse(node, known.merged(pulse));
         }
         let number = self.own_progress().pulse.number;
-        self.pulses = Pulses { newest: Pulse { number, life: self.life }, ..Pulses::default() };
+        self.pulses = Pulses { newest: Pulse { number, life: self.life, batches }, ..Pulses::default() };
         let known: Vec<(NodeId, Pulse)> = self.known_pulses().filter(|(node, _)| *node != self.node).collect();
         self.out.extend(known.into_iter().map(|(of, pulse)| Effect::Pulse { of, pulse }));
     }
@@ -71,6 +98,13 @@ impl Core {
     /// The newest pulse of this node, durable or not.
     pub(crate) fn pulse(&self) -> Pulse {
         self.pulses.newest
+    }
+
+    /// What this node may say of itself when so many of its batches are durable: nothing before a pulse of this life is, or they
+    /// would be taken for those of the life before.
+    pub(crate) fn vouched(&self, batches: u64) -> Option<Pulse> {
+        let pulse = self.own_progress().pulse;
+        (pulse.life == self.life && batches > 0).then_some(Pulse { batches, ..pulse })
     }
 
     /// What this node has heard of everybody, and its own.
@@ -141,9 +175,11 @@ impl Core {
             return;
         }
         let known = self.progress.get(&node).map(|progress| progress.pulse).unwrap_or_default();
-        if pulse > known && self.history.knows(node) {
+        let merged = known.merged(pulse);
+        if merged != known && self.history.knows(node) {
             self.pulses.heard = true;
-            self.out.push(Effect::Pulse { of: node, pulse });
+            self.progress.set_pulse(node, merged);
+            self.out.push(Effect::Pulse { of: node, pulse: merged });
         }
     }
 
@@ -176,6 +212,11 @@ impl Core {
 pub fn outdated(name: &str, known: Pulse, own: Pulse) -> String {
     let gap = if known == own {
         "the cluster knows of steps in changes of the ring that it took and this one does not know of".to_owned()
+    } else if known.number < own.number {
+        format!(
+            "the cluster was told of {} batches on its disk, and this one began with {}",
+            known.batches, own.batches
+        )
     } else {
         format!("the cluster knows its record {}, and this one goes on from {}", known.number, own.number)
     };
@@ -191,7 +232,21 @@ mod tests {
     use super::Pulse;
 
     const fn pulse(number: u64, life: u64) -> Pulse {
-        Pulse { number, life }
+        Pulse { number, life, batches: 0 }
+    }
+
+    #[test]
+    fn fewer_batches_than_were_told_of_are_outdated() {
+        let of = |number, life, batches| Pulse { number, life, batches };
+        assert!(of(9, 1, 70).outdates(of(10, 2, 69)), "its pulse is younger than what it lacks");
+        assert!(!of(9, 1, 70).outdates(of(10, 2, 70)) && !of(9, 1, 70).outdates(of(10, 2, 90)), "it has all");
+        assert!(!of(9, 1, 70).outdates(of(9, 1, 50)), "the same life has got further since it began");
+        assert!(!of(9, 1, 70).outdates(of(10, 2, 0)), "it does not count");
+        assert_eq!(of(9, 1, 70).merged(of(10, 2, 60)), of(9, 1, 70), "nobody takes it");
+        assert_eq!(of(10, 2, 60).merged(of(9, 1, 70)), of(9, 1, 70), "in whatever order");
+        assert_eq!(of(9, 1, 70).merged(of(10, 2, 75)), of(10, 2, 75));
+        assert_eq!(of(9, 1, 70).merged(of(10, 2, 0)), of(10, 2, 70), "it does not count");
+        assert_eq!(of(9, 1, 70).merged(of(9, 1, 80)), of(9, 1, 80));
     }
 
     #[test]

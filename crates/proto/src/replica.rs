@@ -63,11 +63,11 @@ pub(crate) fn on_replicate(
     let slot = slot(core, bucket, key);
     if !core.serves_write(epoch, slot.partition, bucket) {
         let ack = Ack::Stale(core.fences());
-        core.send(from, Message::Replicated { op, ack });
+        core.send(from, Message::Replicated { op, ack, pulse: None });
         return catch_up(core, from, epoch);
     }
     if !is_of_kind(core, bucket, &slot.key, &record) || !core.admits(round) {
-        return core.send(from, Message::Replicated { op, ack: Ack::Failed });
+        return core.send(from, Message::Replicated { op, ack: Ack::Failed, pulse: None });
     }
     if let Some(stamp) = record.highest_stamp() {
         core.observe(stamp);
@@ -82,10 +82,10 @@ pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hi
     let is_late = round < core.own_progress().clear.max(core.clear_wanted) && !planted("hints pass the guard");
     if core.incarnation().is_none() || !is_member || is_late {
         // Without an incarnation the hint could get the name of an earlier life's.
-        return core.send(from, Message::Replicated { op, ack: Ack::Failed });
+        return core.send(from, Message::Replicated { op, ack: Ack::Failed, pulse: None });
     }
     if core.hints_full.contains(&hint.target) {
-        return core.send(from, Message::Replicated { op, ack: Ack::Full });
+        return core.send(from, Message::Replicated { op, ack: Ack::Full, pulse: None });
     }
     hint.id = core.next_hint();
     let target = hint.target;
@@ -221,7 +221,7 @@ pub(crate) fn on_stored(core: &mut Core, purpose: Purpose, outcome: StoreOutcome
                 StoreOutcome::Failed(StoreFailure::Full) => Ack::Full,
                 _ => Ack::Failed,
             };
-            core.send(to, Message::Replicated { op, ack });
+            core.send(to, Message::Replicated { op, ack, pulse: None });
         }
         Purpose::AnswerRead { to, op } => {
             let answer = match outcome {

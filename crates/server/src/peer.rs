@@ -55,7 +55,7 @@ pub(crate) struct Local {
     pub(crate) pulse: PulseCell,
 }
 
-/// The highest pulse of a node that is known.
+/// The highest pulse of a node that is known, and the most batches.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct PulseCell(Arc<Mutex<Pulse>>);
 
@@ -66,7 +66,7 @@ impl PulseCell {
 
     pub(crate) fn raise(&self, pulse: Pulse) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = (*known).max(pulse);
+        *known = known.merged(pulse);
     }
 }
 

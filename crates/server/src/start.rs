@@ -66,6 +66,9 @@ impl Running {
     }
 }
 
+/// How long a node that starts waits for peers that neither answer nor refuse.
+const INTRODUCED_WITHIN: stdx::Span = stdx::Span::millis(300);
+
 /// Starts a server in the current runtime: opens the node that is stored, or else joins a cluster or founds one.
 pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     config.check()?;
@@ -85,6 +88,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
         origin::give(&mut engine, &config, (address, &advertised, tls.as_deref()), clock, &mut prng).await?;
     }
     let (mut node, mut effects) = Node::open(engine, config.node.clone(), prng.next_u64(), clock.now())?;
+    node.introduce_first(clock.now(), INTRODUCED_WITHIN, &effects);
     awaken(&mut node, clock, &mut effects)?;
     let member = node.member();
     let (events, queue) = event::queue(config.node.requests_max);

@@ -224,12 +224,12 @@ impl World {
         let evidence = Evidence { history: &self.history, past: &self.past, dots: &self.dots, atlas, clocks_apart };
         // What is read of the linearizable bucket is judged when the run is over.
         let bucket = |name: &str| self.buckets.get(name).copied().filter(|_| name != REGISTERS);
-        let read = match self.is_behind {
+        let read = match self.images.is_behind() {
             true => Ok(()),
             false => self.reads.ended(operation, &evidence, grid, bucket),
         };
         let reads_apart = operation.put().is_none() && is_apart;
-        let owed = |write: &Operation| !reads_apart && !self.is_behind && self.atlas.recoverable(write);
+        let owed = |write: &Operation| !reads_apart && !self.images.is_behind() && self.atlas.recoverable(write);
         let set = self.sets.ended(operation, owed);
         for (property, result) in [("reads", read), ("sets", set)] {
             if let Err(what) = result {

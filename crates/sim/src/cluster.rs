@@ -17,6 +17,9 @@ use ring::{Grid, NodeId};
 use stdx::marks::hit;
 use stdx::{Prng, Span};
 
+/// As the server does.
+const INTRODUCED_WITHIN: Span = Span::millis(300);
+
 impl World {
     /// The first host founds the cluster and runs.
     pub(crate) fn found(&mut self) {
@@ -88,7 +91,8 @@ impl World {
         match Node::open(engine, config, prng.next_u64(), clock.now(now)) {
             Err(OpenError::Storage(StorageError::Io { .. })) if !is_healed => self.start_later(host),
             Err(error) => self.fail("open", format!("{host} could not start: {error}")),
-            Ok((node, effects)) => {
+            Ok((mut node, effects)) => {
+                node.introduce_first(clock.now(now), INTRODUCED_WITHIN, &effects);
                 let history = node.machine().history();
                 if history.oldest().epoch < history.epoch() {
                     hit("ring.start_while_it_changes");

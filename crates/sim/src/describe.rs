@@ -49,6 +49,7 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::ProbeFor { nonce, .. } => ("ProbeFor", *nonce),
         Message::ProbedFor { nonce, .. } => ("ProbedFor", *nonce),
         Message::Traced { op, .. } => ("Traced", op.0),
+        Message::Reached { pulse, .. } => ("Reached", pulse.batches),
     }
 }
 

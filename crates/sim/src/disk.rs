@@ -55,6 +55,10 @@ impl Engine for WatchedEngine {
         self.inner.applied()
     }
 
+    fn found(&self) -> u64 {
+        self.inner.found()
+    }
+
     fn syncer(&self) -> Box<dyn Syncer> {
         self.inner.syncer()
     }

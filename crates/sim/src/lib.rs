@@ -24,6 +24,7 @@ mod explained;
 mod fault;
 mod history;
 mod host;
+mod images;
 mod keeper;
 mod locks;
 mod mail;

@@ -56,7 +56,8 @@ impl World {
             };
             format!("-> {to}{fate} {}", describe::message(&message))
         });
-        let packet = Packet { from, to, to_life: self.host(to).life, message };
+        let batches = self.hosts[from.0].disk.batches();
+        let packet = Packet { from, to, to_life: self.host(to).life, batches, message };
         match fate {
             Fate::Lost => self.counts.messages[1] += 1,
             Fate::Damaged(after) => self.damage(&packet, after),
@@ -128,7 +129,7 @@ impl World {
 
     /// A message arrives.
     pub(crate) fn arrive(&mut self, packet: Packet) {
-        let Packet { from, to, to_life, message } = packet;
+        let Packet { from, to, to_life, batches, message } = packet;
         if !self.host(to).is_up() {
             return;
         }
@@ -139,6 +140,9 @@ impl World {
         let now = self.now;
         self.trace.event(now, to, kind, number);
         self.trace.line(now, to, || format!("<- {from} {}", describe::message(&message)));
+        if message.vouches() {
+            self.images.heard(from, to, self.hosts[to.0].life, batches);
+        }
         let message = self.bugged(from, to, message);
         let from = self.host(from).node_id();
         self.feed(to, NodeInput::Peer { from, message });
@@ -226,7 +230,7 @@ impl World {
     /// A process that runs on an old disk was told so.
     pub(crate) fn end_outdated(&mut self, host: HostId, life: u32) {
         if self.host(host).lives(life) {
-            self.old_images.insert(host);
+            self.images.notice(host);
             self.give_up_old_image(host);
             self.end(host, life);
         }

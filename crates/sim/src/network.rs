@@ -18,6 +18,8 @@ pub(crate) struct Packet {
     pub(crate) to: HostId,
     /// The life of the receiver when it was sent.
     pub(crate) to_life: u32,
+    /// Batches of the sender that were durable then.
+    pub(crate) batches: u64,
     pub(crate) message: Message,
 }
 

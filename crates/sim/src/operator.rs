@@ -208,7 +208,7 @@ impl World {
             Work::Replace { old, host } if too_often => {
                 this.work = Work::Join(host);
                 // One that runs on an old disk never comes back, so somebody has to put it out.
-                let is_old = self.old_images.contains(&old);
+                let is_old = self.images.was_noticed(old);
                 if is_old {
                     self.employ(Work::Eject { host: old, force: true }, HostId(0));
                 }

@@ -272,13 +272,6 @@ impl Plan {
         Span::millis(2 * most + 2)
     }
 
-    /// True if the n-th fault brings an image back that is younger than a pulse: nobody may notice, and until it is repaired a
-    /// quorum may miss what the image lacks (docs/adr/0013).
-    pub(crate) fn is_young(&self, number: usize) -> bool {
-        let fault = self.faults.get(number).map(|timed| &timed.fault);
-        matches!(fault, Some(Fault::OldImage { age, .. }) if *age < self.config.gossip_every)
-    }
-
     /// The clocks of a host.
     pub fn clock(&self, host: HostId) -> ClockError {
         self.clocks.get(host.0).copied().unwrap_or_default()

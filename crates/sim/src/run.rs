@@ -156,7 +156,7 @@ impl World {
                 && world.uncollected().is_empty()
         };
         if self.run_while(REST_MAX, rests) {
-            self.is_behind = false;
+            self.images.are_equal_again();
             return;
         }
         let mut missing = self.unrest();
@@ -255,11 +255,10 @@ impl World {
         self.history.iter().map(owed).collect()
     }
 
-    /// Whether the linearizable bucket was. A replica that goes back to an image younger than a pulse forgets promises, and nobody
-    /// notices: what is promised ends there (docs/guarantees.md).
+    /// Whether the linearizable bucket was. A replica that goes back to an image that lacks what only it knew of forgets promises,
+    /// and nobody notices: what is promised ends there (docs/guarantees.md).
     fn judge_registers(&mut self) {
-        let mut hosts = (0..self.hosts.len()).map(HostId);
-        if hosts.any(|host| self.atlas.has_gone_back(host) && !self.old_images.contains(&host)) {
+        if self.images.was_anything_unheard() {
             stdx::marks::hit("sim.registers_were_not_judged");
             return;
         }
@@ -283,6 +282,9 @@ impl World {
 
     /// The verdict on what the cluster holds at the end.
     fn judge(&mut self) {
+        for host in self.images.unnoticed() {
+            self.fail("old images", format!("{host} lost what others had heard of, and nobody noticed"));
+        }
         self.judge_registers();
         if !self.failures.is_empty() {
             return;

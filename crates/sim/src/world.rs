@@ -18,6 +18,7 @@ use crate::explained::Watched;
 use crate::fault::{Fault, HostId};
 use crate::history::Operation;
 use crate::host::Host;
+use crate::images::Images;
 use crate::keeper::Keeper;
 use crate::network::{Network, Packet};
 use crate::operator::Task;
@@ -30,8 +31,8 @@ use crate::watcher::Watcher;
 use node::NodeEffect;
 use node::proto::watch::Watch;
 use node::proto::{BucketId, Response, Rule};
-use node::storage::{ModelDisk, Seq};
-use std::collections::{BTreeMap, BTreeSet};
+use node::storage::Seq;
+use std::collections::BTreeMap;
 use stdx::Span;
 use stdx::marks::hit;
 
@@ -147,12 +148,8 @@ pub(crate) struct World {
     pub(crate) counts: Counts,
     pub(crate) effects: Vec<NodeEffect>,
     pub(crate) atlas: Atlas,
-    /// Images of disks, by the fault they are for.
-    pub(crate) images: BTreeMap<usize, ModelDisk>,
-    /// Hosts that ended because they ran on an old disk.
-    pub(crate) old_images: BTreeSet<HostId>,
-    /// A host went back to an image that is younger than a pulse, and the replicas have not been equal since.
-    pub(crate) is_behind: bool,
+    /// Images of disks that come back.
+    pub(crate) images: Images,
 }
 
 /// Failures that are kept; the first ones matter.
@@ -187,9 +184,7 @@ impl World {
             counts: Counts::default(),
             effects: Vec::new(),
             atlas: Atlas::new(&plan),
-            images: BTreeMap::new(),
-            old_images: BTreeSet::new(),
-            is_behind: false,
+            images: Images::default(),
             plan,
         }
     }

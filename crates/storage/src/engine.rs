@@ -60,6 +60,10 @@ pub trait Engine: Reader {
     /// The number of the last applied batch.
     fn applied(&self) -> Seq;
 
+    /// How many batches were found on disk at this opening, counted over the whole life of the directory. Together with a number of
+    /// this opening it names a durable batch for good; what a crash took back may have had the same name.
+    fn found(&self) -> u64;
+
     /// A handle for the thread that makes batches durable.
     fn syncer(&self) -> Box<dyn Syncer>;
 

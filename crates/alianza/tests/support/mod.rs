@@ -117,6 +117,12 @@ impl Process {
         }
     }
 
+    /// Lets the process stand still, or go on.
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().expect("the process runs").id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
+    }
+
     /// Waits until the process has ended by itself.
     pub fn wait_for_end(&mut self) -> std::process::ExitStatus {
         let mut status = None;

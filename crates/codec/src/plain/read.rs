@@ -3,7 +3,7 @@
 use super::tag;
 use bytes::Bytes;
 use causal::{Actor, Dot, Stamp};
-use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Record, Value, Version};
+use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Pulse, Record, Value, Version};
 use stdx::Wall;
 
 /// The message, if it is one of those that are written here.
@@ -45,8 +45,14 @@ fn replicate(mut body: Cursor<'_>) -> Option<Message> {
 
 fn replicated(mut body: Cursor<'_>) -> Option<Message> {
     let op = OpId(body.number(1)?);
-    let is_over = body.message(2)?.is_over() && body.is_over();
-    is_over.then_some(Message::Replicated { op, ack: Ack::Done })
+    let is_done = body.message(2)?.is_over();
+    let pulse = if body.has(tag::bytes(6)) { Some(pulse(body.message(6)?)?) } else { None };
+    (is_done && body.is_over()).then_some(Message::Replicated { op, ack: Ack::Done, pulse })
+}
+
+fn pulse(mut pulse: Cursor<'_>) -> Option<Pulse> {
+    let (number, life, batches) = (pulse.number(1)?, pulse.fixed(2)?, pulse.number(3)?);
+    pulse.is_over().then_some(Pulse { number, life, batches })
 }
 
 fn record(mut record: Cursor<'_>) -> Option<Record> {

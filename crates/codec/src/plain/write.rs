@@ -3,7 +3,7 @@
 use super::tag;
 use causal::Dot;
 use prost::encoding::{encode_varint, encoded_len_varint};
-use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Record, Value, Version};
+use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Pulse, Record, Value, Version};
 
 /// Fields up to the bytes of a key or a value: at most 18 fields with tags, and no number takes more than ten bytes.
 const HEAD_BYTES: usize = 200;
@@ -83,7 +83,7 @@ impl<'a> Plain<'a> {
 /// A message that is written here.
 pub(crate) enum PlainMessage<'a> {
     Replicate { numbers: Numbers, key: &'a ItemKey, key_len: usize, item_len: usize, body_len: usize, plain: Plain<'a> },
-    Replicated { op: OpId, body_len: usize },
+    Replicated { op: OpId, pulse: Option<Pulse>, body_len: usize },
 }
 
 /// What a replication says beside its item.
@@ -113,8 +113,9 @@ impl<'a> PlainMessage<'a> {
                     + number_len(*round);
                 Some(PlainMessage::Replicate { numbers, key, key_len, item_len, body_len, plain })
             }
-            Message::Replicated { op, ack: Ack::Done } => {
-                Some(PlainMessage::Replicated { op: *op, body_len: number_len(op.0) + 2 })
+            Message::Replicated { op, ack: Ack::Done, pulse } => {
+                let body_len = number_len(op.0) + 2 + pulse.map_or(0, |pulse| field_len(pulse_len(pulse)));
+                Some(PlainMessage::Replicated { op: *op, pulse: *pulse, body_len })
             }
             _ => None,
         }
@@ -130,10 +131,16 @@ impl<'a> PlainMessage<'a> {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         let mut head = Head::new();
         match self {
-            PlainMessage::Replicated { op, body_len } => {
+            PlainMessage::Replicated { op, pulse, body_len } => {
                 head.message(2, *body_len);
                 head.number(1, op.0);
                 head.message(2, 0);
+                if let Some(pulse) = pulse {
+                    head.message(6, pulse_len(*pulse));
+                    head.number(1, pulse.number);
+                    head.fixed(2, pulse.life);
+                    head.number(3, pulse.batches);
+                }
                 head.flush(out);
             }
             PlainMessage::Replicate { numbers, key, key_len, item_len, body_len, plain } => {
@@ -233,6 +240,10 @@ fn part_len(bytes: &[u8]) -> usize {
 
 fn field_len(len: usize) -> usize {
     1 + encoded_len_varint(len as u64) + len
+}
+
+fn pulse_len(pulse: Pulse) -> usize {
+    number_len(pulse.number) + fixed_len(pulse.life) + number_len(pulse.batches)
 }
 
 fn number_len(number: u64) -> usize {

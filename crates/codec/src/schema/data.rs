@@ -1,6 +1,7 @@
 //! Messages about items: replicate, keep a hint, read, scan, forward, and their answers.
 
 use super::fences::WireFences;
+use super::gossip::WirePulse;
 use super::item::{WireItem, WirePlace, WireRange};
 use super::node::WireId;
 use super::record::WireRecord;
@@ -8,7 +9,7 @@ use super::request::WireRequest;
 use super::response::WireResponse;
 use super::{all, list, may, need};
 use crate::error::DecodeError;
-use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Range, ReadAnswer, Request, Response, ScanAnswer};
+use proto::{Ack, BucketId, Epoch, ItemKey, Message, OpId, Pulse, Range, ReadAnswer, Request, Response, ScanAnswer};
 use ring::NodeId;
 use stdx::Span;
 
@@ -48,6 +49,8 @@ pub(crate) struct WireReplicated {
     op: u64,
     #[prost(oneof = "WireAck", tags = "2, 3, 4, 5")]
     ack: Option<WireAck>,
+    #[prost(message, optional, tag = "6")]
+    pulse: Option<WirePulse>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -63,14 +66,14 @@ enum WireAck {
 }
 
 impl WireReplicated {
-    pub(crate) fn new(op: OpId, ack: Ack) -> WireReplicated {
+    pub(crate) fn new(op: OpId, ack: Ack, pulse: Option<Pulse>) -> WireReplicated {
         let ack = match ack {
             Ack::Done => WireAck::Done(()),
             Ack::Stale(fences) => WireAck::Stale(fences.into()),
             Ack::Full => WireAck::Full(()),
             Ack::Failed => WireAck::Failed(()),
         };
-        WireReplicated { op: op.0, ack: Some(ack) }
+        WireReplicated { op: op.0, ack: Some(ack), pulse: pulse.map(WirePulse::from) }
     }
 }
 
@@ -84,7 +87,7 @@ impl TryFrom<WireReplicated> for Message {
             WireAck::Full(()) => Ack::Full,
             WireAck::Failed(()) => Ack::Failed,
         };
-        Ok(Message::Replicated { op: OpId(wire.op), ack })
+        Ok(Message::Replicated { op: OpId(wire.op), ack, pulse: wire.pulse.map(Pulse::from) })
     }
 }
 

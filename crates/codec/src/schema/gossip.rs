@@ -46,17 +46,19 @@ pub(crate) struct WirePulse {
     number: u64,
     #[prost(fixed64, tag = "2")]
     life: u64,
+    #[prost(uint64, tag = "3")]
+    batches: u64,
 }
 
 impl From<Pulse> for WirePulse {
     fn from(pulse: Pulse) -> WirePulse {
-        WirePulse { number: pulse.number, life: pulse.life }
+        WirePulse { number: pulse.number, life: pulse.life, batches: pulse.batches }
     }
 }
 
 impl From<WirePulse> for Pulse {
     fn from(wire: WirePulse) -> Pulse {
-        Pulse { number: wire.number, life: wire.life }
+        Pulse { number: wire.number, life: wire.life, batches: wire.batches }
     }
 }
 

@@ -31,6 +31,7 @@ impl WireHandshake {
             role: wire_role(hello.role),
             name: cut(&hello.name, text_bytes_max),
             number: hello.pulse.number,
+            batches: hello.pulse.batches,
         };
         WireHandshake { side: Some(WireSide::Hello(hello)) }
     }
@@ -43,6 +44,7 @@ impl WireHandshake {
                 cluster: WireId::from(*cluster),
                 life: pulse.life,
                 number: pulse.number,
+                batches: pulse.batches,
             }),
             Welcome::Refused(refusal) => WireAnswer::Refused(refused(refusal, text_bytes_max)),
         };
@@ -57,7 +59,7 @@ impl WireHandshake {
             protocol_max,
             cluster: hello.cluster.map(u128::from),
             node: hello.node.into(),
-            pulse: Pulse { number: hello.number, life: hello.life },
+            pulse: Pulse { number: hello.number, life: hello.life, batches: hello.batches },
             role: role(hello.role)?,
             name: hello.name,
         })
@@ -70,7 +72,7 @@ impl WireHandshake {
                 protocol: protocol(accepted.protocol)?,
                 node: accepted.node.into(),
                 cluster: accepted.cluster.into(),
-                pulse: Pulse { number: accepted.number, life: accepted.life },
+                pulse: Pulse { number: accepted.number, life: accepted.life, batches: accepted.batches },
             }),
             WireAnswer::Refused(refused) => refusal(refused).map(Welcome::Refused),
         }
@@ -93,6 +95,8 @@ struct WireHello {
     name: String,
     #[prost(uint64, tag = "7")]
     number: u64,
+    #[prost(uint64, tag = "8")]
+    batches: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -160,6 +164,8 @@ struct WireAccepted {
     life: u64,
     #[prost(uint64, tag = "5")]
     number: u64,
+    #[prost(uint64, tag = "6")]
+    batches: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -6,6 +6,7 @@ use super::data::{
     WireScan, WireScanReply,
 };
 use super::explain::{WireExplainAsk, WireExplained};
+use super::gossip::WirePulse;
 use super::gossip::{WireEvents, WireGossip, WirePullEvents};
 use super::item::{WireItem, WirePlace};
 use super::list;
@@ -22,7 +23,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61, 62"
+                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61, 62, 63"
     )]
     kind: Option<WireKind>,
 }
@@ -110,6 +111,8 @@ enum WireKind {
     ProbedFor(WireProbeFor),
     #[prost(message, tag = "62")]
     Traced(WireTraced),
+    #[prost(message, tag = "63")]
+    Reached(WireReached),
     #[prost(message, tag = "28")]
     Register(WireRegisterAsk),
     #[prost(message, tag = "29")]
@@ -135,7 +138,7 @@ impl From<&Message> for WireKind {
                 let item = WireItem::new(*bucket, key, record);
                 WireKind::Replicate(WireReplicate::new(*op, *epoch, item, *fsync, *round))
             }
-            Message::Replicated { op, ack } => WireKind::Replicated(WireReplicated::new(*op, *ack)),
+            Message::Replicated { op, ack, pulse } => WireKind::Replicated(WireReplicated::new(*op, *ack, *pulse)),
             Message::KeepHint { op, target, bucket, key, record, round } => {
                 WireKind::KeepHint(WireKeepHint::new(*op, target, WireItem::new(*bucket, key, record), *round))
             }
@@ -199,6 +202,9 @@ impl From<&Message> for WireKind {
             Message::ProbedFor { about, nonce, reached } => {
                 WireKind::ProbedFor(WireProbeFor { about: about.into(), nonce: *nonce, reached: *reached })
             }
+            Message::Reached { pulse, urgent } => {
+                WireKind::Reached(WireReached { pulse: (*pulse).into(), urgent: *urgent })
+            }
             Message::Traced { op, mark } => WireKind::Traced(WireTraced {
                 op: op.0,
                 high: (mark.trace >> 64) as u64,
@@ -243,6 +249,7 @@ impl TryFrom<WireMessage> for Message {
                 let mark = TraceMark { trace: u128::from(high) << 64 | u128::from(low), span };
                 Ok(Message::Traced { op: OpId(op), mark })
             }
+            WireKind::Reached(WireReached { pulse, urgent }) => Ok(Message::Reached { pulse: pulse.into(), urgent }),
             WireKind::Compare(body) => body.try_into(),
             WireKind::Differ(body) => Ok(body.into()),
             WireKind::Fetch(body) => body.try_into(),
@@ -293,6 +300,15 @@ struct WireTraced {
     low: u64,
     #[prost(fixed64, tag = "4")]
     span: u64,
+}
+
+/// How many batches of the sender's are durable.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct WireReached {
+    #[prost(message, required, tag = "1")]
+    pulse: WirePulse,
+    #[prost(bool, tag = "2")]
+    urgent: bool,
 }
 
 /// What a probe carries, and its answer carries back.

@@ -5,7 +5,7 @@ use super::explain::account;
 use super::register::{answer, ask};
 use super::request::{request, response};
 use super::{
-    all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, record, span, tree,
+    all_progress, bucket_id, bytes, digest, epoch, item, item_key, node, number, partition, pulse, record, span, tree,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -65,7 +65,8 @@ fn items_message() -> BoxedStrategy<Message> {
         (op(), epoch(), item(), any::<(bool, u64)>()).prop_map(|(op, epoch, (bucket, key, record), (fsync, round))| {
             Message::Replicate { op, epoch, bucket, key, record, fsync, round }
         }),
-        (op(), ack()).prop_map(|(op, ack)| Message::Replicated { op, ack }),
+        (op(), ack(), option::of(pulse())).prop_map(|(op, ack, pulse)| Message::Replicated { op, ack, pulse }),
+        (pulse(), any::<bool>()).prop_map(|(pulse, urgent)| Message::Reached { pulse, urgent }),
         (op(), node(), item(), number()).prop_map(|(op, target, (bucket, key, record), round)| Message::KeepHint {
             op,
             target,

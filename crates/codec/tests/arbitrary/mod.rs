@@ -204,7 +204,7 @@ pub(crate) fn grid() -> impl Strategy<Value = Grid> {
 }
 
 pub(crate) fn pulse() -> BoxedStrategy<Pulse> {
-    any::<(u64, u64)>().prop_map(|(number, life)| Pulse { number, life }).boxed()
+    any::<(u64, u64, u64)>().prop_map(|(number, life, batches)| Pulse { number, life, batches }).boxed()
 }
 
 pub(crate) fn progress() -> BoxedStrategy<Progress> {

@@ -92,6 +92,7 @@ impl Node {
             acceptors: BTreeMap::new(),
             hints: disk.targets(),
             pulses: BTreeMap::new(),
+            batches: 0,
         };
         let seed = u64::from(id) << 8 | u64::from(life);
         let (machine, effects) = Machine::new(boot, config(case), seed, now(id, clock));

@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(standings.least(asked(&standings), || three), three);
         assert_eq!(standings.least(asked(&standings), || unreachable!("it is remembered")), three);
         standings.hear(NodeId(1), Progress { acked: Epoch(2), ..Progress::default() });
-        standings.set_pulse(NodeId(1), Pulse { number: 9, life: 1 });
+        standings.set_pulse(NodeId(1), Pulse { number: 9, life: 1, batches: 0 });
         assert_eq!(standings.least(asked(&standings), || unreachable!("nothing new was heard")), three);
         standings.hear(NodeId(2), Progress { synced: Epoch(3), ..Progress::default() });
         assert_eq!(standings.least(asked(&standings), Least::default), Least::default(), "somebody new");

@@ -20,7 +20,11 @@ impl Machine {
             Message::Replicate { op, epoch, bucket, key, record, fsync, round } => {
                 replica::on_replicate(core, from, op, epoch, bucket, key, record, fsync, round);
             }
-            Message::Replicated { op, ack } => {
+            Message::Reached { pulse, .. } => core.hear_pulse(from, pulse),
+            Message::Replicated { op, ack, pulse } => {
+                if let Some(pulse) = pulse {
+                    core.hear_pulse(from, pulse);
+                }
                 if let crate::message::Ack::Stale(fences) = ack {
                     self.catch_up(from, fences);
                 }

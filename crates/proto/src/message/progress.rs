@@ -42,7 +42,7 @@ impl Progress {
             synced: self.synced.max(other.synced),
             switched: self.switched.max(other.switched),
             settled: self.settled.max(other.settled),
-            pulse: self.pulse.max(other.pulse),
+            pulse: self.pulse.merged(other.pulse),
             clear: self.clear.max(other.clear),
             collected: self.collected.max(other.collected),
             floor: match (self.floor, other.floor) {

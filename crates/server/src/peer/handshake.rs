@@ -194,7 +194,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     fn from_two(cluster: Option<u128>, role: Role) -> Hello {
-        hello(NodeId(2), cluster, role, "Larraine", Pulse { number: 5, life: 50 })
+        hello(NodeId(2), cluster, role, "Larraine", Pulse { number: 5, life: 50, batches: 0 })
     }
 
     fn refusal(hello: &Hello, roster: &Roster) -> HandshakeRefusal {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn whoever_runs_on_old_records_is_told_so() {
         let roster = roster_of(&[2]);
-        let newer = |number, life| roster.get(NodeId(2)).unwrap().pulse.raise(Pulse { number, life });
+        let newer = |number, life| roster.get(NodeId(2)).unwrap().pulse.raise(Pulse { number, life, batches: 0 });
         newer(9, 50);
         assert!(judge(&from_two(Some(CLUSTER), Role::Data), &local(1), &roster).is_ok(), "the same life, further on");
         newer(10, 51);

@@ -60,6 +60,7 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::Pong { .. }
         | Message::ProbeFor { .. }
         | Message::ProbedFor { .. }
+        | Message::Reached { .. }
         | Message::Traced { .. } => 0,
     }
 }

@@ -39,16 +39,18 @@ impl World {
     pub(crate) fn take_image(&mut self, number: usize) {
         if let Some(Fault::OldImage { host, .. }) = self.plan.faults.get(number).map(|timed| &timed.fault) {
             let image = self.hosts[host.0].disk.fork();
-            self.images.insert(number, image);
+            self.images.take(number, image);
         }
     }
 
     /// The process dies and its disk is as it was when the image was taken.
     pub(super) fn go_back(&mut self, number: usize, host: HostId, down: Span) {
+        let durable = self.host(host).disk.batches();
         self.crash(host, down, Loss::All);
-        if let Some(image) = self.images.remove(&number) {
+        let hosts = &self.hosts;
+        let lives = |other: HostId, life: u32| hosts[other.0].lives(life);
+        if let Some(image) = self.images.go_back(number, host, durable, lives) {
             self.host(host).disk.restore(&image);
-            self.is_behind |= self.plan.is_young(number);
         }
     }
 

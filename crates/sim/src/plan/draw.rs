@@ -173,8 +173,9 @@ fn go_back(plan: &mut Plan) {
     let host = HostId(prng.below(plan.founders as u64) as usize);
     let age = Span::millis(prng.between(500, plan.storm.as_millis() / 2));
     let at = Span::millis(prng.between(age.as_millis(), plan.storm.as_millis()));
-    let age = if Prng::keyed(plan.seed, "young image", &[]).chance(QUARTER) { young(plan, age) } else { age };
-    let down = down(&mut prng);
+    let is_young = Prng::keyed(plan.seed, "young image", &[]).chance(HALF);
+    let age = if is_young { young(plan, age) } else { age };
+    let down = if is_young { down(&mut prng).max(YOUNG_DOWN_MIN) } else { down(&mut prng) };
     let instead = prng.chance(HALF).then_some(HostId(plan.hosts));
     plan.hosts += usize::from(instead.is_some());
     let (quiet_from, quiet_to) = (at.0.saturating_sub(Span::secs(21).0), at.0 + down.0 + Span::secs(5).0);
@@ -194,13 +195,15 @@ fn go_back(plan: &mut Plan) {
     plan.faults.sort_by_key(|timed| timed.at);
 }
 
-/// An image that may go unnoticed. What is judged by quorums as they are meanwhile stays out of such a plan.
-fn young(plan: &mut Plan, most: Span) -> Span {
-    let load = &mut plan.workload;
-    (load.count_percent, load.field_percent, load.dumps, load.restores) = (0, 0, 0, false);
+/// An image that is younger than a pulse.
+fn young(plan: &Plan, most: Span) -> Span {
     let most = most.min(plan.config.gossip_every).as_millis();
     Span::millis(Prng::keyed(plan.seed, "age of a young image", &[]).between(1, most - 1))
 }
+
+/// What was said before an image comes back has arrived by then: messages overtake each other here, and on a real connection
+/// they do not.
+const YOUNG_DOWN_MIN: Span = Span::millis(300);
 
 struct Faults {
     seed: u64,

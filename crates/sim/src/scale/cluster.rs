@@ -163,6 +163,7 @@ impl Cluster {
             acceptors: BTreeMap::new(),
             hints: Vec::new(),
             pulses: BTreeMap::new(),
+            batches: 0,
         };
         let disk = ModelDisk::new();
         let engine = disk.open().expect("a new disk opens");

@@ -191,13 +191,15 @@ pub(crate) fn stands_still(seed: u64) -> Plan {
         .with(Span::secs(14), Fault::Pause { host: host(3), span: Span::secs(6) })
 }
 
-/// A process dies and goes on from an image of a moment ago, three times; nobody may have heard of anything since.
+/// A process dies and goes on from an image of a moment ago, younger than a pulse. A third node was cut off from it meanwhile.
 pub(crate) fn young_images(seed: u64) -> Plan {
-    let mut plan = calm(seed, 3, 14);
+    let mut plan = with_newcomers(calm(seed, 3, 14), 1);
+    plan.config.compare_every = Span::secs(9);
     plan.workload.think = Span::millis(15);
     plan.workload.clients = 8;
-    (0..3u64).fold(plan, |plan, n| {
-        let (age, down) = (Span::millis(60 + 120 * n), Span::millis(40));
-        plan.with(Span::millis(3_000 + 4_000 * n), Fault::OldImage { host: host(2), instead: None, age, down })
-    })
+    plan.workload.hot_keys = 40;
+    let instead = seed.is_multiple_of(2).then_some(host(4));
+    let (age, down) = (Span::millis(40 + 60 * (seed % 8)), Span::millis(300));
+    let cut = Fault::Cut { from: vec![host(2)], to: vec![host(3)], both_ways: true, span: Span::millis(700) };
+    plan.with(Span::millis(2_500), cut).with(Span::millis(3_000), Fault::OldImage { host: host(2), instead, age, down })
 }

@@ -174,6 +174,10 @@ impl Engine for DiskEngine {
         self.seq(self.store().journal.appended())
     }
 
+    fn found(&self) -> u64 {
+        self.opened.found
+    }
+
     fn syncer(&self) -> Box<dyn Syncer> {
         Box::new(DiskSyncer::new(Arc::clone(&self.opened)))
     }

@@ -49,6 +49,10 @@ impl Engine for ModelEngine {
         self.handle.disk.applied()
     }
 
+    fn found(&self) -> u64 {
+        self.handle.disk.lock().found()
+    }
+
     fn syncer(&self) -> Box<dyn Syncer> {
         Box::new(self.handle.clone())
     }

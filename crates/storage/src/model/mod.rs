@@ -63,6 +63,12 @@ impl ModelDisk {
         self.lock().durable()
     }
 
+    /// Batches that are durable, over the whole life of the disk.
+    pub fn batches(&self) -> u64 {
+        let state = self.lock();
+        state.found() + state.durable().0
+    }
+
     /// Fails the `nth` apply from now (1 is the next one).
     pub fn fail_apply(&self, nth: u64, fault: Fault) {
         self.lock().faults.apply.plan(nth, fault);

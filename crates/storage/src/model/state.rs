@@ -39,6 +39,8 @@ pub(super) struct State {
     maps: [Arc<Map>; Space::ALL.len()],
     /// Batches `durable + 1 ..= applied`, oldest first, each with what it replaced.
     unsynced: VecDeque<Vec<Before>>,
+    /// Batches of all openings before this one that are on the disk.
+    found: u64,
     applied: Seq,
     opening: Opening,
     is_open: bool,
@@ -80,9 +82,12 @@ impl State {
             self.unsynced.drain(kept..).rev().map(|batch| undo(&mut self.maps, batch)).collect();
         cut.reverse();
         let lost = cut.len();
+        self.found += self.applied.0 - lost as u64;
+        self.applied = Seq(0);
         self.recover_badly(&found[kept..], cut);
         if loss == CrashLoss::Disk {
             self.maps = Default::default();
+            self.found = 0;
         }
         self.unsynced.clear();
         self.is_open = false;
@@ -146,6 +151,10 @@ impl State {
         Ok(durable)
     }
 
+    pub(super) fn found(&self) -> u64 {
+        self.found
+    }
+
     pub(super) fn applied(&self) -> Seq {
         self.applied
     }
@@ -195,10 +204,11 @@ impl State {
     pub(super) fn restore(&mut self, image: State) {
         assert!(!self.is_open, "a disk that is open cannot be replaced");
         self.maps = image.maps;
+        self.found = image.found;
     }
 
     pub(super) fn fork(&self) -> State {
-        State { maps: self.maps.clone(), ..State::default() }
+        State { maps: self.maps.clone(), found: self.found + self.applied.0, ..State::default() }
     }
 
     fn check_poison(&self) -> Result<(), StorageError> {
