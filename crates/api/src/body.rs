@@ -10,7 +10,10 @@ use axum::extract::Request;
 use axum::http::header;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -130,7 +133,13 @@ async fn drain(body: &mut Body, options: &Options) {
 async fn next(body: &mut Body, options: &Options) -> Result<Option<Bytes>, Problem> {
     // What is known to be over needs no further look, and no timer for it.
     while !body.is_end_stream() {
-        let frame = tokio::time::timeout(options.body_patience.into(), body.frame()).await.map_err(|_| slow())?;
+        let mut framing = body.frame();
+        // What came with the head of the request is there, and needs no clock.
+        let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut framing).poll(context))).await;
+        let frame = match at_once {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => tokio::time::timeout(options.body_patience.into(), framing).await.map_err(|_| slow())?,
+        };
         match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(slow()),

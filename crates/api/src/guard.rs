@@ -69,7 +69,8 @@ fn is_own(headers: &HeaderMap, options: &Options) -> bool {
 /// name that nobody who runs a node on loopback would use.
 fn is_local(authority: &str, options: &Options) -> bool {
     let host = host_of(authority);
-    if !options.loopback_only || host.parse::<IpAddr>().is_ok() {
+    let is_usual = matches!(host, "127.0.0.1" | "localhost");
+    if !options.loopback_only || is_usual || host.parse::<IpAddr>().is_ok() {
         return true;
     }
     let host = host.to_ascii_lowercase();

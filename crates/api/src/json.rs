@@ -109,6 +109,13 @@ pub(crate) fn write_object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object)) {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
+    // Nearly every text needs no escapes, and copying it whole is many times as quick.
+    if !text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\')) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Writing a string into a vector fails in no way that serde_json knows.
     let written = serde_json::to_writer(out, text);
     debug_assert!(written.is_ok());
@@ -117,6 +124,16 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::{Object, write_object};
+
+    #[test]
+    fn texts_are_written_as_serde_does() {
+        let letters = ["", "a", "\u{1f}", "\"", "\\", " ", "\u{7f}", "é", "\u{2028}", "𝄞"];
+        for text in letters.iter().flat_map(|first| letters.iter().map(move |second| format!("{first}{second}"))) {
+            let mut out = Vec::new();
+            super::write_text(&mut out, &text);
+            assert_eq!(out, serde_json::to_vec(&text).unwrap());
+        }
+    }
 
     #[test]
     fn objects_are_json() {

@@ -57,7 +57,10 @@ pub(super) fn answer(form: Form, key: &ItemKey, found: &Read, tag: &Tag) -> Resp
             )
         }
     };
-    put_tag(response.headers_mut(), Some(tag));
+    match tag.header() {
+        Some(value) => drop(response.headers_mut().insert(header::ETAG, value)),
+        None => drop(response.headers_mut().remove(header::ETAG)),
+    }
     response
 }
 
@@ -126,6 +129,8 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     keep(&mut headers);
+    // In its place comes the tag of the item; one header more would need room for more.
+    headers.insert(header::ETAG, HeaderValue::from_static(""));
     headers
 });
 
