@@ -10,6 +10,7 @@ mod repair;
 
 use crate::changes::Changes;
 use crate::fence::{Fence, KeyHash, key_hash};
+use crate::syncs::Awaited;
 use crate::trees::Trees;
 use bytes::Bytes;
 use codec::MetaRecord;
@@ -92,8 +93,8 @@ impl<E: Engine> Executor<E> {
         to.append(&mut self.due);
     }
 
-    /// The newest batch for whose fsync an outcome waits.
-    pub(crate) fn awaited(&self) -> Option<Seq> {
+    /// The newest batches for whose fsync outcomes wait.
+    pub(crate) fn awaited(&self) -> Awaited {
         self.fence.awaited()
     }
 
@@ -104,6 +105,7 @@ impl<E: Engine> Executor<E> {
 
     /// Carries out one operation.
     pub(crate) fn execute(&mut self, ticket: Ticket, op: StoreOp) {
+        let hurry = !moves_data(&op);
         let answer = match op {
             StoreOp::Update { slot, rule, update, sibling_limit, fsync } => {
                 self.update(&ticket, slot, rule, update, sibling_limit, fsync)
@@ -142,7 +144,7 @@ impl<E: Engine> Executor<E> {
             StoreOp::Meta(metas) => self.meta(metas),
         };
         let (seq, outcome) = answer.unwrap_or_else(|failure| (Seq(0), StoreOutcome::Failed(failure)));
-        self.due.extend(self.fence.wait(seq, ticket, outcome));
+        self.due.extend(self.fence.wait(seq, hurry, ticket, outcome));
     }
 
     /// An fsync has ended.
@@ -473,6 +475,11 @@ impl<E: Engine> Executor<E> {
     fn apply(&mut self, batch: Batch) -> Result<Seq, StoreFailure> {
         self.engine.apply(batch).map_err(failure)
     }
+}
+
+/// True of what is done for data that moves or is compared, for which no client waits.
+fn moves_data(op: &StoreOp) -> bool {
+    matches!(op, StoreOp::MergeAll { .. } | StoreOp::Outline(_) | StoreOp::Lacking { .. } | StoreOp::Drop { .. })
 }
 
 /// What is stored for a change of the node's own records; `ForgetAcceptors` is a deletion and has none.

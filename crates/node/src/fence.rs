@@ -4,6 +4,7 @@
 //! a slot that was written with fsync and is not on disk yet waits with the write, so nobody is shown what a crash could
 //! take back.
 
+use crate::syncs::Awaited;
 use proto::{StoreFailure, StoreOutcome, Ticket};
 use std::collections::{BTreeMap, VecDeque};
 use stdx::bugs::planted;
@@ -33,6 +34,8 @@ pub(crate) struct Fence {
     durable: Seq,
     /// By batch, and those of one batch in the order in which they came.
     waiting: VecDeque<(Seq, Ticket, StoreOutcome)>,
+    /// The newest batch that one of them waited for that somebody is in a hurry for.
+    at_once: Option<Seq>,
     unsynced: BTreeMap<KeyHash, Unsynced>,
     order: VecDeque<(Seq, KeyHash)>,
 }
@@ -69,10 +72,19 @@ impl Fence {
         seq <= self.durable
     }
 
-    /// Lets an outcome wait for batch `seq`; gives it back if that is on disk already.
-    pub(crate) fn wait(&mut self, seq: Seq, ticket: Ticket, outcome: StoreOutcome) -> Option<(Ticket, StoreOutcome)> {
+    /// Lets an outcome wait for batch `seq`; gives it back if that is on disk already. `hurry`: somebody is in a hurry for it.
+    pub(crate) fn wait(
+        &mut self,
+        seq: Seq,
+        hurry: bool,
+        ticket: Ticket,
+        outcome: StoreOutcome,
+    ) -> Option<(Ticket, StoreOutcome)> {
         if seq <= self.durable {
             return Some((ticket, outcome));
+        }
+        if hurry {
+            self.at_once = self.at_once.max(Some(seq));
         }
         let at = match self.waiting.back() {
             Some((last, ..)) if *last > seq => self.waiting.partition_point(|(other, ..)| *other <= seq),
@@ -82,9 +94,9 @@ impl Fence {
         None
     }
 
-    /// The newest batch that an outcome waits for.
-    pub(crate) fn awaited(&self) -> Option<Seq> {
-        self.waiting.back().map(|(seq, ..)| *seq)
+    /// The newest batches that outcomes wait for.
+    pub(crate) fn awaited(&self) -> Awaited {
+        Awaited { at_once: self.at_once, at_all: self.waiting.back().map(|(seq, ..)| *seq) }
     }
 
     /// Everything up to `seq` is on disk: appends what waited for it.

@@ -259,7 +259,8 @@ fn what_the_other_scenarios_find() {
 fn what_lone_copies_find() {
     assert_found(
         plans::lone_copies,
-        &[bug("a page counts before it is acknowledged", 30), bug("an answer about a page counts twice", 60)],
+        // A page is acknowledged with an fsync that others share, so its answer comes later, and seldom twice when it harms.
+        &[bug("a page counts before it is acknowledged", 30), bug("an answer about a page counts twice", 400)],
     );
     assert_found(plans::one_is_late, &[bug("views are passed over", 30)]);
     assert_found(plans::back_in_a_change, &[bug("a hint goes to its target alone", 130)]);
