@@ -60,6 +60,7 @@ pub(crate) fn on_replicate(
     fsync: bool,
     round: u64,
 ) {
+    core.waits.serve(core.now.mono);
     let slot = slot(core, bucket, key);
     if !core.serves_write(epoch, slot.partition, bucket) {
         let ack = Ack::Stale(core.fences());
@@ -94,6 +95,7 @@ pub(crate) fn on_keep_hint(core: &mut Core, from: NodeId, op: OpId, mut hint: Hi
 }
 
 pub(crate) fn on_read(core: &mut Core, from: NodeId, op: OpId, epoch: Epoch, bucket: BucketId, key: ItemKey) {
+    core.waits.serve(core.now.mono);
     let slot = slot(core, bucket, key);
     if !core.serves_read(epoch, slot.partition, bucket) {
         let answer = ReadAnswer::Stale(core.fences());

@@ -1,17 +1,19 @@
 //! How long clients of this node wait, in quiet times and now, and what share of their rate that leaves to streams.
 //!
-//! While nothing moves, the usual wait of each kind of request is learnt. While something moves, a wait that grows beyond
-//! [`MUCH`] times the usual one takes a quarter of the share away, and one that does not gives a little back: additive
+//! While nothing moves, the usual wait of each kind of request is learnt. While something moves, a wait that grows by more than
+//! half of the usual one takes a quarter of the share away, and one that does not gives a little back: additive
 //! increase, multiplicative decrease, as in congestion control (Chiu and Jain 1989). Waits tell of everything that moving data
 //! may crowd out, on any node that answers for the request: processors, disks, networks.
+//!
+//! A node without clients of its own that answers those of others cannot see how long they wait: it takes a fixed share.
 //!
 //! Invariant: the share is never nothing, so a change always ends, and it is whole when no clients are there. Refuses to know
 //! streams, and why a request took so long.
 
 use stdx::{Mono, Span};
 
-/// So many times the usual wait, and [`SLACK`], is too much.
-const MUCH: u64 = 2;
+/// So many halves of the usual wait, and [`SLACK`], are too much: what is rare grows more than the mean.
+const MUCH: u64 = 3;
 /// What is not worth giving way for.
 const SLACK: Span = Span::micros(500);
 /// Shares are counted in parts of this.
@@ -20,6 +22,8 @@ pub(crate) const WHOLE: u64 = 1_024;
 const LEAST: u64 = WHOLE / 64;
 /// The share at which a change begins: nobody knows yet what it costs.
 const FIRST: u64 = WHOLE / 8;
+/// The share of a node that helps others to answer and has no clients itself.
+const BLIND: u64 = WHOLE / 4;
 /// What is given back at a time.
 const STEP: u64 = WHOLE / 64;
 /// Between two changes of the share.
@@ -51,12 +55,21 @@ pub(crate) struct Waits {
     share: u64,
     changed_at: Mono,
     answered_at: Option<Mono>,
+    /// When something was read or written for another node's client.
+    served_at: Option<Mono>,
     was_moving: bool,
 }
 
 impl Default for Waits {
     fn default() -> Waits {
-        Waits { waits: Default::default(), share: FIRST, changed_at: Mono(0), answered_at: None, was_moving: false }
+        Waits {
+            waits: Default::default(),
+            share: FIRST,
+            changed_at: Mono(0),
+            answered_at: None,
+            served_at: None,
+            was_moving: false,
+        }
     }
 }
 
@@ -88,10 +101,20 @@ impl Waits {
         }
     }
 
+    /// Another node's client is being served.
+    pub(crate) fn serve(&mut self, now: Mono) {
+        self.served_at = Some(now);
+    }
+
     /// The part of their rate that streams may use, of [`WHOLE`].
     pub(crate) fn share(&self, now: Mono) -> u64 {
-        let alone = self.answered_at.is_none_or(|at| now >= at + ALONE);
-        if alone || !self.was_moving { WHOLE } else { self.share }
+        let is_past = |at: Option<Mono>| at.is_none_or(|at| now >= at + ALONE);
+        match (is_past(self.answered_at), is_past(self.served_at)) {
+            (true, true) => WHOLE,
+            (true, false) => BLIND,
+            (false, _) if self.was_moving => self.share,
+            (false, _) => WHOLE,
+        }
     }
 
     fn is_much(&self, at: Mono) -> bool {
@@ -103,7 +126,7 @@ impl Waits {
         };
         // What nobody asks for any more tells nothing.
         let is_recent = |kind: usize| at < self.waits[kind].noted_at + ALONE;
-        let is_long = |kind: usize| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH + slack;
+        let is_long = |kind: usize| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH / 2 + slack;
         (0..self.waits.len()).any(|kind| is_recent(kind) && is_long(kind))
     }
 }
@@ -114,7 +137,7 @@ fn average(before: u64, value: u64, of: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST, Kind, LEAST, WHOLE, Waits};
+    use super::{BLIND, FIRST, Kind, LEAST, WHOLE, Waits};
     use stdx::{Mono, Span};
 
     /// Answers writes after so many milliseconds, ten milliseconds apart.
@@ -135,7 +158,7 @@ mod tests {
         let begun = answer(&mut waits, quiet, 1, 2, true);
         assert_eq!(waits.share(begun), FIRST, "it begins gently");
         let calm = answer(&mut waits, begun, 1_000, 3, true);
-        assert_eq!(waits.share(calm), WHOLE, "a wait of less than twice the usual is no reason to give way");
+        assert_eq!(waits.share(calm), WHOLE, "a wait that grew by no more than half is no reason to give way");
         let busy = answer(&mut waits, calm, 1_000, 12, true);
         assert_eq!(waits.share(busy), LEAST);
         let calm = answer(&mut waits, busy, 1_000, 2, true);
@@ -150,6 +173,19 @@ mod tests {
         let busy = answer(&mut waits, quiet, 1_000, 50, true);
         assert_eq!(waits.share(busy), LEAST);
         assert_eq!(waits.share(busy + Span::secs(2)), WHOLE);
+    }
+
+    #[test]
+    fn who_only_helps_others_to_answer_takes_a_fixed_share_and_whoever_has_clients_goes_by_them() {
+        let mut waits = Waits::default();
+        let now = Mono(0) + Span::secs(9);
+        waits.serve(now);
+        assert_eq!(waits.share(now), BLIND);
+        assert_eq!(waits.share(now + Span::secs(1)), WHOLE, "nobody is there any more");
+        let quiet = answer(&mut waits, now, 200, 2, false);
+        let busy = answer(&mut waits, quiet, 1_000, 50, true);
+        waits.serve(busy);
+        assert_eq!(waits.share(busy), LEAST);
     }
 
     #[test]
