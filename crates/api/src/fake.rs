@@ -108,7 +108,14 @@ impl Database for Fake {
 
     fn gauges(&self) -> Waiting<'_, Option<Gauges>> {
         let peers = vec![PeerQueue { peer: NodeId(2), messages: 3, bytes: 300 }];
-        let gauges = Gauges { stored_bytes: Some(12_345), free_bytes: Some(999), events: 1, requests: 2, peers };
+        let gauges = Gauges {
+            stored_bytes: Some(12_345),
+            free_bytes: Some(999),
+            upkeep: Default::default(),
+            events: 1,
+            requests: 2,
+            peers,
+        };
         Box::pin(async { Some(gauges) })
     }
 

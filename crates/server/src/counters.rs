@@ -3,6 +3,7 @@
 //! Invariant: each number only grows; reading them takes no lock and disturbs nobody.
 //! Refuses to know how they are shown.
 
+use crate::measures::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows.
@@ -51,6 +52,8 @@ pub struct Counters {
     pub peer_drops: Counter,
     /// Times that the disk was asked to make writes durable.
     pub fsyncs: Counter,
+    /// How long these took.
+    pub fsync_times: Histogram,
     /// Parts of traces that no collector took.
     pub spans_lost: Counter,
     /// Lines that the audit log could not take when they came.

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage::{Seq, StorageError, Syncer};
 use tokio::sync::oneshot;
@@ -88,7 +88,9 @@ impl DiskThread {
 fn serve(mut syncer: Box<dyn Syncer>, wishes: &mpsc::Receiver<()>, events: &EventSender, counters: &Counters) {
     while wishes.recv().is_ok() {
         counters.fsyncs.add(1);
+        let begun = Instant::now();
         let synced = syncer.sync();
+        counters.fsync_times.observe(begun.elapsed());
         if matches!(synced, Err(StorageError::Full { .. })) {
             tracing::warn!("writes wait for room on the disk");
             thread::sleep(FULL_PAUSE);

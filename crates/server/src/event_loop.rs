@@ -158,8 +158,13 @@ impl<E: Engine> EventLoop<E> {
                 let _ = reply.send(LocalItems::new(self.node.lock().engine().reader()));
             }
             Event::Gauges { reply } => {
+                let (stored_bytes, upkeep) = {
+                    let node = self.node.lock();
+                    (node.engine().size().ok(), node.engine().upkeep())
+                };
                 let gauges = Gauges {
-                    stored_bytes: self.node.lock().engine().size().ok(),
+                    stored_bytes,
+                    upkeep,
                     free_bytes: None,
                     events: self.events.len(),
                     requests: self.replies.waiting(),

@@ -72,6 +72,24 @@ pub trait Engine: Reader {
 
     /// Bytes held on disk, approximately.
     fn size(&self) -> Result<u64, StorageError>;
+
+    /// What is done beside writes, and how far it is behind. Nothing, for an engine without tables.
+    fn upkeep(&self) -> Upkeep {
+        Upkeep::default()
+    }
+}
+
+/// Work of an engine that nobody who writes waits for, unless it falls behind.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Memory tables that wait to be written out.
+    pub sealed: usize,
+    /// Tables, or rows of them, that gather until they are merged; of the space that has most.
+    pub young: usize,
+    /// Bytes that were written out from memory tables since the engine was opened.
+    pub written_out_bytes: u64,
+    /// Bytes that merges wrote since then.
+    pub merged_bytes: u64,
 }
 
 /// Makes applied batches durable.

@@ -19,7 +19,7 @@ pub use batch::{Batch, Change, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 #[doc(hidden)]
 pub use disk::journal_batches;
 pub use disk::{DiskEngine, DiskOptions, FORMAT_VERSION};
-pub use engine::{Engine, Reader, Seq, Syncer, Visit};
+pub use engine::{Engine, Reader, Seq, Syncer, Upkeep, Visit};
 pub use error::StorageError;
 pub use model::{CrashLoss, Fault, ModelDisk, ModelEngine, Recovery};
 pub use space::Space;

@@ -12,7 +12,15 @@ use uuid::Uuid;
 
 /// All of them, with what is known now.
 pub(super) fn families(scrape: &Scrape<'_>) -> Vec<Family> {
-    let parts = [operations(scrape), cluster(scrape), peers(scrape), repair(scrape), counters(scrape), process(scrape)];
+    let parts = [
+        operations(scrape),
+        cluster(scrape),
+        storage(scrape),
+        peers(scrape),
+        repair(scrape),
+        counters(scrape),
+        process(scrape),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -62,7 +70,6 @@ fn operations(scrape: &Scrape<'_>) -> Vec<Family> {
 
 fn cluster(scrape: &Scrape<'_>) -> Vec<Family> {
     let status = &scrape.snapshot.status;
-    let gauges = &scrape.snapshot.gauges;
     let about = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("node", node_name::of(status, status.node)),
@@ -76,8 +83,6 @@ fn cluster(scrape: &Scrape<'_>) -> Vec<Family> {
             unit: None,
             samples: Samples::Gauges(vec![(about, 1.0)]),
         },
-        bytes("alianza_storage", "Bytes that this node keeps on its disk, about", gauges.stored_bytes),
-        bytes("alianza_storage_free", "Bytes that are free on the disk that the data is kept on", gauges.free_bytes),
         gauge(
             "alianza_epoch",
             "Number of the newest event of the membership history known here",
@@ -100,6 +105,38 @@ fn cluster(scrape: &Scrape<'_>) -> Vec<Family> {
         ),
         gauge("alianza_transfers", "Partitions that this node has still to hand over", f64::from(status.moving)),
         bytes("alianza_transfers_left", "Bytes that this node has still to hand over, estimated", Some(status.left.0)),
+    ]
+}
+
+fn storage(scrape: &Scrape<'_>) -> Vec<Family> {
+    let gauges = &scrape.snapshot.gauges;
+    let upkeep = &gauges.upkeep;
+    let by = |name: &str, bytes: u64| (vec![("by", name.to_owned())], bytes as f64);
+    vec![
+        bytes("alianza_storage", "Bytes that this node keeps on its disk, about", gauges.stored_bytes),
+        bytes("alianza_storage_free", "Bytes that are free on the disk that the data is kept on", gauges.free_bytes),
+        gauge(
+            "alianza_storage_sealed_tables",
+            "Full tables in memory that wait to be written out",
+            upkeep.sealed as f64,
+        ),
+        gauge(
+            "alianza_storage_young_tables",
+            "Tables on disk that wait to be merged with older ones; reads look into each of them",
+            upkeep.young as f64,
+        ),
+        Family {
+            name: "alianza_storage_written",
+            help: "Bytes written to tables on disk: once from memory, and again by each merge",
+            unit: Some(Unit::Bytes),
+            samples: Samples::Counters(vec![by("memory", upkeep.written_out_bytes), by("merge", upkeep.merged_bytes)]),
+        },
+        Family {
+            name: "alianza_fsync_duration",
+            help: "How long the disk took to make writes durable",
+            unit: Some(Unit::Seconds),
+            samples: Samples::Histograms(vec![(Labels::new(), scrape.counters.fsync_times.read())]),
+        },
     ]
 }
 

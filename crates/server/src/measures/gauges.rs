@@ -1,6 +1,7 @@
 //! How things stand in the process at one moment, as the event loop sees it.
 
 use ring::NodeId;
+use storage::Upkeep;
 
 /// How things stand.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -9,6 +10,8 @@ pub struct Gauges {
     pub stored_bytes: Option<u64>,
     /// Bytes that are free on the disk that it keeps its data on; none if that cannot be told.
     pub free_bytes: Option<u64>,
+    /// What the storage engine does beside writes.
+    pub upkeep: Upkeep,
     /// Events that wait to be handled.
     pub events: usize,
     /// Requests of clients under way.

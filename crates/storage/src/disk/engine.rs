@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::chance;
 use super::guard::Poison;
 use super::journal::vfs::SystemFolder;
 use super::journal::{Journal, Lsn, Need, PAYLOAD_BYTES_MAX};
@@ -25,7 +26,7 @@ use super::tables::{Shared, Tables};
 use super::workers::Workers;
 use super::{Opened, directory, flush, payload};
 use crate::batch::{Batch, Change};
-use crate::engine::{Engine, Reader, Seq, Syncer, Visit};
+use crate::engine::{Engine, Reader, Seq, Syncer, Upkeep, Visit};
 use crate::error::StorageError;
 use crate::space::Space;
 
@@ -45,6 +46,8 @@ pub struct DiskEngine {
     opened: Arc<Opened>,
     /// What the active memory table takes.
     active_bytes: usize,
+    /// What it may take.
+    full_bytes: usize,
     /// Bytes applied since the last nap.
     since_nap: usize,
     buffer: Vec<u8>,
@@ -81,7 +84,8 @@ impl DiskEngine {
         store.signals.want_flush();
         let found = store.journal.appended();
         let opened = Arc::new(Opened { workers: Some(workers), store, found, _lock: lock });
-        Ok(DiskEngine { opened, active_bytes, since_nap: 0, buffer: Vec::new() })
+        let full_bytes = full_bytes(options);
+        Ok(DiskEngine { opened, active_bytes, full_bytes, since_nap: 0, buffer: Vec::new() })
     }
 
     fn store(&self) -> &Store {
@@ -90,11 +94,11 @@ impl DiskEngine {
 
     /// Sees to it that the memory table may grow: seals a full one, waiting if too many wait to be written out.
     fn make_room(&mut self, need: Need) -> Result<(), StorageError> {
-        let full_bytes = self.store().options.memtable_bytes();
-        if self.active_bytes < full_bytes {
+        if self.active_bytes < self.full_bytes {
             return Ok(());
         }
         let store = self.store();
+        let full_bytes = store.options.memtable_bytes();
         let blocked = || store.view().sealed() >= SEALED_MAX && !store.poison.is_set();
         match store.signals.wait_while(blocked) {
             Err(StorageError::Full { .. }) if need > Need::Growth && store.view().active().bytes() < 2 * full_bytes => {
@@ -110,15 +114,15 @@ impl DiskEngine {
     fn seal(&mut self) {
         let store = self.store();
         store.change_view(View::seal);
+        store.set_paces();
         store.signals.want_flush();
-        self.active_bytes = 0;
+        (self.full_bytes, self.active_bytes) = (full_bytes(&store.options), 0);
     }
 
     /// Sleeps a little now and then while the workers are behind.
     fn slow_down(&mut self, bytes: usize) {
         let view = self.store().view();
-        let young = view.runs.iter().map(|runs| runs.young).max().unwrap_or(0);
-        let bytes_per_nap = match (view.sealed(), young) {
+        let bytes_per_nap = match (view.sealed(), view.young()) {
             (SEALED_MAX.., _) | (_, 40..) => 16 << 10,
             (2, _) | (_, 20..) => 64 << 10,
             _ => {
@@ -189,6 +193,10 @@ impl Engine for DiskEngine {
     fn size(&self) -> Result<u64, StorageError> {
         self.store().size()
     }
+
+    fn upkeep(&self) -> Upkeep {
+        self.store().upkeep()
+    }
 }
 
 impl Reader for DiskEngine {
@@ -209,6 +217,12 @@ impl Reader for DiskReader {
     fn scan(&self, space: Space, start: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<(), StorageError> {
         self.opened.store.scan(space, start, end, visit)
     }
+}
+
+/// The size at which the next memory table is written out.
+fn full_bytes(options: &DiskOptions) -> usize {
+    let most = options.memtable_bytes();
+    usize::try_from(chance::number(most as u64 / 4 * 3..=most as u64)).unwrap_or(most)
 }
 
 /// Rebuilds the memory tables from the journal.

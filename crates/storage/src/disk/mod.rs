@@ -13,6 +13,7 @@
 //! Refuses to know what is stored.
 
 mod block_map;
+mod chance;
 mod directory;
 mod engine;
 mod flush;
@@ -25,6 +26,8 @@ mod list;
 mod memtable;
 mod merge;
 mod options;
+mod pace;
+mod patience;
 mod payload;
 mod range;
 mod runs;

@@ -25,9 +25,27 @@ use super::snapshots::Snapshots;
 use super::tables::Tables;
 use super::workers::Signals;
 use crate::batch::{Change, KEY_BYTES_MAX};
-use crate::engine::Visit;
+use crate::engine::{Upkeep, Visit};
 use crate::error::StorageError;
 use crate::space::Space;
+
+/// Bytes per second of a memory table that is written out while no other waits for it.
+const WRITE_OUT_PER_SECOND: u64 = 32 << 20;
+
+/// Bytes per second of a merge that nobody waits for.
+const MERGE_PER_SECOND: u64 = 16 << 20;
+
+/// Young runs with which merges begin to hurry. Each two more double their pace, up to `HURRIED` of them.
+const HURRY: usize = 13;
+
+/// With so many, merges have no pauses.
+const HURRIED: usize = 20;
+
+/// Bytes per second of a merge when so many young runs wait.
+fn merge_rate(young: usize) -> Option<u64> {
+    let doublings = (young + 1).saturating_sub(HURRY).div_ceil(2);
+    (young < HURRIED).then_some(MERGE_PER_SECOND << doublings)
+}
 
 /// One opening.
 pub(super) struct Store {
@@ -67,6 +85,11 @@ impl View {
     /// Memory tables that wait to be written out.
     pub(super) fn sealed(&self) -> usize {
         self.memtables.len() - 1
+    }
+
+    /// Young runs of the space that has most.
+    pub(super) fn young(&self) -> usize {
+        self.runs.iter().map(|runs| runs.young).max().unwrap_or(0)
     }
 
     /// Begins a new memory table.
@@ -142,6 +165,22 @@ impl Store {
         drop(old);
     }
 
+    /// Lets tables be written as slowly as there is time for: at full speed when memory tables or young tables pile up, or to end.
+    pub(super) fn set_paces(&self) {
+        let view = self.view();
+        let is_ending = self.signals.is_stopped();
+        let [Tables { shared, .. }, ..] = &self.tables;
+        shared.writing_out.set((view.sealed() < 2 && !is_ending).then_some(WRITE_OUT_PER_SECOND));
+        shared.merging.set(merge_rate(view.young()).filter(|_| !is_ending));
+    }
+
+    pub(super) fn upkeep(&self) -> Upkeep {
+        let view = self.view();
+        let [Tables { shared, .. }, ..] = &self.tables;
+        let (written_out_bytes, merged_bytes) = (shared.writing_out.written(), shared.merging.written());
+        Upkeep { sealed: view.sealed(), young: view.young(), written_out_bytes, merged_bytes }
+    }
+
     /// Makes the changes of batch `lsn` visible. Called by one thread, in the order of the batches. Returns the memory
     /// that the active memory table takes now.
     pub(super) fn show(&self, changes: Vec<Change>, lsn: Lsn) -> usize {
@@ -182,5 +221,19 @@ impl Store {
     pub(super) fn size(&self) -> Result<u64, StorageError> {
         let tables: u64 = self.view().runs.iter().map(|runs| runs.bytes).sum();
         Ok(tables + self.journal.occupied()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HURRIED, MERGE_PER_SECOND, merge_rate};
+
+    #[test]
+    fn merges_hurry_the_more_the_more_waits() {
+        assert_eq!(merge_rate(12), Some(MERGE_PER_SECOND));
+        let rates: Vec<Option<u64>> = (0..HURRIED).map(merge_rate).collect();
+        assert!(rates.is_sorted() && rates.iter().all(Option::is_some), "{rates:?}");
+        assert_eq!(merge_rate(HURRIED - 1), Some(MERGE_PER_SECOND << 4));
+        assert_eq!(merge_rate(HURRIED), None);
     }
 }

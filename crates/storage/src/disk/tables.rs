@@ -30,6 +30,8 @@ use super::item_cache::ItemCache;
 use super::journal::Lsn;
 use super::list;
 use super::memtable::{Entry, Version};
+use super::pace::{Pace, PacedMerges, Pieces};
+use super::patience::{Gathering, Patience};
 use super::runs::{Mapped, Runs};
 use super::trash::Trash;
 use super::trickle;
@@ -43,26 +45,6 @@ const TABLES: &str = "tables";
 /// list could not be read again.
 pub(super) const YOUNG_MAX: usize = 200;
 
-/// How many young runs are let gather before they are merged with what is older. Each merge writes anew all that overlaps them,
-/// which where keys are random is everything: twice as many halve what a write costs later. Each is one more place for a read to look
-/// at, if only at a filter.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// While memory tables are being written out.
-    Busy,
-    /// When none has been for a while.
-    Quiet,
-}
-
-impl Patience {
-    fn young(self) -> u8 {
-        match self {
-            Patience::Busy => 10,
-            Patience::Quiet => 4,
-        }
-    }
-}
-
 /// Memory and handles shared by the trees of one opening.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -70,6 +52,9 @@ pub(super) struct Shared {
     items: Arc<ItemCache>,
     /// For where the blocks of tables are.
     room: Room,
+    /// Of memory tables that are written out, and of merges.
+    pub(super) writing_out: Arc<Pace>,
+    pub(super) merging: Arc<Pace>,
     /// Blocks that scans read, and indexes and filters of tables for whose maps there is no room.
     cache: Arc<Cache>,
     descriptors: Arc<DescriptorTable>,
@@ -80,7 +65,8 @@ impl Shared {
         let items = Arc::new(ItemCache::new(cache_bytes / 4));
         let room = Room::new(cache_bytes / 4);
         let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes / 2));
-        Shared { items, room, cache, descriptors: Arc::new(DescriptorTable::new(256)) }
+        let (writing_out, merging) = (Arc::default(), Arc::default());
+        Shared { items, room, writing_out, merging, cache, descriptors: Arc::new(DescriptorTable::new(256)) }
     }
 }
 
@@ -95,7 +81,8 @@ pub(super) struct Tables {
     /// Of the tables as they were when this was last asked for.
     maps: Mutex<BTreeMap<TableId, Arc<BlockMap>>>,
     trash: Trash,
-    shared: Shared,
+    gathering: Gathering,
+    pub(super) shared: Shared,
 }
 
 impl Tables {
@@ -112,8 +99,8 @@ impl Tables {
         list::check(&path)?;
         let tree = config(&path, shared).open().map_err(|error| translate("open tables", &path, error))?;
         let (building, unfinished, maps) = (RwLock::default(), Mutex::default(), Mutex::default());
-        let trash = Trash::open(&path);
-        Ok(Tables { tree, path, building, unfinished, maps, trash, shared: shared.clone() })
+        let (trash, gathering) = (Trash::open(&path), Gathering::new());
+        Ok(Tables { tree, path, building, unfinished, maps, trash, gathering, shared: shared.clone() })
     }
 
     /// The highest number of a batch that something in the tables comes from.
@@ -145,8 +132,13 @@ impl Tables {
             return Err(StorageError::Full { path: self.path.clone() });
         }
         let failure = Cell::new(None);
+        let folder = self.path.join(TABLES);
+        let mut pieces = Pieces::of_tables(&self.shared.writing_out, folder, self.tree.next_table_id());
         let items = entries.map_while(|entry| match entry {
-            Ok((key, version)) => Some(Ok(item(key, version))),
+            Ok((key, version)) => {
+                pieces.wrote(key.len() + version.value.as_ref().map_or(0, Bytes::len));
+                Some(Ok(item(key, version)))
+            }
             Err(error) => {
                 failure.set(Some(error));
                 None
@@ -172,7 +164,7 @@ impl Tables {
     pub(super) fn compact(&self, patience: Patience) -> Result<bool, StorageError> {
         // No table of this list is removed as long as it is here.
         let before = self.tree.current_version();
-        let leveled = Leveled::default().with_l0_threshold(patience.young());
+        let leveled = Leveled::default().with_l0_threshold(self.gathering.due(patience));
         let tables = self.path.join(TABLES);
         self.build(|| {
             let merge = || self.tree.compact(Arc::new(leveled), SeqNo::MAX);
@@ -182,7 +174,11 @@ impl Tables {
         let now = self.tree.current_version();
         let stays: BTreeSet<TableId> = now.iter_tables().map(Table::id).collect();
         self.trash.keep(&tables, before.iter_tables().map(Table::id).filter(|id| !stays.contains(id)));
-        Ok(now.id() != before.id())
+        let changed = now.id() != before.id();
+        if changed {
+            self.gathering.renew();
+        }
+        Ok(changed)
     }
 
     /// Gives back the room of tables that were merged away and are not read any more, as long as `goes_on` says so.
@@ -258,6 +254,7 @@ fn config(path: &Path, shared: &Shared) -> Config {
             CompressionType::None,
             CompressionType::Lz4,
         ]))
+        .with_compaction_filter_factory(Some(Arc::new(PacedMerges(Arc::clone(&shared.merging)))))
 }
 
 fn item(key: Bytes, version: Version) -> InternalValue {
@@ -290,8 +287,9 @@ pub(super) fn translate(what: &'static str, path: &Path, error: lsm_tree::Error)
 
 #[cfg(test)]
 mod tests {
-    use super::{Patience, Shared, Tables, YOUNG_MAX};
+    use super::{Shared, Tables, YOUNG_MAX};
     use crate::disk::memtable::Version;
+    use crate::disk::patience::Patience;
     use crate::disk::runs::hash_of;
     use crate::{Space, StorageError};
     use bytes::Bytes;
@@ -313,9 +311,9 @@ mod tests {
         assert_eq!(tables.runs().young, 6);
         merge(Patience::Quiet);
         assert_eq!(tables.runs().young, 0);
-        (7..=17).for_each(|lsn| add(&tables, lsn).expect("a table"));
+        (7..=18).for_each(|lsn| add(&tables, lsn).expect("a table"));
         merge(Patience::Busy);
-        assert_eq!(tables.runs().young, 0, "they were ten and more");
+        assert_eq!(tables.runs().young, 0, "they were twelve");
     }
 
     #[test]

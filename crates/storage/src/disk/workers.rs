@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::flush;
 use super::guard::{lock, wait};
+use super::patience::Patience;
 use super::store::Store;
-use super::tables::Patience;
 use crate::error::StorageError;
 use crate::space::Space;
 
@@ -112,7 +112,7 @@ impl Signals {
         !state.stop
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         lock(&self.state).stop
     }
 
@@ -145,6 +145,7 @@ impl Drop for Workers {
         let signals = &self.store.signals;
         lock(&signals.state).stop = true;
         signals.work.notify_all();
+        self.store.set_paces();
         for thread in self.threads.drain(..) {
             // A worker that panicked has told so already.
             let _ = thread.join();
@@ -235,6 +236,7 @@ fn flush_oldest(store: &Store) -> Result<(), StorageError> {
         Space::ALL.iter().for_each(|space| changed.with_runs(*space, &runs[space.index()]));
         changed
     });
+    store.set_paces();
     store.journal.release(oldest.last())
 }
 
@@ -269,6 +271,7 @@ fn compact(store: &Store, space: Space, patience: Patience) -> Result<(), Storag
             changed.with_runs(space, &runs);
             changed
         });
+        store.set_paces();
         store.signals.progress.notify_all();
         store.signals.want_flush();
     }
