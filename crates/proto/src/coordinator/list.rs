@@ -329,8 +329,8 @@ impl Listing {
             return self.end(ops, core, Response::Refused(refusal));
         }
         let again = Some(self.behind_at).filter(|_| !self.behind.is_empty());
-        let until = Some(self.until).filter(|_| self.found.is_none());
-        let wake = [again, until].into_iter().flatten().fold(self.deadline, Mono::min);
+        let asks = [again, Some(self.until)].into_iter().flatten().filter(|_| self.found.is_none());
+        let wake = asks.fold(self.deadline, Mono::min);
         ops.put_back(id, Operation::List(Box::new(self)), wake);
     }
 
