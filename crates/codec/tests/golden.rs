@@ -258,7 +258,19 @@ fn messages() {
         ("replicated-counted", Message::Replicated { op, ack: proto::Ack::Done, pulse: Some(COUNTED) }),
         ("reached", Message::Reached { pulse: COUNTED, urgent: true }),
         ("register", Message::Register { op, epoch, bucket, key: key.clone(), ask: Ask::Prepare(ballot), round: 6 }),
-        ("change", Message::Forward { op, request: Request::Cas(cas), within: Span::secs(5), life: 9, round: 6 }),
+        (
+            "change",
+            Message::Forward {
+                op,
+                request: Request::Cas(cas),
+                within: Span::secs(5),
+                life: 9,
+                round: 6,
+                confirms: false,
+            },
+        ),
+        ("confirm", Message::Confirm { op, attempt: proto::OpId(300) }),
+        ("confirmed", Message::Confirmed { attempt: proto::OpId(300), waits: true }),
         ("read", Message::Read { op, epoch, bucket, key }),
         ("scan", Message::Scan { op, epoch, range, limit: 100 }),
         (
@@ -269,6 +281,7 @@ fn messages() {
                 within: Span::secs(5),
                 life: 0,
                 round: 0,
+                confirms: false,
             },
         ),
         ("changed", Message::Forwarded { op, response: Box::new(changed) }),

@@ -120,7 +120,7 @@ fn what_the_network_kept_from_before_is_refused() {
         |round| Message::Register { op: OpId(1), epoch: view.epoch, bucket, key: key.clone(), ask: ask.clone(), round };
     let request = Request::Cas(change("k", Expect::Any, put("late"), Ends::Never));
     let life = 0;
-    let handed = Message::Forward { op: OpId(2), request, within: Span::secs(5), life, round: 0 };
+    let handed = Message::Forward { op: OpId(2), request, within: Span::secs(5), life, round: 0, confirms: false };
     for (from, to) in [(1, 2), (1, 3), (1, 4), (2, 1)] {
         for message in [late(0), handed.clone()] {
             cluster.queue.push_back((NodeId(to), NodeInput::Peer { from: NodeId(from), message }));

@@ -45,8 +45,8 @@ use stdx::bugs::planted;
 pub(crate) enum Asker {
     /// A client of this node.
     Client(ClientId),
-    /// A peer that forwarded its client's request, which it took in this round.
-    Peer { node: NodeId, op: OpId, round: u64 },
+    /// A peer that forwarded its client's request, which it took in this round, and that says whether it still waits, if asked.
+    Peer { node: NodeId, op: OpId, round: u64, confirms: bool },
     /// Another operation here; it wants to know when the write-back of one of its records is done.
     WriteBack { parent: OpId },
     /// A list here; it has so numbered the register that is read.

@@ -163,6 +163,23 @@ pub enum Message {
         life: u64,
         /// The round in which the sender took it.
         round: u64,
+        /// The sender answers `Confirm`; false if it is of an older release.
+        confirms: bool,
+    },
+    /// Does your client still wait for the change that you handed me, and have you handed it to nobody else? Asked when
+    /// replicas have promised, before they are asked to accept.
+    Confirm {
+        /// That of the `Forward`.
+        op: OpId,
+        /// Carried back in the answer; another one for each attempt.
+        attempt: OpId,
+    },
+    /// Answer to `Confirm`.
+    Confirmed {
+        /// As asked.
+        attempt: OpId,
+        /// Yes to both.
+        waits: bool,
     },
     /// That change was not taken; this is the life of mine to hand it to.
     Introduce {

@@ -54,6 +54,8 @@ impl Message {
             Message::Explain { .. } => "explain",
             Message::Explained { .. } => "explained",
             Message::Forward { .. } => "forward",
+            Message::Confirm { .. } => "confirm",
+            Message::Confirmed { .. } => "confirmed",
             Message::Introduce { .. } => "introduce",
             Message::Forwarded { .. } => "forwarded",
             Message::Outline { .. } => "outline",

@@ -130,8 +130,11 @@ async fn ask(seed: &Address, tls: Option<&Tls>, entrance: &Admin) -> Result<Join
     let greeting = handshake::greet(&mut stream, &mut buffer, &hello);
     timeout(HANDSHAKE_TIME, greeting).await.map_err(|_| HandshakeError::TooSlow)??;
     let request = Request::Admin(entrance.clone());
-    write_frame(&mut stream, &[Message::Forward { op: OpId(1), request, within: DECISION_TIME, life: 0, round: 0 }])
-        .await?;
+    write_frame(
+        &mut stream,
+        &[Message::Forward { op: OpId(1), request, within: DECISION_TIME, life: 0, round: 0, confirms: false }],
+    )
+    .await?;
     let mut frames = Frames::new(&mut stream, buffer, FRAME_BYTES_MAX);
     // The seed answers within the time it was given; a little more is for the way.
     let patience = Duration::from(DECISION_TIME) + HANDSHAKE_TIME;

@@ -23,6 +23,8 @@ pub(crate) fn name_of(message: &Message) -> (&'static str, u64) {
         Message::Forward { op, .. } => ("Forward", op.0),
         Message::Forwarded { op, .. } => ("Forwarded", op.0),
         Message::Introduce { op, .. } => ("Introduce", op.0),
+        Message::Confirm { attempt, .. } => ("Confirm", attempt.0),
+        Message::Confirmed { attempt, .. } => ("Confirmed", attempt.0),
         Message::Outline { session, .. } => ("Outline", session.0),
         Message::Outlined { session, .. } => ("Outlined", session.0),
         Message::Offer { session, .. } => ("Offer", session.0),

@@ -291,11 +291,14 @@ pub(crate) struct WireForward {
     life: u64,
     #[prost(uint64, tag = "5")]
     round: u64,
+    #[prost(bool, tag = "6")]
+    confirms: bool,
 }
 
 impl WireForward {
-    pub(crate) fn new(op: OpId, request: &Request, within: Span, life: u64, round: u64) -> WireForward {
-        WireForward { op: op.0, request: Some(request.into()), within_micros: within.as_micros(), life, round }
+    pub(crate) fn new(op: OpId, request: &Request, within: Span, life: u64, round: u64, confirms: bool) -> WireForward {
+        let within_micros = within.as_micros();
+        WireForward { op: op.0, request: Some(request.into()), within_micros, life, round, confirms }
     }
 }
 
@@ -309,8 +312,27 @@ impl TryFrom<WireForward> for Message {
             within: Span::micros(wire.within_micros),
             life: wire.life,
             round: wire.round,
+            confirms: wire.confirms,
         })
     }
+}
+
+/// Whether a change that was handed on is still waited for.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireConfirm {
+    #[prost(uint64, tag = "1")]
+    pub(crate) op: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) attempt: u64,
+}
+
+/// The answer to that.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct WireConfirmed {
+    #[prost(uint64, tag = "1")]
+    pub(crate) attempt: u64,
+    #[prost(bool, tag = "2")]
+    pub(crate) waits: bool,
 }
 
 /// The life of a node that changes are to be handed to.

@@ -2,8 +2,8 @@
 
 use super::collect::{WireAgreed, WireCollected, WireSpentOf};
 use super::data::{
-    WireForward, WireForwarded, WireIntroduce, WireKeepHint, WireRead, WireReadReply, WireReplicate, WireReplicated,
-    WireScan, WireScanReply,
+    WireConfirm, WireConfirmed, WireForward, WireForwarded, WireIntroduce, WireKeepHint, WireRead, WireReadReply,
+    WireReplicate, WireReplicated, WireScan, WireScanReply,
 };
 use super::explain::{WireExplainAsk, WireExplained};
 use super::gossip::WirePulse;
@@ -23,7 +23,7 @@ pub(crate) struct WireMessage {
     #[prost(
         oneof = "WireKind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, \
-                26, 27, 28, 29, 30, 31, 32, 40, 41, 42, 43, 44, 60, 61, 62, 63"
+                26, 27, 28, 29, 30, 31, 32, 33, 34, 40, 41, 42, 43, 44, 60, 61, 62, 63"
     )]
     kind: Option<WireKind>,
 }
@@ -123,6 +123,10 @@ enum WireKind {
     Outline(WireOutline),
     #[prost(message, tag = "32")]
     Outlined(WireOutlined),
+    #[prost(message, tag = "33")]
+    Confirm(WireConfirm),
+    #[prost(message, tag = "34")]
+    Confirmed(WireConfirmed),
 }
 
 impl From<&Message> for WireMessage {
@@ -148,8 +152,12 @@ impl From<&Message> for WireKind {
             Message::ScanReply { op, answer } => WireKind::ScanReply(WireScanReply::new(*op, answer)),
             Message::Explain { op, bucket, key } => WireKind::Explain(WireExplainAsk::new(*op, *bucket, key)),
             Message::Explained { op, account } => WireKind::Explained(Box::new(WireExplained::new(*op, account))),
-            Message::Forward { op, request, within, life, round } => {
-                WireKind::Forward(WireForward::new(*op, request, *within, *life, *round))
+            Message::Forward { op, request, within, life, round, confirms } => {
+                WireKind::Forward(WireForward::new(*op, request, *within, *life, *round, *confirms))
+            }
+            Message::Confirm { op, attempt } => WireKind::Confirm(WireConfirm { op: op.0, attempt: attempt.0 }),
+            Message::Confirmed { attempt, waits } => {
+                WireKind::Confirmed(WireConfirmed { attempt: attempt.0, waits: *waits })
             }
             Message::Introduce { op, life } => WireKind::Introduce(WireIntroduce { op: op.0, life: *life }),
             Message::Forwarded { op, response } => WireKind::Forwarded(WireForwarded::new(*op, response)),
@@ -271,6 +279,12 @@ impl TryFrom<WireMessage> for Message {
             WireKind::Accept(body) => body.try_into(),
             WireKind::Accepted(body) => body.parts().map(|(epoch, ballot)| Message::Accepted { epoch, ballot }),
             WireKind::Nack(body) => body.try_into(),
+            WireKind::Confirm(WireConfirm { op, attempt }) => {
+                Ok(Message::Confirm { op: OpId(op), attempt: OpId(attempt) })
+            }
+            WireKind::Confirmed(WireConfirmed { attempt, waits }) => {
+                Ok(Message::Confirmed { attempt: OpId(attempt), waits })
+            }
             WireKind::Introduce(WireIntroduce { op, life }) => Ok(Message::Introduce { op: OpId(op), life }),
             WireKind::Register(body) => body.try_into(),
             WireKind::RegisterReply(body) => body.try_into(),

@@ -95,13 +95,18 @@ fn items_message() -> BoxedStrategy<Message> {
         (op(), bucket_id(), item_key()).prop_map(|(op, bucket, key)| Message::Explain { op, bucket, key }),
         (op(), account()).prop_map(|(op, account)| Message::Explained { op, account: Box::new(account) }),
         (op(), scan_answer).prop_map(|(op, answer)| Message::ScanReply { op, answer }),
-        (op(), request(), span(), number(), number()).prop_map(|(op, request, within, life, round)| Message::Forward {
-            op,
-            request,
-            within,
-            life,
-            round
-        }),
+        (op(), request(), span(), number(), number(), any::<bool>()).prop_map(
+            |(op, request, within, life, round, confirms)| Message::Forward {
+                op,
+                request,
+                within,
+                life,
+                round,
+                confirms
+            }
+        ),
+        (op(), op()).prop_map(|(op, attempt)| Message::Confirm { op, attempt }),
+        (op(), any::<bool>()).prop_map(|(attempt, waits)| Message::Confirmed { attempt, waits }),
         (op(), number()).prop_map(|(op, life)| Message::Introduce { op, life }),
         (op(), response()).prop_map(|(op, response)| Message::Forwarded { op, response: Box::new(response) }),
     ]

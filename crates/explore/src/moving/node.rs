@@ -72,7 +72,7 @@ pub(super) const SETTLED: u8 = 4;
 /// What leaves a node.
 #[derive(Debug)]
 pub(super) enum Said {
-    To(NodeId, Message),
+    To(NodeId, Box<Message>),
     Client(ClientId, Response),
 }
 
@@ -177,7 +177,7 @@ impl Node {
         loop {
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Send { to, message } => said.push(Said::To(to, message)),
+                    Effect::Send { to, message } => said.push(Said::To(to, Box::new(message))),
                     Effect::Reply { client, response } => said.push(Said::Client(client, response)),
                     Effect::Store { ticket, op } if self.slow && is_progress(&op) => {
                         self.writing.push_back((ticket, op))

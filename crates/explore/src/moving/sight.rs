@@ -22,7 +22,7 @@ pub(super) fn lose(nodes: &mut [Node], cut: u8) {
         }
         while let Some((from, said)) = mail.pop() {
             if let Said::To(to, message) = said {
-                probe(nodes, cut, from, case::node(to), message, &mut mail);
+                probe(nodes, cut, from, case::node(to), *message, &mut mail);
             }
         }
     }

@@ -105,7 +105,7 @@ impl World {
                 Said::Client(client, response) => outcome.answers.push((client.0 as u8, answer(&response))),
                 Said::To(to, message) if travels(&message) => {
                     let to = case::node(to);
-                    let letter = Letter { from, to, hash: hash_of(from, to, &message), message };
+                    let letter = Letter { from, to, hash: hash_of(from, to, &message), message: *message };
                     outcome.letters.push(self.post(letter));
                 }
                 Said::To(..) => {}

@@ -82,9 +82,14 @@ impl Forwarding {
         let is_sure = !self.is_made_once() || !core.lives_unsure.contains(&self.to);
         self.life = core.lives.get(&self.to).copied().filter(|_| is_sure).unwrap_or(0);
         let (request, life, round) = (self.request.clone(), self.life, self.round);
-        core.send(self.to, Message::Forward { op: id, request, within, life, round });
+        core.send(self.to, Message::Forward { op: id, request, within, life, round, confirms: true });
         core.routes.on_sent(self.to);
         self.sent = core.now.mono;
+    }
+
+    /// True if it is in the hands of `node`, and its client still waits.
+    pub(crate) fn is_with(&self, node: NodeId, now: Mono) -> bool {
+        self.to == node && now < self.deadline
     }
 
     /// The other node has answered.

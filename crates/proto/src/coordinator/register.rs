@@ -5,6 +5,8 @@
 //! change that was not decided before its deadline is answered as "may have been applied" if an accept ever went out.
 //! Refuses hints, sloppy quorums and levels: a majority of every replica set in use, or nothing.
 
+mod confirming;
+
 use super::swap::{Swap, current};
 use super::turns::Turn;
 use super::write::{impossible, out_of_reach, small};
@@ -60,6 +62,8 @@ enum State {
     Waiting,
     /// Questions are out; at this time something is done about silent replicas.
     Asking(Mono),
+    /// Replicas have promised; whoever handed the change on is asked whether it is still waited for, and at this time again.
+    Confirming(Mono),
     /// Until then.
     Pausing(Mono),
 }
@@ -194,7 +198,11 @@ impl Deciding {
         self.ask_all(ops, core, id);
     }
 
-    fn ask_all(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
+    fn ask_all(self, ops: &mut Operations, core: &mut Core, id: OpId) {
+        if self.is_to_be_confirmed() { self.confirm(ops, core, id) } else { self.ask_replicas(ops, core, id) }
+    }
+
+    fn ask_replicas(mut self, ops: &mut Operations, core: &mut Core, id: OpId) {
         let wait = if self.is_looking() { PATIENCE } else { ASK_AGAIN };
         self.state = State::Asking(core.now.mono + wait);
         for node in self.round.silent() {
@@ -269,8 +277,10 @@ impl Deciding {
 
     /// A connection to a replica stands again: what was on the way may be lost, so say it again.
     pub(crate) fn on_connected(self, ops: &mut Operations, core: &mut Core, id: OpId, peer: NodeId) {
-        if matches!(self.state, State::Asking(_)) && self.round.silent().contains(&peer) {
-            self.ask(core, id, peer);
+        match self.state {
+            State::Asking(_) if self.round.silent().contains(&peer) => self.ask(core, id, peer),
+            State::Confirming(_) => self.ask_whether_it_waits(core, id),
+            _ => {}
         }
         self.keep(ops, core, id);
     }
@@ -307,6 +317,7 @@ impl Deciding {
         match self.state {
             _ if now >= self.deadline => self.keep(ops, core, id),
             State::Pausing(until) if now >= until => self.anew(ops, core),
+            State::Confirming(until) if now >= until => self.confirm(ops, core, id),
             State::Asking(until) if now >= until => match self.round.hurry() {
                 Step::Wait => {
                     self.state = State::Asking(now + ASK_AGAIN);
@@ -334,7 +345,7 @@ impl Deciding {
         }
         let wake = match self.state {
             State::Waiting => self.deadline,
-            State::Asking(until) | State::Pausing(until) => until.min(self.deadline),
+            State::Asking(until) | State::Confirming(until) | State::Pausing(until) => until.min(self.deadline),
         };
         ops.put_back(id, Operation::Register(Box::new(self)), wake);
     }

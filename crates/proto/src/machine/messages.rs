@@ -82,7 +82,7 @@ impl Machine {
                     explaining.on_account(&mut self.ops, &mut self.core, op, from, *account);
                 }
             }
-            Message::Forward { op, request, within, life, round } => {
+            Message::Forward { op, request, within, life, round, confirms } => {
                 // Whoever handed it on then does not wait for it any more, and its traces may be gone.
                 if matches!(request, Request::Cas(_)) && !core.admits_to_registers(round) {
                     return;
@@ -90,9 +90,22 @@ impl Machine {
                 if matches!(request, Request::Cas(_) | Request::Amend(_)) && !self.handed.takes(core, from, op, life) {
                     return;
                 }
-                let asker = Asker::Peer { node: from, op, round };
+                let asker = Asker::Peer { node: from, op, round, confirms };
                 let within = within.min(WITHIN_MAX);
                 self.on_request(asker, request, within);
+            }
+            Message::Confirm { op, attempt } => {
+                let now = core.now.mono;
+                let handed = self.ops.get(op);
+                let waits = matches!(handed, Some(Operation::Forward(forwarding)) if forwarding.is_with(from, now));
+                core.send(from, Message::Confirmed { attempt, waits });
+            }
+            Message::Confirmed { attempt, waits } => {
+                if let Some(Operation::Register(deciding)) =
+                    self.take_if(attempt, |op| matches!(op, Operation::Register(_)))
+                {
+                    deciding.on_confirmed(&mut self.ops, &mut self.core, attempt, from, waits);
+                }
             }
             Message::Introduce { op, life } => {
                 let other = core.lives.insert(from, life).is_some_and(|known| known != life);

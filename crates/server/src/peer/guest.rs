@@ -123,7 +123,7 @@ mod tests {
     const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
     fn forward(op: u64, request: Request) -> Message {
-        Message::Forward { op: OpId(op), request, within: Span::secs(1), life: 0, round: 0 }
+        Message::Forward { op: OpId(op), request, within: Span::secs(1), life: 0, round: 0, confirms: false }
     }
 
     #[tokio::test]

@@ -47,6 +47,8 @@ pub(crate) fn of(message: &Message) -> usize {
         | Message::ReadReply { .. }
         | Message::RegisterReply { .. }
         | Message::Introduce { .. }
+        | Message::Confirm { .. }
+        | Message::Confirmed { .. }
         | Message::ScanReply { .. }
         | Message::Outlined { .. }
         | Message::Pushed { .. }
@@ -211,8 +213,14 @@ mod tests {
             durability: Durability::Fsync,
             ttl: None,
         };
-        let message =
-            Message::Forward { op: OpId(1), request: Request::Put(put), within: Span::secs(1), life: 0, round: 0 };
+        let message = Message::Forward {
+            op: OpId(1),
+            request: Request::Put(put),
+            within: Span::secs(1),
+            life: 0,
+            round: 0,
+            confirms: false,
+        };
         assert!((11_000..12_000).contains(&super::of(&message)));
         assert!(super::of(&Message::Ping { nonce: 1 }) < 100);
     }
