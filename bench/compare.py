@@ -164,12 +164,14 @@ def steady(options, place):
     try:
         common = ["--keys", options.keys_of["three"], "--value", 100, "--connections", 64, "--mix", "set"]
         highest = servers.load(server, *common, "--load", "--seconds", 5 if options.quick else 60)["perSecond"]
+        neighbours = servers.Neighbours(server)
         found = servers.load(server, *common, "--rate", round(0.7 * highest), "--seconds", options.steady)
+        others = neighbours.end()
     finally:
         server.stop()
     return {"highest": highest, "rate": found["rate"], "seconds": found["seconds"], "p50": found["latency"]["p50"], "p99": found["latency"]["p99"],
             "p999": found["latency"]["p99.9"], "max": found["latency"]["max"], "unsent": found["unsent"], "failed": found["failed"],
-            "cpuMicros": found["serverCpuMicros"], "timeline": found["timeline"]}
+            "cpuMicros": found["serverCpuMicros"], "timeline": found["timeline"], "others": others}
 
 
 def median(results, row, server, key):
@@ -245,7 +247,9 @@ def write(options, results, states, tail, about):
         lines += ["", f"Under 70 % of the highest sustained write rate ({tail['rate']:,.0f} of {tail['highest']:,.0f}/s, three nodes, fsync) for "
                   f"{tail['seconds']:.0f} s: p50 {tail['p50'] * 1e3:.2f} ms, p99 {tail['p99'] * 1e3:.2f} ms, p99.9 {tail['p999'] * 1e3:.2f} ms = {ratio:.1f}× p50 "
                   f"(goal ≤ 20×: {'met' if ratio <= 20 and whole else 'MISSED'}), longest {stall * 1e3:.0f} ms (goal ≤ 250: {'met' if stall <= 0.25 and whole else 'MISSED'}); "
-                  f"{tail['failed']} failed, {tail['unsent']} due and not sent. Latencies are from when operations were due."]
+                  f"{tail['failed']} failed, {tail['unsent']} due and not sent. Latencies are from when operations were due.",
+                  "", f"Others on the machine used {statistics.mean(used for used, _ in tail['others']):.2f} of a core on average and {max(used for used, _ in tail['others']):.2f} in the "
+                  f"worst second; the host took {statistics.mean(taken for _, taken in tail['others']):.2f} and {max(taken for _, taken in tail['others']):.2f}."]
     lines += ["", "Not measured:", ""] + [f"- {what}: {why}." for what, why in NOT_MEASURED]
     (out / "summary.md").write_text("\n".join(lines) + "\n")
     if groups:

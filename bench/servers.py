@@ -1,7 +1,7 @@
 """The servers that are compared: ours and the peers, as processes on loopback in a directory of their own.
 
 Each kind starts, says where it listens and which processes it consists of, and stops them by their ids."""
-import http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, time
+import http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -316,6 +316,49 @@ def load(servers, *arguments, protocol=None):
     found = json.loads(done.stdout)
     found["serverCpuMicros"] = used * 1e6 / max(1, found["answered"])
     return found
+
+
+class Neighbours(threading.Thread):
+    """What the processors did beside `servers` and the load, second by second: cores that others used, and that the host took away."""
+
+    def __init__(self, servers):
+        super().__init__(daemon=True)
+        self.servers, self.seconds, self.over = servers, [], threading.Event()
+        self.start()
+
+    def look(self):
+        user, nice, system, _, _, irq, softirq, stolen = [int(field) / TICK for field in pathlib.Path("/proc/stat").read_text().split()[1:9]]
+        own = self.servers.cpu() + tool_cpu(self.servers.processes)
+        return time.monotonic(), user + nice + system + irq + softirq - own, stolen
+
+    def run(self):
+        before = self.look()
+        while not self.over.wait(1):
+            now = self.look()
+            took = now[0] - before[0]
+            self.seconds.append([round((now[1] - before[1]) / took, 3), round((now[2] - before[2]) / took, 3)])
+            before = now
+
+    def end(self):
+        self.over.set()
+        self.join()
+        return self.seconds
+
+
+def tool_cpu(servers):
+    """Seconds of this program and of its children, those that ended among them, but for `servers`."""
+    own, theirs = str(os.getpid()), {str(process.pid) for process in servers}
+    children = pathlib.Path(f"/proc/{own}/task/{own}/children").read_text().split()
+    def ticks(pid, until):
+        return sum(int(field) for field in (read_or_nothing(f"/proc/{pid}/stat").decode().rsplit(") ", 1)[-1].split() or ["0"] * 15)[11:until])
+    return (ticks(own, 15) + sum(ticks(pid, 13) for pid in children if pid not in theirs)) / TICK
+
+
+def read_or_nothing(path):
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 def machine():
