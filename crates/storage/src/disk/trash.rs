@@ -20,7 +20,7 @@ use std::time::Duration;
 use lsm_tree::TableId;
 
 /// What is cut off a file at a time.
-const STEP_BYTES: u64 = 4 << 20;
+const STEP_BYTES: u64 = 1 << 20;
 
 /// Between two cuts: room is still given back several times as fast as merging can take it.
 const PAUSE: Duration = Duration::from_millis(10);
