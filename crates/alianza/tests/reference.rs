@@ -33,11 +33,14 @@ fn assert_each_key_is_on_its_owner(nodes: &[&Process], keys: &[String]) {
         wanted.get_mut(&owner(&events, key)).expect("the owner is one of the nodes").push(key.clone());
     }
     for node in nodes {
-        let mut held = node.own_keys();
         let mut wanted = wanted[&node.uri()].clone();
-        held.sort();
         wanted.sort();
-        assert_eq!(held, wanted, "{}", node.uri());
+        // What went elsewhere is dropped partition by partition, once the ring has settled.
+        eventually(&format!("{} holds {wanted:?}", node.uri()), || {
+            let mut held = node.own_keys();
+            held.sort();
+            held == wanted
+        });
     }
 }
 

@@ -78,7 +78,9 @@ async fn add(call: Call, by: i64) -> Outcome {
         }
         other => return Err(Fault::unexpected(other)),
     };
-    sum.map(Reply::Integer).ok_or(Fault::new("ERR The number was changed by others meanwhile; read it."))
+    sum.map(Reply::Integer).ok_or(Fault::new(
+        "ERR The number was changed as asked, but others have changed it since, so the sum is not known; read it, and do not repeat this.",
+    ))
 }
 
 async fn increment_by_float(call: Call) -> Outcome {
