@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use support::{Process, alianza, cluster, eventually, run, temporary, text};
+use support::{Process, Stopper, alianza, cluster, eventually, run, temporary, text};
 
 /// Few partitions, so that each holds several items and debug builds are quick.
 const SMALL: [&str; 2] = ["--partitions-bits", "6"];
@@ -188,10 +188,10 @@ fn a_backup_holds_what_was_acknowledged_before_it_began_and_the_next_one_only_wh
                 acknowledged.store(i + 1, Ordering::SeqCst);
             }
         });
+        let _stopper = Stopper(&stop);
         eventually("some writes are acknowledged", || acknowledged.load(Ordering::SeqCst) >= 50);
         let before = acknowledged.load(Ordering::SeqCst);
         let taken = back_up(&nodes[1], &backups);
-        stop.store(true, Ordering::SeqCst);
         (before, taken)
     });
     let other = cluster(directory.path(), 1, &SMALL);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use support::{Process, agent, cluster, eventually, temporary};
+use support::{Process, Stopper, agent, cluster, eventually, temporary};
 
 /// One event of a stream.
 #[derive(Clone, Debug)]
@@ -147,6 +147,8 @@ fn nothing_acknowledged_is_missed_in_silence_while_nodes_die_and_join() {
     let watchers: Vec<Known> = (0..3).map(|_| Known::default()).collect();
     let (written, count, stop) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let _stoppers: Vec<Stopper<'_>> = watchers.iter().map(|known| Stopper(&known.stop)).collect();
+        let stopper = Stopper(&stop);
         for (at, known) in watchers.iter().enumerate() {
             let mut uris = uris.clone();
             uris.rotate_left(at);
@@ -185,7 +187,7 @@ fn nothing_acknowledged_is_missed_in_silence_while_nodes_die_and_join() {
         let fourth = Process::start(directory.path(), &["--seeds", &uris[0]]);
         fourth.wait_settled(4);
         more(50);
-        stop.store(true, Ordering::Relaxed);
+        drop(stopper);
         let all = || written.lock().expect("nobody panics").clone();
         eventually("everybody knows everything", || watchers.iter().all(|known| known.holds(&all())));
         // A last change wakes those who wait for one.

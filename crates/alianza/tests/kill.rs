@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use support::{Process, cluster, eventually, temporary};
+use support::{Process, Stopper, cluster, eventually, temporary};
 
 /// Writes numbered keys through `uri` until told to stop; returns those that were acknowledged.
 fn write_until(stop: &AtomicBool, uri: &str, writer: usize, acknowledged: &Mutex<Vec<String>>, count: &AtomicUsize) {
@@ -40,8 +40,8 @@ fn under_load(nodes: &mut [Process], disturb: impl FnOnce(&mut [Process], &dyn F
             let target = count.load(Ordering::Relaxed) + more;
             eventually("more writes are acknowledged", || count.load(Ordering::Relaxed) >= target);
         };
+        let _stopper = Stopper(&stop);
         disturb(nodes, &wait_for);
-        stop.store(true, Ordering::Relaxed);
     });
     acknowledged.into_inner().expect("no writer panicked")
 }

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::{Process, alianza, cluster, complaint, eventually, free_port, run, temporary, text, try_start};
+use support::{Process, Stopper, alianza, cluster, complaint, eventually, free_port, run, temporary, text, try_start};
 
 /// Makes an authority and a certificate in `dir`, and gives the flags that name them.
 fn certificates(dir: &Path) -> Vec<String> {
@@ -125,6 +125,7 @@ fn certificates_change_while_clients_write() {
             }
             written
         });
+        let stopper = Stopper(&over);
         for name in ["node.pem", "node.key"] {
             std::fs::remove_file(tls.join(name)).unwrap();
         }
@@ -136,7 +137,7 @@ fn certificates_change_while_clients_write() {
         std::fs::write(tls.join("node.pem"), "nothing of use").unwrap();
         nodes.iter().for_each(reload);
         nodes.iter().for_each(|node| told(node, "the old certificates stay in use"));
-        over.store(true, Ordering::Relaxed);
+        drop(stopper);
         assert!(writer.join().unwrap() > 0);
     });
     assert_eq!(nodes[1].put("after", "v").status, 200);

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The longest anything here is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node as a process.
 pub struct Process {
@@ -299,6 +300,15 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < end, "waited {PATIENCE:?} in vain: {what}");
         std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Tells other threads to end when it goes, also by a panic: a scope waits for its threads, so a test would hang and not fail.
+pub struct Stopper<'a>(pub &'a AtomicBool);
+
+impl Drop for Stopper<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
