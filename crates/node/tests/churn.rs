@@ -499,3 +499,45 @@ fn without_a_majority_of_voters_changes_wait_and_data_flows() {
     cluster.run();
     assert_eq!(cluster.status(1).blocked, Vec::<String>::new());
 }
+
+/// Sim seed 14637234992334943608: the answer to a newcomer was lost, and all other members were leaving, so nobody told it
+/// again that it was in, and nothing could settle without it.
+#[test]
+fn a_newcomer_that_lost_its_answer_is_told_by_those_who_leave() {
+    let mut cluster = filled(1, 2);
+    assert!(matches!(cluster.change(1, Admin::Join(join(3))), Response::Changed { .. }));
+    for leaver in [1, 2] {
+        let answer = cluster.change(leaver, Admin::Leave { node: NodeId(leaver) });
+        assert!(matches!(answer, Response::Changed { .. }), "{answer:?}");
+    }
+    assert_eq!(cluster.left.len(), 0, "nobody goes before the newcomer has everything");
+    let answer = cluster.change(2, Admin::Join(join(3)));
+    cluster.adopt(3, answer);
+    cluster.settle();
+    assert_eq!(cluster.left.len(), 2);
+    assert_complete(&mut cluster, 3, 1);
+}
+
+#[test]
+fn a_leaver_keeps_what_it_gave_and_gives_nothing_when_it_starts_again() {
+    let mut cluster = filled(2, 4);
+    let held = cluster.copies(4);
+    assert!(matches!(cluster.change(4, Admin::Leave { node: NodeId(4) }), Response::Changed { .. }));
+    cluster.settle();
+    assert!(cluster.left.remove(&NodeId(4)) && held > 0);
+    assert_complete(&mut cluster, 1, 2);
+    for i in 0..KEYS {
+        let (_, context) = cluster.get(1, "default", &format!("key_{i}"), None);
+        cluster.put(1, "default", &format!("key_{i}"), None, Some(context));
+    }
+    // One more change, which the leaver hears of only when it starts again.
+    assert!(matches!(cluster.change(1, Admin::Reweigh { node: NodeId(2), weight: 200 }), Response::Changed { .. }));
+    cluster.settle();
+    cluster.restart(4);
+    assert_eq!(cluster.copies(4), held);
+    cluster.run();
+    assert!(cluster.left.contains(&NodeId(4)), "it ends again");
+    for i in 0..KEYS {
+        assert!(cluster.get(1, "default", &format!("key_{i}"), None).0.is_empty(), "key_{i} came back");
+    }
+}

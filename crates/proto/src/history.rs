@@ -251,6 +251,13 @@ impl History {
         self.known.contains(&node)
     }
 
+    /// The newest event by which a node left, if it is in the current view no more.
+    pub(crate) fn left_at(&self, node: NodeId) -> Option<Epoch> {
+        let lets_go = |event: &&Event| event.change.lets_go().is_some_and(|member| member.id == node);
+        let is_in = self.current().ring.member(&node).is_some();
+        self.events.iter().rev().filter(|_| !is_in).find(lets_go).map(|event| event.epoch)
+    }
+
     /// The event that banned a node, if one did.
     pub fn banned(&self, node: NodeId) -> Option<&Event> {
         let epoch = self.current().banned(node)?;

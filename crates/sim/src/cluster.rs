@@ -181,13 +181,22 @@ impl World {
         self.after(down, Event::Restart { host, life });
     }
 
-    /// The process of a node that has left ends.
+    /// The process of a node that has left ends. Sometimes it is started again, once, on the disk that still holds what it gave.
     pub(crate) fn end(&mut self, host: HostId, life: u32) {
         if !self.host(host).lives(life) {
             return;
         }
         let now = self.now;
         self.host(host).end_life(Stage::Gone);
+        if !self.is_healed && !self.atlas.is_out(host) && self.hosts[host.0].returns.is_none() {
+            let mut prng = Prng::keyed(self.plan.seed, "leaver returns", &[host.0 as u64]);
+            let returns = prng.below(2) == 0;
+            self.host(host).returns = Some(returns);
+            if returns {
+                let away = Span::millis(prng.between(100, 60_000));
+                self.after(away, Event::Restart { host, life });
+            }
+        }
         self.trace.event(now, host, "end", 0);
         self.trace.line(now, host, || "ends: it has left the cluster".to_owned());
         self.forget_process(host, life);
@@ -229,7 +238,12 @@ impl World {
     /// A process that died is started again.
     pub(crate) fn restart(&mut self, host: HostId, life: u32) {
         let this = self.host(host);
-        if this.stage == Stage::Down && this.life == life {
+        let returns = this.stage == Stage::Gone && this.returns == Some(true);
+        if (this.stage == Stage::Down || returns) && this.life == life {
+            if returns {
+                this.returns = Some(false);
+                hit("sim.a_leaver_returned");
+            }
             self.open(host);
             self.give_up_forsaken(host);
         }

@@ -66,6 +66,8 @@ pub(crate) struct Host {
     pub(crate) crash_in_effects: Option<Armed>,
     /// It dies when it has got so far with leaving, in whatever life.
     pub(crate) dies_leaving: Option<Fault>,
+    /// It has left, and somebody will start its process again, who does not know that.
+    pub(crate) returns: Option<bool>,
     /// The next fsync fails.
     pub(crate) fails_sync: bool,
     /// What every fsync takes more.
@@ -103,6 +105,7 @@ impl Host {
             crash_in_sync: None,
             crash_in_effects: None,
             dies_leaving: None,
+            returns: None,
             fails_sync: false,
             slow_disk: Span::ZERO,
             slowness: 1,

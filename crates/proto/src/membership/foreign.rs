@@ -5,6 +5,8 @@
 //! deletions. A crash may leave a part of one behind. That harms nothing: everything was handed over, and what a later view
 //! gives back is handed over anew and merged with it, with no tombstone collected in between.
 //!
+//! A node that has left drops nothing.
+//!
 //! Invariant: nothing goes that a view in use gives to this node, also if that view came after the dropping began; and
 //! while anything is left, the node does not say that it has settled. So nothing is collected while old copies may lie about.
 //! Refuses to know whether everything has been handed over; whoever begins it does.
@@ -27,9 +29,16 @@ pub(crate) struct Foreign {
 }
 
 impl Foreign {
-    /// Drops everything that is not ours, from now on.
+    /// Drops everything that is not ours, from now on. A node that has left keeps what it has handed over, for the operator to
+    /// delete with its directory: it gives nothing to anybody any more, no id comes back, and deleting item by item what goes with
+    /// the directory would only keep the disk busy.
     pub(crate) fn drop_all(&mut self, core: &mut Core) {
         self.held = false;
+        if core.is_gone() {
+            stdx::marks::hit("leaver_kept_what_it_gave");
+            self.left.clear();
+            return;
+        }
         self.left =
             core.history.genesis().grid.partitions().filter(|at| !foreign_buckets(core, *at).is_empty()).collect();
         self.go_on(core);

@@ -90,7 +90,7 @@ impl Transition {
         let node = core.node;
         let joined = core.history.current().joined_at(node).unwrap_or_default();
         // What was handed over is told only when it is durable.
-        self.late = core.own_progress().synced.max(joined) < core.stable();
+        self.late = core.own_progress().synced.max(joined) < core.stable() && !has_given_all(core);
         if self.late {
             stdx::marks::hit("hand_over_came_late");
             self.foreign.hold();
@@ -216,6 +216,12 @@ impl Transition {
     pub(crate) fn is_late(&self) -> bool {
         self.late
     }
+}
+
+/// True if this node has left and settled since: nobody has given it anything after that, and it gives nothing to anybody, however
+/// many views come later and whatever still lies on its disk.
+fn has_given_all(core: &Core) -> bool {
+    core.is_gone() && core.history.left_at(core.node).is_some_and(|left| core.own_progress().settled >= left)
 }
 
 /// The epoch to hand over to next: one that somebody has handed over to already, else the newest. All must go by the same

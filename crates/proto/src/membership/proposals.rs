@@ -201,11 +201,11 @@ impl Proposals {
     }
 
     fn end(&mut self, ops: &mut Operations, core: &mut Core, proposal: Proposal, result: Result<(), Refusal>) {
-        let is_member = core.history.current().ring.member(&core.node).is_some();
         match result {
-            Ok(()) if !is_member && proposal.admin.as_ref().is_some_and(is_entrance) => {
-                // The others go on to later rounds without a leaver, so it cannot say in which one a newcomer begins.
-                let why = "this node is leaving the cluster; ask another one".to_owned();
+            Ok(()) if core.is_gone() && proposal.admin.as_ref().is_some_and(is_entrance) => {
+                // The others go on to later rounds without it, so it cannot say in which one a newcomer begins. While a view with
+                // it is in use they wait for it, and it may be the only one that is left to ask.
+                let why = "this node has left the cluster; ask another one".to_owned();
                 ops.refuse(core, &proposal.asker, Refusal::NotReady(why));
             }
             Ok(()) => {
