@@ -133,6 +133,11 @@ pub(crate) fn on_register(
     if absurd || !core.admits_to_registers(round) || known.is_none_or(|bucket| bucket.mode != Mode::Linearizable) {
         return core.send(from, Message::RegisterReply { op, answer: RegisterAnswer::Failed });
     }
+    match &ask {
+        Ask::Read => {}
+        Ask::Prepare(ballot) => core.ballots_above(*ballot),
+        Ask::Accept { next, .. } => core.ballots_above(*next),
+    }
     core.store(Purpose::AnswerRegister { to: from, op }, StoreOp::Register { slot, ask });
 }
 

@@ -95,3 +95,15 @@ fn an_image_younger_than_a_pulse_is_noticed() {
 fn a_node_stands_still_while_the_ring_changes() {
     assert_well(&[("pause", 6), ("join", 3)], plans::stands_still);
 }
+
+/// A change of a busy item that was refused waits; the next ballot must be above what the others have reached meanwhile, or it is refused
+/// for as long as they go on. These seeds failed for that.
+#[test]
+fn changes_of_busy_items_get_through() {
+    let plans = [255, 306, 522].map(plans::handed).into_iter().chain([9, 27, 47].map(plans::rivals));
+    for plan in plans {
+        let report = run(plan);
+        assert!(report.is_ok(), "seed {}: {:?}", report.seed, report.failures);
+        assert!(report.counts.registers[0] > 0, "no order was looked for");
+    }
+}

@@ -104,6 +104,14 @@ impl Core {
         Some(Ballot { counter: self.ballots, node: self.node, incarnation })
     }
 
+    /// Ballots given from now on are above this one, which another node has asked a replica here to promise. Whoever has waited, and then
+    /// asked with a ballot just above the last one it was refused for, would be refused for as long as others change the item.
+    pub(crate) fn ballots_above(&mut self, other: Ballot) {
+        if !planted("ballots follow refusals only") {
+            self.ballots = self.ballots.max(other.counter);
+        }
+    }
+
     /// A stamp later than all before.
     pub(crate) fn next_stamp(&mut self) -> Stamp {
         self.clock.tick(self.now.wall.0)

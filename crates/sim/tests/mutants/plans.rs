@@ -369,22 +369,6 @@ pub(crate) fn registers(seed: u64) -> Plan {
     })
 }
 
-/// Busy items, changed through nodes that hand changes to their first replica, over links that keep messages for longer than a
-/// client waits.
-pub(crate) fn handed(seed: u64) -> Plan {
-    let mut plan = Plan::calm(seed, 3, Span::secs(40));
-    plan.network.needs_connection = false;
-    plan.config.request_time = Span::millis(900);
-    plan.workload.think = Span::millis(60);
-    plan.workload.clients = 6;
-    plan.workload.register_percent = 100;
-    (plan.workload.register_deletes, plan.workload.register_age) = (0, 380);
-    (0..13).fold(plan, |plan, n| {
-        let (from, to, span) = (host(n + seed, 3), host(n + 1 + seed, 3), Span::millis(2_600));
-        plan.with(Span::millis(3_000 * n + 300), Fault::Clog { from, to, span })
-    })
-}
-
 /// Registers are deleted and made again all the time, and collected in between, through nodes that start again, over links that
 /// hold messages back for long.
 pub(crate) fn deleted_registers(seed: u64) -> Plan {

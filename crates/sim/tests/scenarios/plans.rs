@@ -203,3 +203,35 @@ pub(crate) fn young_images(seed: u64) -> Plan {
     let cut = Fault::Cut { from: vec![host(2)], to: vec![host(3)], both_ways: true, span: Span::millis(700) };
     plan.with(Span::millis(2_500), cut).with(Span::millis(3_000), Fault::OldImage { host: host(2), instead, age, down })
 }
+
+/// Busy items, changed through nodes that hand changes to their first replica, over links that keep messages for longer than a
+/// client waits.
+pub(crate) fn handed(seed: u64) -> Plan {
+    let mut plan = Plan::calm(seed, 3, Span::secs(40));
+    plan.network.needs_connection = false;
+    plan.config.request_time = Span::millis(900);
+    plan.workload.think = Span::millis(60);
+    plan.workload.clients = 6;
+    plan.workload.register_percent = 100;
+    (plan.workload.register_deletes, plan.workload.register_age) = (0, 380);
+    clogged(plan, 13)
+}
+
+/// The same, busier and with less time: whoever was slow is asked by nobody for a while, so each node changes the same items
+/// through another one.
+pub(crate) fn rivals(seed: u64) -> Plan {
+    let mut plan = handed(seed);
+    plan.storm = Span::secs(12);
+    plan.faults.truncate(4);
+    plan.config.request_time = Span::millis(700);
+    plan.workload.think = Span::millis(30);
+    plan.workload.clients = 8;
+    plan
+}
+
+/// One link after the other keeps what is said on it.
+fn clogged(plan: Plan, links: u64) -> Plan {
+    let after = |n: u64| host(((n + plan.seed) % 3) as usize + 1);
+    let clog = |n| Fault::Clog { from: after(n), to: after(n + 1), span: Span::millis(2_600) };
+    (0..links).fold(plan.clone(), |plan, n| plan.with(Span::millis(3_000 * n + 300), clog(n)))
+}
