@@ -31,6 +31,12 @@ const FRAME_MESSAGES_MAX: usize = 1 << 16;
 /// No frame holds more that is packed, counted as it was before: twice what a frame closed by [`FRAME_BYTES_FULL`] can hold.
 const FRAME_UNPACKED_MAX: usize = 64 << 20;
 
+/// Bytes of payload for each message that room is made for at once: a write has about two hundred, its acknowledgement some fifty.
+const BYTES_PER_MESSAGE: usize = 64;
+
+/// Room is made for no more messages than these at once.
+const MESSAGES_AT_ONCE: usize = 256;
+
 /// A message does not fit into any frame that the receiver would take. It was left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MessageTooLong {
@@ -177,7 +183,8 @@ impl FrameDecoder {
     }
 
     fn messages(&mut self, mut payload: Bytes) -> Result<Vec<Message>, DecodeError> {
-        let (mut messages, mut unpacked) = (Vec::new(), 0_usize);
+        let expected = (payload.len() / BYTES_PER_MESSAGE + 1).min(MESSAGES_AT_ONCE);
+        let (mut messages, mut unpacked) = (Vec::with_capacity(expected), 0_usize);
         while payload.has_remaining() {
             let message = take_message(&mut payload)?;
             if let Some(message) = plain::message(&message)

@@ -11,10 +11,10 @@ use std::time::Duration;
 use node::{LocalItems, NodeEffect, NodeInput};
 use proto::{Note, Refusal, Response, TraceMark};
 use std::sync::Arc;
-use stdx::{Now, Span};
+use stdx::{Mono, Now, Span};
 use storage::Engine;
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ use crate::patience;
 use crate::peer::directory::Directory;
 use crate::phase::{Ended, PhaseCell};
 use crate::replies::Replies;
-use crate::stalls::Watch;
+use crate::stalls::{self, Watch};
 use crate::tokens::Tokens;
 use crate::traces::Threads;
 
@@ -60,6 +60,9 @@ pub(crate) struct EventLoop<E: Engine> {
     pub(crate) batch: Vec<Event>,
     /// What the machine wants done.
     pub(crate) effects: Vec<NodeEffect>,
+    /// When the machine wants a tick at the latest, as of the last input.
+    pub(crate) deadline: Option<Mono>,
+    pub(crate) watch: Watch,
 }
 
 impl<E: Engine> EventLoop<E> {
@@ -86,6 +89,7 @@ impl<E: Engine> EventLoop<E> {
         let phase = self.phase.clone();
         let mut stopping = pin!(phase.stopping());
         self.carry_out();
+        self.deadline = self.node.lock().next_deadline();
         loop {
             tokio::select! {
                 biased;
@@ -97,8 +101,7 @@ impl<E: Engine> EventLoop<E> {
 
     /// Waits for events or for the machine's next deadline, and handles what came.
     async fn turn(&mut self) {
-        let deadline = self.node.lock().next_deadline();
-        match deadline {
+        match self.deadline {
             Some(deadline) => tokio::select! {
                 biased;
                 _ = self.events.recv_many(&mut self.batch, BATCH) => {}
@@ -106,21 +109,30 @@ impl<E: Engine> EventLoop<E> {
             },
             None => drop(self.events.recv_many(&mut self.batch, BATCH).await),
         }
-        let now = self.clock.now();
+        let instant = Instant::now();
+        let now = self.clock.now_at(instant);
+        self.watch = Watch::begin(instant);
         let mut batch = std::mem::take(&mut self.batch);
         batch.drain(..).for_each(|event| self.on_event(now, event));
         self.batch = batch;
+        self.deadline = self.node.lock().next_deadline();
         // Under load there is always another event, so the timer alone would never be looked at.
-        if self.node.lock().next_deadline().is_some_and(|deadline| deadline <= now.mono) {
-            self.input(now, NodeInput::Tick);
+        if self.deadline.is_some_and(|deadline| deadline <= now.mono) {
+            self.late(now, NodeInput::Tick);
         }
         self.carry_out();
         for peer in self.peers.take_overflowed() {
             warn!(%peer, "dropped messages to a peer because too many wait for it");
-            self.input(now, NodeInput::Unreachable { peer });
+            self.late(now, NodeInput::Unreachable { peer });
         }
         self.carry_out();
         self.disk.kick();
+    }
+
+    /// An input after the batch, which may change when the next tick is due.
+    fn late(&mut self, now: Now, input: NodeInput) {
+        self.input(now, input);
+        self.deadline = self.node.lock().next_deadline();
     }
 
     fn on_event(&mut self, now: Now, event: Event) {
@@ -182,9 +194,9 @@ impl<E: Engine> EventLoop<E> {
 
     /// An input that belongs to a trace, if it does.
     fn traced(&mut self, now: Now, input: NodeInput, mark: Option<TraceMark>) {
-        let (watch, begin) = (Watch::begin(&input), self.effects.len());
+        let (what, begin) = (stalls::kind(&input), self.effects.len());
         self.node.lock().handle(now, input, &mut self.effects);
-        watch.end();
+        self.watch.lap(what);
         if let Some(threads) = &mut self.threads {
             threads.follow(mark, &mut self.effects, begin);
         }

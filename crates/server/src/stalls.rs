@@ -1,10 +1,11 @@
 //! What held the event loop for long: while it does, nobody is answered.
 //!
-//! Invariant: an input that takes less than [`LONG`] costs two looks at the clock and nothing else. Refuses to change what
+//! Invariant: an input that takes less than [`LONG`] costs one look at the clock and nothing else. Refuses to change what
 //! happens; it only tells.
 
 use node::NodeInput;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 /// Longer than this is told in detail.
@@ -13,30 +14,32 @@ const LONG: Duration = Duration::from_millis(10);
 /// Longer than this is felt by clients.
 const TOO_LONG: Duration = Duration::from_millis(250);
 
-/// One input that is being handled.
+/// Inputs that are handled one after the other.
 pub(crate) struct Watch {
-    what: &'static str,
-    begun: Instant,
+    /// When the last one was done with, or the first one begun.
+    since: Instant,
 }
 
 impl Watch {
-    /// Begins to watch an input.
-    pub(crate) fn begin(input: &NodeInput) -> Watch {
-        Watch { what: kind(input), begun: Instant::now() }
+    /// Begins to watch inputs.
+    pub(crate) fn begin(now: Instant) -> Watch {
+        Watch { since: now }
     }
 
-    /// The input has been handled.
-    pub(crate) fn end(self) {
-        let took = self.begun.elapsed();
+    /// An input of this kind has been handled.
+    pub(crate) fn lap(&mut self, what: &'static str) {
+        let now = Instant::now();
+        let took = now - std::mem::replace(&mut self.since, now);
         if took >= TOO_LONG {
-            warn!(what = self.what, ?took, "one step held this node up; requests waited for it");
+            warn!(what, ?took, "one step held this node up; requests waited for it");
         } else if took >= LONG {
-            debug!(what = self.what, ?took, "one step took long");
+            debug!(what, ?took, "one step took long");
         }
     }
 }
 
-fn kind(input: &NodeInput) -> &'static str {
+/// What an input is, in words.
+pub(crate) fn kind(input: &NodeInput) -> &'static str {
     match input {
         NodeInput::Client { .. } => "a client's request",
         NodeInput::Peer { message, .. } => message.kind(),

@@ -16,6 +16,7 @@ use stdx::Prng;
 use storage::{DiskEngine, Engine};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::audit::{Audit, By, Deed, Outcome};
@@ -39,6 +40,7 @@ use crate::phase::{Ended, PhaseCell};
 use crate::readdress;
 use crate::replies::Replies;
 use crate::seats::Seats;
+use crate::stalls::Watch;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 use crate::traces::{Span, Threads, Traces};
@@ -236,5 +238,7 @@ fn event_loop<E: Engine>(
         threads,
         batch,
         effects,
+        deadline: None,
+        watch: Watch::begin(Instant::now()),
     })
 }

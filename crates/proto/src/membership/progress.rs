@@ -204,8 +204,8 @@ impl Transition {
         let switched = ops.oldest_read().map_or(reading, |oldest| oldest.min(reading));
         // Others collect without a leaver as soon as it has settled, so it must have handed everything over, delivered its
         // hints, and nothing that could make more of them may be under way.
-        let holds = self.late || core.hints_kept || ops.oldest_round() < u64::MAX;
-        let settled = if !self.foreign.is_gone() || (holds && core.is_gone()) { own.settled } else { core.stable() };
+        let holds = || self.late || core.hints_kept || ops.oldest_round() < u64::MAX;
+        let settled = if !self.foreign.is_gone() || (core.is_gone() && holds()) { own.settled } else { core.stable() };
         let peers = core.progress.most().collected;
         let (clear, collected) = (core.clear_wanted, core.collected_wanted.max(peers));
         let floor = own.floor.map(|_| core.floor().merged(core.floor_wanted));

@@ -134,7 +134,8 @@ impl Queue {
     }
 
     fn take(&mut self, bytes: usize) -> Vec<Message> {
-        let (mut taken, mut room) = (Vec::new(), bytes);
+        // Mostly all of them, and no more than may wait.
+        let (mut taken, mut room) = (Vec::with_capacity(self.messages.len()), bytes);
         while let Some((weight, _)) = self.messages.front() {
             if *weight > room && !taken.is_empty() {
                 break;

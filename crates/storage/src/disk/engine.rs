@@ -175,7 +175,7 @@ impl Engine for DiskEngine {
     }
 
     fn applied(&self) -> Seq {
-        self.seq(self.store().journal.appended())
+        self.seq(self.store().visible())
     }
 
     fn found(&self) -> u64 {

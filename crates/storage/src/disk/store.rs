@@ -189,6 +189,11 @@ impl Store {
         self.view().active().apply(changes, lsn, watched, visible)
     }
 
+    /// The last batch that reads can see.
+    pub(super) fn visible(&self) -> Lsn {
+        self.visible.load(Ordering::Acquire)
+    }
+
     pub(super) fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             // No such key can have been stored, and lsm-tree panics when asked for it.
@@ -206,7 +211,7 @@ impl Store {
     ) -> Result<(), StorageError> {
         let view = self.view();
         // The moment is watched before the next batch can overwrite what was visible in it.
-        let watch = view.active().between_batches(|| self.snapshots.watch(self.visible.load(Ordering::Acquire)));
+        let watch = view.active().between_batches(|| self.snapshots.watch(self.visible()));
         for entry in view.range(space, start, end, watch.lsn)?.into_iter().flatten() {
             let (key, version) = entry?;
             let value = version.value.expect("a merge gives no deletions");
