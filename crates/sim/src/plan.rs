@@ -154,6 +154,8 @@ pub struct WorkloadPlan {
     pub dumps: u64,
     /// Somebody fills a bucket, takes a backup of it and restores it.
     pub restores: bool,
+    /// That bucket is linearizable.
+    pub restores_registers: bool,
 }
 
 impl Plan {
@@ -219,6 +221,7 @@ impl Plan {
                 watchers: 0,
                 dumps: 0,
                 restores: false,
+                restores_registers: false,
             },
             faults: Vec::new(),
             mutant: Mutant::None,

@@ -37,6 +37,8 @@ pub const PROBES: &[&str] = &[
     "answer.explained",
     "answer.a_whole_dump",
     "answer.a_whole_restore",
+    "answer.a_whole_restore_of_registers",
+    "sim.register_changed_before_its_restore",
     "answer.nothing",
     "answer.page_goes_on",
     "answer.write_quorum_unmet",

@@ -3,11 +3,11 @@
 //!
 //! Invariant: the report depends on the plan alone.
 
+mod ordered;
+
 use crate::checker::convergence::{Resident, Stores, differences, item, stores, unrest};
 use crate::checker::counters::Counters;
 use crate::checker::durability::{Evidence, Finally};
-use crate::checker::linearizable::{Verdict, by_item, check};
-use crate::checker::locks::Locks;
 use crate::checker::{Failure, placement, restored};
 use crate::fault::{Fault, HostId};
 use crate::history::{Operation, Outcome};
@@ -118,7 +118,7 @@ impl World {
             self.employ(Work::SetBucket(registers::bucket(self.plan.n)), HostId(0));
         }
         if self.plan.workload.restores {
-            self.employ(Work::SetBucket(keeper::bucket(self.plan.n)), HostId(0));
+            self.employ(Work::SetBucket(keeper::bucket(&self.plan)), HostId(0));
         }
         for host in (1..self.plan.founders).map(HostId) {
             self.employ(Work::Join(host), HostId(0));
@@ -255,31 +255,6 @@ impl World {
         self.history.iter().map(owed).collect()
     }
 
-    /// Whether the linearizable bucket was. A replica that goes back to an image that lacks what only it knew of forgets promises,
-    /// and nobody notices: what is promised ends there (docs/guarantees.md).
-    fn judge_registers(&mut self) {
-        if self.images.was_anything_unheard() {
-            stdx::marks::hit("sim.registers_were_not_judged");
-            return;
-        }
-        let locks = Locks::new(&self.history, registers::REGISTERS, self.plan.clocks_apart());
-        self.counts.locks += locks.checked();
-        for what in locks.wrong() {
-            self.fail("locks", what);
-        }
-        let grid = ring::Grid::new(self.plan.grid_bits).unwrap_or_default();
-        for (key, events) in by_item(&self.history, registers::REGISTERS, grid) {
-            match check(&events) {
-                Verdict::Linearizable => self.counts.registers[0] += 1,
-                Verdict::Undecided => self.counts.registers[1] += 1,
-                Verdict::Not => {
-                    let key = crate::describe::key(&key);
-                    self.fail("linearizability", format!("no order explains what {key} was: {events:?}"));
-                }
-            }
-        }
-    }
-
     /// The verdict on what the cluster holds at the end.
     fn judge(&mut self) {
         for host in self.images.unnoticed() {
@@ -295,6 +270,7 @@ impl World {
             Err(what) => return self.fail("storage", what),
         };
         let finally = finally(&found);
+        self.judge_vault(&finally);
         let history = self.owed_history();
         let evidence = Evidence { history: &history, dots: &self.dots, finally: &finally };
         let bucket = |name: &str| self.buckets.get(name).copied();

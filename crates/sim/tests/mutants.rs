@@ -204,6 +204,14 @@ fn what_a_restore_finds() {
         plans::restores,
         &[bug("a restore keeps old stamps", 10), bug("a restore looks at nothing that is there", 20)],
     );
+    assert_found(
+        plans::restored_registers,
+        &[
+            bug("a restore keeps old stamps", 10),
+            bug("a restore takes back what came since", 10),
+            bug("a restore replaces what is to stay", 10),
+        ],
+    );
 }
 
 #[test]

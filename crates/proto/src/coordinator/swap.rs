@@ -63,13 +63,11 @@ impl Change for Swap {
                 _ => Verdict::Refuse,
             },
             Edit::Restore { version, overwrite } => {
-                let has_come_since = current.value.as_ref().is_some_and(|held| held.stamp >= version.stamp);
+                let has_come_since = current.value.as_ref().is_some_and(|held| held.stamp >= version.stamp)
+                    && !planted("a restore takes back what came since");
                 let has_ended = version.visible(self.wall).is_none();
-                if has_come_since || has_ended || there.is_some() && !overwrite {
-                    Verdict::Keep
-                } else {
-                    Verdict::Write(Some(version.clone()))
-                }
+                let stays = there.is_some() && !overwrite && !planted("a restore replaces what is to stay");
+                if has_come_since || has_ended || stays { Verdict::Keep } else { Verdict::Write(Some(version.clone())) }
             }
         }
     }

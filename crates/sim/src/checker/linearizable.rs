@@ -1,19 +1,19 @@
 //! Items of linearizable buckets behave like one copy that is touched by one client at a time: there is an order of the
 //! operations on each item that agrees with real time and with every answer (Herlihy and Wing 1990).
 //!
-//! A page of a list is a read of every item that it covers, those that it leaves out among them; no two at the same moment.
-//!
 //! The search is that of Wing and Gong, with Lowe's memory of states that were tried. An operation whose outcome nobody
 //! knows may take effect at any time after its start, or never. Items are checked apart: linearizability is local.
 
-use super::ranges::is_covered;
-use crate::history::{Operation, Outcome};
-use crate::locks::is_lock;
+mod copy;
+mod history;
+
 use crate::time::Time;
 use bytes::Bytes;
-use node::proto::{Cas, ChangeId, Current, Edit, Expect, ItemKey, Page, Record, Refusal, Request, Response, Scan};
-use ring::Grid;
-use std::collections::{BTreeMap, BTreeSet};
+use copy::Copy;
+pub(crate) use copy::Since;
+pub(crate) use history::{by_item, is_unknown, may_be_done};
+use node::proto::{Edit, Expect};
+use std::collections::BTreeSet;
 
 /// Most operations on one item that are searched; the sets of them are bits of a number.
 const OPERATIONS_MAX: usize = 128;
@@ -27,6 +27,8 @@ pub(crate) struct Event {
     /// None: nobody knows whether it was done.
     pub(crate) ended: Option<Time>,
     pub(crate) deed: Deed,
+    /// Whether the copy after it was made by the restore of its bucket, or since.
+    pub(crate) since: Since,
 }
 
 /// What an operation did.
@@ -40,46 +42,6 @@ pub(crate) enum Deed {
     Changed(Expect, Edit, Option<u64>, Option<Bytes>),
 }
 
-/// The one copy.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Copy {
-    changes: Changes,
-    value: Option<Bytes>,
-}
-
-/// How many changes led to a copy. Where nothing is, as many as one likes may have been: an item that was collected begins
-/// anew above every number that any item had (`docs/adr/0021-collection-of-registers.md`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Changes {
-    Exactly(u64),
-    /// What was put there when nothing was, by a change that nobody knows the number of.
-    AtLeast(u64),
-}
-
-impl Default for Changes {
-    fn default() -> Changes {
-        Changes::Exactly(0)
-    }
-}
-
-impl Changes {
-    /// These, if they can be so many.
-    fn known(self, number: u64) -> Option<Changes> {
-        let can_be = match self {
-            Changes::Exactly(changes) => changes == number,
-            Changes::AtLeast(least) => least <= number,
-        };
-        can_be.then_some(Changes::Exactly(number))
-    }
-
-    fn after_one_more(self, is_anew: bool) -> Changes {
-        match self {
-            Changes::Exactly(changes) if !is_anew => Changes::Exactly(changes + 1),
-            Changes::Exactly(changes) | Changes::AtLeast(changes) => Changes::AtLeast(changes + 1),
-        }
-    }
-}
-
 /// What came of a check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
@@ -89,63 +51,6 @@ pub(crate) enum Verdict {
     Not,
     /// The search became too long.
     Undecided,
-}
-
-impl Copy {
-    /// The copy, if it can have this version; there is none where nothing is.
-    fn known(&self, version: u64) -> Option<Copy> {
-        match self.value {
-            None => (version == 0).then(|| self.clone()),
-            Some(_) => Some(Copy { changes: self.changes.known(version)?, value: self.value.clone() }),
-        }
-    }
-
-    /// The copy, if it can meet a condition.
-    fn meeting(&self, expect: &Expect) -> Option<Copy> {
-        let meets = match expect {
-            Expect::Any => true,
-            Expect::Absent => self.value.is_none(),
-            Expect::Version(version) => return self.known(*version),
-            Expect::Value(bytes) => self.value.as_ref() == Some(bytes),
-        };
-        meets.then(|| self.clone())
-    }
-
-    /// The copy after a deed, if the deed can be done to this one.
-    fn after(&self, deed: &Deed) -> Option<Copy> {
-        match deed {
-            Deed::Read(version, value) => self.known(*version).filter(|copy| copy.value == *value),
-            Deed::Refused(expect, version) => self.known(*version).filter(|copy| copy.meeting(expect).is_none()),
-            Deed::Changed(expect, edit, version, value) => {
-                let next = self.meeting(expect)?.edited(edit)?;
-                if value.is_some() && *value != next.value {
-                    return None;
-                }
-                match version {
-                    None | Some(0) if next.value.is_none() => Some(next),
-                    None => Some(next),
-                    // A change that was overtaken by others before it was answered knows the number it made, also of a
-                    // deletion.
-                    Some(version) => Some(Copy { changes: next.changes.known(*version)?, ..next }),
-                }
-            }
-        }
-    }
-
-    fn edited(&self, edit: &Edit) -> Option<Copy> {
-        let value = match edit {
-            // The plans give no ends to items whose order is looked for, and restore none of them.
-            Edit::End { .. } | Edit::Restore { .. } => return Some(self.clone()),
-            Edit::Delete if self.value.is_none() => return Some(self.clone()),
-            Edit::Delete => None,
-            Edit::Put(value) => Some(value.bytes.clone()),
-            Edit::Add(by) => {
-                let number = self.value.as_ref().map_or(Some(0), |bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
-                Some(Bytes::from(number.and_then(|number: i64| number.checked_add(*by))?.to_string()))
-            }
-        };
-        Some(Copy { changes: self.changes.after_one_more(self.value.is_none()), value })
-    }
 }
 
 /// Looks for an order.
@@ -173,7 +78,7 @@ pub(crate) fn check(events: &[Event]) -> Verdict {
             if done >> at & 1 == 1 || event.started > first_end {
                 continue;
             }
-            if let Some(next) = copy.after(&event.deed) {
+            for next in copy.after(event) {
                 let state = (done | 1 << at, next);
                 if seen.insert(state.clone()) {
                     stack.push(state);
@@ -188,152 +93,13 @@ fn bits(events: &[Event], of: impl Fn(&Event) -> bool) -> u128 {
     events.iter().enumerate().filter(|(_, event)| of(event)).fold(0, |bits, (at, _)| bits | 1 << at)
 }
 
-/// The operations on each item of a bucket, from the history of a run.
-pub(crate) fn by_item(history: &[Operation], bucket: &str, grid: Grid) -> BTreeMap<ItemKey, Vec<Event>> {
-    let mut items: BTreeMap<ItemKey, Vec<Event>> = BTreeMap::new();
-    // A change that was asked for again, under the same id, is one operation with the outcome of its last attempt.
-    let mut named: BTreeMap<ChangeId, usize> = BTreeMap::new();
-    for operation in history {
-        let key = match &operation.request {
-            Request::Get(get) if get.bucket == bucket && get.level.is_none() => &get.key,
-            Request::Cas(cas) if cas.bucket == bucket => &cas.key,
-            _ => continue,
-        };
-        // Those have ends: `locks` judges them.
-        if is_lock(key) {
-            continue;
-        }
-        let Some(event) = event(operation) else { continue };
-        let events = items.entry(key.clone()).or_default();
-        match id_of(operation).and_then(|id| named.insert(id, events.len()).map(|at| (id, at))) {
-            Some((id, at)) => {
-                named.insert(id, at);
-                events[at] = Event { started: events[at].started, ..event };
-            }
-            None => events.push(event),
-        }
-    }
-    for operation in history {
-        if let Some((scan, shown, next)) = listed(operation).filter(|(scan, ..)| scan.bucket == bucket) {
-            add_list(&mut items, operation, scan, &shown, next, grid);
-        }
-    }
-    items
-}
-
-/// Version and value of the items on a page.
-type Listed = BTreeMap<ItemKey, (u64, Option<Bytes>)>;
-
-/// What a list or a dump gave, and where it ended.
-fn listed(operation: &Operation) -> Option<(&Scan, Listed, Option<ItemKey>)> {
-    let Outcome::Answered(response) = &operation.outcome else { return None };
-    match (&operation.request, response.as_ref()) {
-        (Request::Scan(scan), Response::Page(page)) => {
-            let shown = |(key, values): &(ItemKey, Vec<node::proto::Sibling>)| {
-                let only = values.first()?;
-                let value = only.version.value.as_ref().map(|value| value.bytes.clone());
-                Some((key.clone(), (only.dot.counter, value)))
-            };
-            Some((scan, page.items.iter().filter_map(shown).collect(), page.next.clone()))
-        }
-        (Request::Dump(scan), Response::Records(records)) => {
-            let shown = |(key, record): &(ItemKey, Record)| {
-                let Record::Register(register) = record else { return None };
-                let cell = register.cell()?;
-                let value = cell.value.as_ref()?.value.as_ref()?.bytes.clone();
-                Some((key.clone(), (cell.number, Some(value))))
-            };
-            Some((scan, records.items.iter().filter_map(shown).collect(), records.next.clone()))
-        }
-        _ => None,
-    }
-}
-
-/// A page is a read of every item that it covers.
-fn add_list(
-    items: &mut BTreeMap<ItemKey, Vec<Event>>,
-    operation: &Operation,
-    scan: &Scan,
-    shown: &Listed,
-    next: Option<ItemKey>,
-    grid: Grid,
-) {
-    for key in shown.keys().filter(|key| !is_lock(key)) {
-        items.entry(key.clone()).or_default();
-    }
-    let page = Page { items: Vec::new(), next };
-    for (key, events) in items.iter_mut().filter(|(key, _)| is_covered(key, scan, &page, grid)) {
-        let (version, value) = shown.get(key).cloned().unwrap_or_default();
-        stdx::marks::hit(if value.is_some() { "sim.register_listed" } else { "sim.register_left_out_of_a_list" });
-        let deed = Deed::Read(version, value);
-        events.push(Event { started: operation.started, ended: Some(operation.ended), deed });
-    }
-}
-
-fn id_of(operation: &Operation) -> Option<ChangeId> {
-    match &operation.request {
-        Request::Cas(cas) => cas.id,
-        _ => None,
-    }
-}
-
-/// What an operation tells; nothing, if it was certainly not done and saw nothing.
-fn event(operation: &Operation) -> Option<Event> {
-    let known = |deed: Deed| Some(Event { started: operation.started, ended: Some(operation.ended), deed });
-    let unknown = match &operation.request {
-        Request::Cas(Cas { expect, edit, .. }) => Some(Event {
-            started: operation.started,
-            ended: None,
-            deed: Deed::Changed(expect.clone(), edit.clone(), None, None),
-        }),
-        _ => None,
-    };
-    let response = match &operation.outcome {
-        Outcome::Answered(response) => response.as_ref(),
-        Outcome::Lost | Outcome::Pending => return unknown,
-        Outcome::NotTaken => return None,
-    };
-    match (&operation.request, response) {
-        (Request::Get(_), Response::Current(Current { version, value, .. })) => {
-            known(Deed::Read(*version, value.as_ref().map(|value| value.bytes.clone())))
-        }
-        (Request::Cas(cas), Response::Swapped(current)) => {
-            let value = current.value.as_ref().map(|value| value.bytes.clone());
-            known(Deed::Changed(cas.expect.clone(), cas.edit.clone(), Some(current.version), value))
-        }
-        (Request::Cas(cas), Response::Refused(Refusal::ConditionFailed(current))) => {
-            known(Deed::Refused(cas.expect.clone(), current.version))
-        }
-        (_, Response::Refused(refusal)) if may_be_done(refusal) => unknown,
-        _ => None,
-    }
-}
-
-/// True if a change that was answered like this may have been made.
-pub(crate) fn may_be_done(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::QuorumUnmet { write: true, .. } | Refusal::NoAnswer { write: true } | Refusal::OutcomeUnknown
-    )
-}
-
-/// True if nobody knows whether a change with this outcome was made.
-pub(crate) fn is_unknown(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Answered(response) => {
-            matches!(response.as_ref(), Response::Refused(refusal) if may_be_done(refusal))
-        }
-        Outcome::Lost => true,
-        Outcome::NotTaken | Outcome::Pending => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Copy, Deed, Event, Verdict, check};
+    use super::{Copy, Deed, Event, Since, Verdict, check};
     use crate::time::Time;
     use bytes::Bytes;
-    use node::proto::{Edit, Expect, Value};
+    use causal::Stamp;
+    use node::proto::{Edit, Expect, Value, Version};
     use stdx::Prng;
 
     /// Every order of every subset that holds what must be there.
@@ -347,7 +113,7 @@ mod tests {
             if used[at] || blocked {
                 continue;
             }
-            if let Some(next) = copy.after(&events[at].deed) {
+            for next in copy.after(&events[at]) {
                 used[at] = true;
                 let found = brute(events, used, &next);
                 used[at] = false;
@@ -367,9 +133,10 @@ mod tests {
             2 => Expect::Version(prng.below(3)),
             _ => Expect::Value(value(prng)),
         };
-        let edit = match prng.below(3) {
+        let edit = match prng.below(4) {
             0 => Edit::Delete,
             1 => Edit::Add(1),
+            2 => restore(value(prng), prng.below(2) == 0),
             _ => Edit::Put(Value::plain(value(prng))),
         };
         let version = prng.below(4);
@@ -381,6 +148,11 @@ mod tests {
         }
     }
 
+    fn restore(value: Bytes, overwrite: bool) -> Edit {
+        let version = Version { stamp: Stamp::MIN, expires: None, value: Some(Value::plain(value)) };
+        Edit::Restore { version, overwrite }
+    }
+
     #[test]
     fn it_says_the_same_as_trying_every_order() {
         let mut verdicts = [0, 0];
@@ -390,7 +162,8 @@ mod tests {
                 .map(|_| {
                     let started = prng.below(12);
                     let ended = (prng.below(6) > 0).then(|| Time(started + prng.below(6)));
-                    Event { started: Time(started), ended, deed: deed(&mut prng) }
+                    let since = [Since::Unknown, Since::No, Since::Yes][prng.below(3) as usize];
+                    Event { started: Time(started), ended, deed: deed(&mut prng), since }
                 })
                 .collect();
             let brute = brute(&events, &mut vec![false; events.len()], &Copy::default());
@@ -404,7 +177,12 @@ mod tests {
     #[test]
     fn a_stale_read_and_a_lost_update_are_noticed() {
         let put = |text: &'static str| Edit::Put(Value::plain(text));
-        let event = |started, ended, deed| Event { started: Time(started), ended: Some(Time(ended)), deed };
+        let event = |started, ended, deed| Event {
+            started: Time(started),
+            ended: Some(Time(ended)),
+            deed,
+            since: Since::Unknown,
+        };
         let write = event(1, 2, Deed::Changed(Expect::Any, put("a"), Some(1), None));
         let stale = event(3, 4, Deed::Read(0, None));
         assert_eq!(check(&[write.clone(), stale]), Verdict::Not);
@@ -413,5 +191,44 @@ mod tests {
         let unknown = Event { ended: None, ..write };
         assert_eq!(check(&[unknown.clone(), event(3, 4, Deed::Read(0, None))]), Verdict::Linearizable);
         assert_eq!(check(&[unknown, event(3, 4, Deed::Read(1, Some("a".into())))]), Verdict::Linearizable);
+    }
+
+    /// An item that was `was` at version 1, made before the restore, since, or nobody knows; then the restore, then what is read.
+    fn after_restore(was: Option<&'static str>, since: Since, overwrite: bool, read: (u64, &'static str)) -> Verdict {
+        let event = |at: u64, deed, since| Event { started: Time(at), ended: Some(Time(at)), deed, since };
+        let put = Edit::Put(Value::plain(was.unwrap_or("x")));
+        let mut events = vec![event(1, Deed::Changed(Expect::Any, put, Some(1), None), Since::No)];
+        let change = if was.is_some() { Edit::Put(Value::plain("now")) } else { Edit::Delete };
+        let version = was.map(|_| 2);
+        events.push(event(2, Deed::Changed(Expect::Any, change, version, None), since));
+        let restored = Deed::Changed(Expect::Any, restore("saved".into(), overwrite), None, None);
+        events.push(event(3, restored, Since::Unknown));
+        let (version, value) = read;
+        let value = (version > 0).then(|| value.into());
+        events.push(event(4, Deed::Read(version, value), Since::Unknown));
+        check(&events)
+    }
+
+    #[test]
+    fn a_restore_changes_what_is_older_and_nothing_else() {
+        use Verdict::{Linearizable, Not};
+        // What is there, and since when; overwrite; what is read; the verdict.
+        let cases = [
+            (Some("old"), Since::No, true, (3, "saved"), Linearizable),
+            (Some("old"), Since::No, true, (2, "now"), Not),
+            (Some("old"), Since::No, false, (3, "saved"), Not),
+            (Some("old"), Since::No, false, (2, "now"), Linearizable),
+            (Some("old"), Since::Yes, true, (3, "saved"), Not),
+            (Some("old"), Since::Yes, true, (2, "now"), Linearizable),
+            (Some("old"), Since::Unknown, true, (3, "saved"), Linearizable),
+            (Some("old"), Since::Unknown, true, (2, "now"), Linearizable),
+            (None, Since::No, false, (3, "saved"), Linearizable),
+            (None, Since::No, false, (0, ""), Not),
+            (None, Since::Yes, true, (3, "saved"), Not),
+            (None, Since::Yes, true, (0, ""), Linearizable),
+        ];
+        for (was, since, overwrite, read, verdict) in cases {
+            assert_eq!(after_restore(was, since, overwrite, read), verdict, "{was:?} {since:?} {overwrite} {read:?}");
+        }
     }
 }

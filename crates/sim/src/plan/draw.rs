@@ -103,6 +103,7 @@ fn workload(seed: u64) -> WorkloadPlan {
     let mut asides = Prng::keyed(seed, "explanations and dumps", &[]);
     let explain_percent = if asides.chance(HALF) { asides.between(1, 10) } else { 0 };
     let restores = Prng::keyed(seed, "restores", &[]).chance(QUARTER);
+    let restores_registers = restores && Prng::keyed(seed, "restores of registers", &[]).chance(HALF);
     let dumps = if asides.chance(HALF) { asides.between(1, 4) } else { 0 };
     WorkloadPlan {
         clients: prng.between(2, 6) as usize,
@@ -130,6 +131,7 @@ fn workload(seed: u64) -> WorkloadPlan {
         watchers,
         dumps,
         restores,
+        restores_registers,
         value_bytes_max: if prng.chance(QUARTER) { prng.between(100, 2_000) } else { prng.between(16, 60) },
     }
 }
@@ -151,6 +153,7 @@ fn destroy(plan: &mut Plan, everything: bool) {
     }
     // A damaged register is not healed, and a hand-over waits for it: outside the promise.
     (plan.workload.register_percent, plan.workload.lock_percent) = (0, 0);
+    plan.workload.restores_registers = false;
     let mut prng = Prng::keyed(plan.seed, "bit rot of items", &[]);
     for _ in 0..prng.between(1, 12) {
         let (at, pick) = (Span(prng.below(plan.storm.0)), prng.next_u64());

@@ -447,6 +447,13 @@ pub(crate) fn restores(seed: u64) -> Plan {
     })
 }
 
+/// The same of a linearizable bucket.
+pub(crate) fn restored_registers(seed: u64) -> Plan {
+    let mut plan = restores(seed);
+    plan.workload.restores_registers = true;
+    plan
+}
+
 /// Items are deleted and made again all the time, and what is spent is looked for all the time, while nodes are cut off
 /// or away for long enough to be taken for dead.
 pub(crate) fn buried(seed: u64) -> Plan {
