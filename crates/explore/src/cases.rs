@@ -1,4 +1,5 @@
 //! The cases that are explored by name, and the planted bugs that must be found.
 
+pub mod collecting;
 pub mod moving;
 pub mod register;

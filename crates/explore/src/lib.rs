@@ -5,6 +5,7 @@
 //! Refuses to judge by itself: a model says what must not be.
 
 pub mod cases;
+pub mod collecting;
 pub mod moving;
 pub mod order;
 pub mod register;

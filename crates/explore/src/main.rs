@@ -1,8 +1,9 @@
 //! `explore [STATES] [TEXT]`: searches every case whose name has the text, or every one, up to so many states, and prints
-//! how many each has. The only place here that reads a clock. Bugs are looked for in the register's model always, in the
-//! nodes of moves if this was built with the feature `mutants`.
+//! how many each has. The only place here that reads a clock. Bugs are looked for in the models of the register always, in the
+//! nodes if this was built with the feature `mutants`.
 
-use explore::cases::{moving, register};
+use explore::cases::{collecting, moving, register};
+use explore::collecting::Collecting;
 use explore::moving::Moving;
 use explore::register::Deciding;
 use explore::search::{Found, Verdict, search, search_shortest};
@@ -23,6 +24,19 @@ fn main() -> io::Result<ExitCode> {
         let name = format!("register: {}", case.name);
         if name.contains(&text) {
             all_well &= explore(&name, bug.as_deref(), || (search(&Deciding::new(case), states_max), String::new()))?;
+        }
+    }
+    for case in collecting::unsound().into_iter().chain(collecting::sound()) {
+        let (name, bug) = (format!("collection: {}", case.name), case.bug.map(|bug| format!("{bug:?}")));
+        let is_possible = case.bug.is_none_or(|bug| bug.planted().is_empty()) || stdx::bugs::POSSIBLE;
+        if name.contains(&text) && is_possible {
+            let search = || {
+                let model = Collecting::new(case);
+                let found =
+                    if bug.is_some() { search_shortest(&model, states_max) } else { search(&model, states_max) };
+                (found, String::new())
+            };
+            all_well &= explore(&name, bug.as_deref(), search)?;
         }
     }
     let planted = if stdx::bugs::POSSIBLE { moving::unsound() } else { Vec::new() };
