@@ -12,7 +12,7 @@ pub(crate) const ITEM_COST: usize = 512;
 /// With so many requests of clients waiting, streams get half of the rate.
 const HALF_AT: u64 = 16;
 /// What is not used is saved for no longer than this.
-const SAVED_FOR: Span = Span::millis(100);
+const SAVED_FOR: Span = Span::millis(25);
 
 /// What streams may still push. Below zero, it is what they have pushed too much.
 #[derive(Clone, Copy, Debug, Default)]

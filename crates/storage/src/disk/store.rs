@@ -32,8 +32,11 @@ use crate::space::Space;
 /// Bytes per second of a memory table that is written out while no other waits for it.
 const WRITE_OUT_PER_SECOND: u64 = 32 << 20;
 
-/// Bytes per second of a merge that nobody waits for.
+/// Bytes per second of a merge when as many young runs wait as gather while much is written.
 const MERGE_PER_SECOND: u64 = 16 << 20;
+
+/// With so many young runs, a merge is one that nobody waits for, and has a quarter of that. With one more it has half.
+const LEISURE: usize = 6;
 
 /// Young runs with which merges begin to hurry. Each two more double their pace, up to `HURRIED` of them.
 const HURRY: usize = 13;
@@ -44,7 +47,8 @@ const HURRIED: usize = 20;
 /// Bytes per second of a merge when so many young runs wait.
 fn merge_rate(young: usize) -> Option<u64> {
     let doublings = (young + 1).saturating_sub(HURRY).div_ceil(2);
-    (young < HURRIED).then_some(MERGE_PER_SECOND << doublings)
+    let halvings = (LEISURE + 2).saturating_sub(young).min(2);
+    (young < HURRIED).then_some((MERGE_PER_SECOND >> halvings) << doublings)
 }
 
 /// One opening.
@@ -231,11 +235,12 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{HURRIED, MERGE_PER_SECOND, merge_rate};
+    use super::{HURRIED, LEISURE, MERGE_PER_SECOND, merge_rate};
 
     #[test]
     fn merges_hurry_the_more_the_more_waits() {
-        assert_eq!(merge_rate(12), Some(MERGE_PER_SECOND));
+        assert_eq!(merge_rate(LEISURE), Some(MERGE_PER_SECOND / 4));
+        assert_eq!((merge_rate(8), merge_rate(12)), (Some(MERGE_PER_SECOND), Some(MERGE_PER_SECOND)));
         let rates: Vec<Option<u64>> = (0..HURRIED).map(merge_rate).collect();
         assert!(rates.is_sorted() && rates.iter().all(Option::is_some), "{rates:?}");
         assert_eq!(merge_rate(HURRIED - 1), Some(MERGE_PER_SECOND << 4));
