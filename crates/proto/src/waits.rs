@@ -1,7 +1,7 @@
 //! How long clients of this node wait, in quiet times and now, and what share of their rate that leaves to streams.
 //!
 //! While nothing moves, the usual wait of each kind of request is learnt. While something moves, a wait that grows by more than
-//! half of the usual one takes a quarter of the share away, and one that does not gives a little back: additive
+//! a quarter of the usual one, and half a millisecond, takes a quarter of the share away, and one that does not gives a little back: additive
 //! increase, multiplicative decrease, as in congestion control (Chiu and Jain 1989). Waits tell of everything that moving data
 //! may crowd out, on any node that answers for the request: processors, disks, networks.
 //!
@@ -12,8 +12,8 @@
 
 use stdx::{Mono, Span};
 
-/// So many halves of the usual wait, and [`SLACK`], are too much: what is rare grows more than the mean.
-const MUCH: u64 = 3;
+/// So many quarters of the usual wait, and [`SLACK`], are too much: what is rare grows more than the mean.
+const MUCH: u64 = 5;
 /// What is not worth giving way for.
 const SLACK: Span = Span::micros(500);
 /// Shares are counted in parts of this.
@@ -126,7 +126,7 @@ impl Waits {
         };
         // What nobody asks for any more tells nothing.
         let is_recent = |kind: usize| at < self.waits[kind].noted_at + ALONE;
-        let is_long = |kind: usize| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH / 2 + slack;
+        let is_long = |kind: usize| usual(kind) > 0 && self.waits[kind].now > usual(kind) * MUCH / 4 + slack;
         (0..self.waits.len()).any(|kind| is_recent(kind) && is_long(kind))
     }
 }
@@ -158,7 +158,11 @@ mod tests {
         let begun = answer(&mut waits, quiet, 1, 2, true);
         assert_eq!(waits.share(begun), FIRST, "it begins gently");
         let calm = answer(&mut waits, begun, 1_000, 3, true);
-        assert_eq!(waits.share(calm), WHOLE, "a wait that grew by no more than half is no reason to give way");
+        assert_eq!(
+            waits.share(calm),
+            WHOLE,
+            "a wait that grew by a quarter and half a millisecond is no reason to give way"
+        );
         let busy = answer(&mut waits, calm, 1_000, 12, true);
         assert_eq!(waits.share(busy), LEAST);
         let calm = answer(&mut waits, busy, 1_000, 2, true);
