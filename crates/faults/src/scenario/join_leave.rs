@@ -2,6 +2,7 @@
 //! quiet ones, and not much more moves than has to.
 
 use super::Options;
+use crate::http;
 use crate::load::{Asker, Verdict, value};
 use crate::nemesis;
 use crate::place::Place;
@@ -29,6 +30,12 @@ pub struct Bulk {
 
 const PREFIX: &str = "bulk-";
 
+/// The metric of bytes that tables were written with.
+const WRITTEN: &str = "alianza_storage_written_bytes_total";
+
+/// Nodes that have written no table for so long are done with what was loaded.
+const AT_REST: Duration = Duration::from_secs(5);
+
 /// Loads data, lets a node join and leave under load, and reads everything back.
 pub fn join_leave(options: &Options, bulk: Bulk) -> Result<Report, String> {
     let mut plan = options.plan();
@@ -42,6 +49,7 @@ pub fn join_leave(options: &Options, bulk: Bulk) -> Result<Report, String> {
         session.figures.insert("keys".to_owned(), bulk.keys.into());
         session.figures.insert("keys loaded per second".to_owned(), (bulk.keys as f64 / loading).into());
         session.fleet.wait_rest(Duration::from_secs(300))?;
+        wait_merged(&session)?;
         session.begin_load()?;
         session.let_run(Duration::from_secs(20))?;
         let bytes = |session: &Session| session.fleet.proxy.as_ref().map(|p| p.links().counts.all()["peer bytes"]);
@@ -92,6 +100,38 @@ fn load(session: &Session, bulk: Bulk) -> Result<(), String> {
         0 => Ok(()),
         count => Err(format!("{count} of {} keys could not be loaded", bulk.keys)),
     }
+}
+
+/// Waits until no node writes tables any more: what was loaded is merged for a while after it is there, and would make the
+/// quiet time less quiet than it is.
+fn wait_merged(session: &Session) -> Result<(), String> {
+    let agent = http::agent(Duration::from_secs(5));
+    let written = || -> Vec<String> {
+        let page = |node: &crate::node::Node| http::get(&agent, &format!("{}/metrics", node.url()));
+        let pages =
+            session.fleet.nodes.iter().filter_map(page).filter_map(|(_, page)| page.as_str().map(str::to_owned));
+        pages
+            .flat_map(|page| {
+                page.lines().filter(|line| line.starts_with(WRITTEN)).map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let begun = Instant::now();
+    let (mut before, mut since) = (written(), Instant::now());
+    if before.is_empty() {
+        return Err(format!("no node tells {WRITTEN}"));
+    }
+    while since.elapsed() < AT_REST {
+        if begun.elapsed() > Duration::from_secs(300) || crate::stop::wanted() {
+            return Err("the nodes did not finish merging what was loaded".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        let now = written();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
+    Ok(())
 }
 
 /// Reads all loaded items by scans at a quorum; how many are missing or wrong.
