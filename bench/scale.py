@@ -2,7 +2,7 @@
 """Measures how cost grows: with keys, value sizes, connections, nodes and pipeline depth. Writes to bench/runs/.
 
   bench/scale.py --simulated nodes.csv       only draws what `sim scale --csv nodes.csv` has written
-  bench/scale.py [--quick] [--only keys,values,connections,nodes,depth] [--keys-max 50000000] [--name scale]
+  bench/scale.py [--quick] [--only keys,values,connections,nodes,depth] [--keys-min 10000] [--keys-max 50000000] [--name scale]
 
 Needs cargo (or BENCH_BINARY). The load is `alianza bench`; closed loop, keys of 16 B chosen uniformly, one thread that shares the cores.
 Processor time is that of all server processes per operation. What is plotted is explained in docs/scale.md.
@@ -43,7 +43,7 @@ def fill(server, keys, value, connections=64):
 def by_keys(options, place):
     """One node, values of 100 B: from all in memory to much more than the cache."""
     for keys in [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000]:
-        if keys <= options.keys_max:
+        if options.keys_min <= keys <= options.keys_max:
             server = cluster(place, 1)
             try:
                 fill(server, keys, 100)
@@ -173,6 +173,7 @@ def main():
     parser.add_argument("--only", default=",".join(DIMENSIONS), help="dimensions")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--keys", type=int, help="where they are not what varies")
+    parser.add_argument("--keys-min", type=int, default=0)
     parser.add_argument("--keys-max", type=int)
     parser.add_argument("--name", default="scale", help="of the directory under bench/runs")
     parser.add_argument("--simulated", type=pathlib.Path, metavar="CSV", help="only draw this")
