@@ -38,6 +38,9 @@ const SEALED_MAX: usize = 3;
 /// A batch slowed down sleeps for this long at a time, so as not to pay for a sleep with each batch.
 const NAP: Duration = Duration::from_millis(1);
 
+/// With so many young runs, merges are far behind.
+const MANY: usize = 40;
+
 /// Encoding buffers larger than this are not kept.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
@@ -122,13 +125,9 @@ impl DiskEngine {
     /// Sleeps a little now and then while the workers are behind.
     fn slow_down(&mut self, bytes: usize) {
         let view = self.store().view();
-        let bytes_per_nap = match (view.sealed(), view.young()) {
-            (SEALED_MAX.., _) | (_, 40..) => 16 << 10,
-            (2, _) | (_, 20..) => 64 << 10,
-            _ => {
-                self.since_nap = 0;
-                return;
-            }
+        let Some(bytes_per_nap) = bytes_per_nap(view.sealed(), view.young()) else {
+            self.since_nap = 0;
+            return;
         };
         self.since_nap += bytes;
         if self.since_nap >= bytes_per_nap {
@@ -219,6 +218,17 @@ impl Reader for DiskReader {
     }
 }
 
+/// What may be written between two naps; `None` if nothing waits that long. The more young runs, the slower: when the list of them
+/// is full, nobody writes anything until a merge is over, which with gigabytes takes minutes.
+fn bytes_per_nap(sealed: usize, young: usize) -> Option<usize> {
+    match (sealed, young) {
+        (_, MANY..) => Some((16 << 10) >> ((young - MANY) / 24).min(5)),
+        (SEALED_MAX.., _) => Some(16 << 10),
+        (2, _) | (_, 20..) => Some(64 << 10),
+        _ => None,
+    }
+}
+
 /// The size at which the next memory table is written out.
 fn full_bytes(options: &DiskOptions) -> usize {
     let most = options.memtable_bytes();
@@ -284,4 +294,19 @@ fn create(folder: &Path, shared: &Shared) -> Result<(), StorageError> {
 fn open_tables(folder: &Path, shared: &Shared) -> Result<[Tables; Space::ALL.len()], StorageError> {
     let open = |space| Tables::open(folder, space, shared);
     Ok([open(Space::Items)?, open(Space::Meta)?, open(Space::Hints)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MANY, bytes_per_nap};
+    use crate::disk::tables::YOUNG_MAX;
+
+    #[test]
+    fn writes_are_slowed_down_long_before_the_list_of_runs_is_full() {
+        assert_eq!(bytes_per_nap(1, 19), None);
+        let bytes: Vec<usize> = (20..YOUNG_MAX).filter_map(|young| bytes_per_nap(0, young)).collect();
+        assert_eq!(bytes.len(), YOUNG_MAX - 20);
+        assert!(bytes.is_sorted_by(|before, after| before >= after), "{bytes:?}");
+        assert_eq!((bytes[0], bytes[MANY - 20], bytes.last()), (64 << 10, 16 << 10, Some(&512)));
+    }
 }
