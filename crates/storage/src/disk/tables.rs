@@ -181,9 +181,10 @@ impl Tables {
         Ok(changed)
     }
 
-    /// Gives back the room of tables that were merged away and are not read any more, as long as `goes_on` says so.
-    pub(super) fn empty_trash(&self, goes_on: impl Fn() -> bool) {
-        self.trash.empty(goes_on);
+    /// Gives back the room of tables that were merged away and are not read any more, as long as `goes_on` says so. Returns how
+    /// many are left.
+    pub(super) fn empty_trash(&self, goes_on: impl Fn() -> bool) -> usize {
+        self.trash.empty(goes_on)
     }
 
     /// Runs `build`, which writes tables. If it fails, gives back the room that its unfinished tables take. A list on

@@ -13,11 +13,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use lsm_tree::TableId;
+
+use super::guard::lock;
 
 /// What is cut off a file at a time.
 const STEP_BYTES: u64 = 1 << 20;
@@ -42,7 +44,7 @@ impl Trash {
 
     /// Keeps the files of these tables in `tables`, which are not removed yet, for when they are.
     pub(super) fn keep(&self, tables: &Path, ids: impl Iterator<Item = TableId>) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         for id in ids {
             let (from, to) = (tables.join(id.to_string()), self.path.join(id.to_string()));
             let linked = fs::create_dir_all(&self.path).and_then(|()| fs::hard_link(from, to));
@@ -53,9 +55,9 @@ impl Trash {
     }
 
     /// Gives back the room of what nobody reads any more, as long as `goes_on` says so. What is still read stays for the
-    /// next time.
-    pub(super) fn empty(&self, goes_on: impl Fn() -> bool) {
-        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// next time. Returns how many tables are left.
+    pub(super) fn empty(&self, goes_on: impl Fn() -> bool) -> usize {
+        let all = lock(&self.held).clone();
         for id in all {
             let path = self.path.join(id.to_string());
             while goes_on() {
@@ -64,13 +66,14 @@ impl Trash {
                     Ok(Left::InUse) => break,
                     // What cannot be removed goes when the tables are opened.
                     Ok(Left::Nothing) | Err(_) => {
-                        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                        lock(&self.held).remove(&id);
                         thread::sleep(PAUSE);
                         break;
                     }
                 }
             }
         }
+        lock(&self.held).len()
     }
 }
 
@@ -108,7 +111,7 @@ mod tests {
         let trash = Trash::open(dir.path());
         trash.keep(dir.path(), [3, 4].into_iter());
         let kept = dir.path().join("trash/3");
-        trash.empty(|| true);
+        assert_eq!(trash.empty(|| true), 1);
         assert_eq!(fs::read(&kept).expect("a file"), bytes, "somebody may read it");
         assert_eq!(shorten(&kept).expect("a file"), Left::InUse);
         fs::remove_file(dir.path().join("3")).expect("a file");
@@ -116,7 +119,7 @@ mod tests {
         assert_eq!(fs::metadata(&kept).expect("a file").len(), STEP_BYTES + 1);
         trash.empty(|| false);
         assert!(kept.exists(), "it was told to stop");
-        trash.empty(|| true);
+        assert_eq!(trash.empty(|| true), 0);
         assert!(!kept.exists());
     }
 

@@ -1,4 +1,5 @@
-//! The threads of an opening: one prepares journal files, one writes memory tables out, one merges tables.
+//! The threads of an opening: one prepares journal files, one writes memory tables out, one merges tables, and one gives back the
+//! room of those that were merged away.
 //!
 //! A full disk does not stop them: they try again after a while, or when somebody writes. Any other failure poisons.
 //!
@@ -31,6 +32,9 @@ const MERGE_NICE: i32 = 5;
 /// When no memory table has been written out for so long, there is time to merge what reads would have to look at.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// How long somebody may go on reading what was merged away before that is looked at again.
+const IN_USE: Duration = Duration::from_secs(1);
+
 /// How long at most the journal's mark lags behind what was synced.
 const NOTE: Duration = Duration::from_secs(1);
 
@@ -40,6 +44,7 @@ enum Work {
     Prepare,
     Flush,
     Compact,
+    Empty,
 }
 
 /// What the threads tell each other.
@@ -56,7 +61,7 @@ pub(super) struct Signals {
 struct State {
     stop: bool,
     /// Who has something to do, by `Work`.
-    wanted: [bool; 3],
+    wanted: [bool; 4],
     /// Why the last attempt to write a memory table out failed, while the disk is full.
     full: Option<StorageError>,
     /// The same of the last attempt to merge tables.
@@ -131,7 +136,7 @@ pub(super) struct Workers {
 impl Workers {
     pub(super) fn start(store: &Arc<Store>) -> Result<Workers, StorageError> {
         let mut workers = Workers { store: Arc::clone(store), threads: Vec::new() };
-        for work in [Work::Prepare, Work::Flush, Work::Compact] {
+        for work in [Work::Prepare, Work::Flush, Work::Compact, Work::Empty] {
             let thread = spawn(Arc::clone(store), work);
             let failed = |error: io::Error| StorageError::io("start a thread for the engine", &store.path, &error);
             workers.threads.push(thread.map_err(failed)?);
@@ -158,6 +163,7 @@ fn spawn(store: Arc<Store>, work: Work) -> io::Result<JoinHandle<()>> {
         Work::Prepare => ("journal", prepare),
         Work::Flush => ("flush", flush_all),
         Work::Compact => ("compact", compact_all),
+        Work::Empty => ("trash", empty_all),
     };
     Builder::new().name(name.to_owned()).spawn(move || {
         if work == Work::Compact {
@@ -260,8 +266,6 @@ fn compact(store: &Store, space: Space, patience: Patience) -> Result<(), Storag
     let tables = &store.tables[space.index()];
     while !store.signals.is_stopped() {
         store.poison.check()?;
-        // First, for merging needs room.
-        tables.empty_trash(|| !store.signals.is_stopped());
         if !tables.compact(patience)? {
             break;
         }
@@ -274,6 +278,18 @@ fn compact(store: &Store, space: Space, patience: Patience) -> Result<(), Storag
         store.set_paces();
         store.signals.progress.notify_all();
         store.signals.want_flush();
+        store.signals.want(Work::Empty);
     }
     Ok(())
+}
+
+/// Gives back the room of tables that were merged away. Not the merging thread's work: young tables would pile up meanwhile.
+fn empty_all(store: &Store) -> Result<Option<Duration>, StorageError> {
+    let goes_on = || !store.signals.is_stopped();
+    let left: usize = store.tables.iter().map(|tables| tables.empty_trash(goes_on)).sum();
+    if left == 0 && lock(&store.signals.state).no_merge.is_some() {
+        // There may be room for it now.
+        store.signals.want(Work::Compact);
+    }
+    Ok((left > 0).then_some(IN_USE))
 }
