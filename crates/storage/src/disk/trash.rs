@@ -21,11 +21,19 @@ use lsm_tree::TableId;
 
 use super::guard::lock;
 
-/// What is cut off a file at a time.
+/// What is cut off a file at a time, as long as there are few.
 const STEP_BYTES: u64 = 1 << 20;
 
-/// Between two cuts: room is still given back several times as fast as merging can take it.
+/// Between two cuts.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// With so many files more, each cut is twice as large: merging can write faster than small cuts give back.
+const MANY: usize = 16;
+
+/// What is cut off at a time with so many files.
+fn step_bytes(files: usize) -> u64 {
+    STEP_BYTES << (files / MANY).min(10)
+}
 
 /// The trash of one space.
 pub(super) struct Trash {
@@ -61,7 +69,8 @@ impl Trash {
         for id in all {
             let path = self.path.join(id.to_string());
             while goes_on() {
-                match shorten(&path) {
+                let bytes = step_bytes(lock(&self.held).len());
+                match shorten(&path, bytes) {
                     Ok(Left::Something) => thread::sleep(PAUSE),
                     Ok(Left::InUse) => break,
                     // What cannot be removed goes when the tables are opened.
@@ -86,21 +95,21 @@ enum Left {
     Nothing,
 }
 
-fn shorten(path: &Path) -> io::Result<Left> {
+fn shorten(path: &Path, bytes: u64) -> io::Result<Left> {
     let found = fs::metadata(path)?;
     if found.nlink() > 1 {
         return Ok(Left::InUse);
     }
-    if found.len() <= STEP_BYTES {
+    if found.len() <= bytes {
         return fs::remove_file(path).map(|()| Left::Nothing);
     }
     let file = File::options().write(true).open(path)?;
-    file.set_len(found.len() - STEP_BYTES).map(|()| Left::Something)
+    file.set_len(found.len() - bytes).map(|()| Left::Something)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Left, STEP_BYTES, Trash, shorten};
+    use super::{Left, MANY, STEP_BYTES, Trash, shorten, step_bytes};
     use std::fs;
 
     #[test]
@@ -113,14 +122,20 @@ mod tests {
         let kept = dir.path().join("trash/3");
         assert_eq!(trash.empty(|| true), 1);
         assert_eq!(fs::read(&kept).expect("a file"), bytes, "somebody may read it");
-        assert_eq!(shorten(&kept).expect("a file"), Left::InUse);
+        assert_eq!(shorten(&kept, STEP_BYTES).expect("a file"), Left::InUse);
         fs::remove_file(dir.path().join("3")).expect("a file");
-        assert_eq!(shorten(&kept).expect("a file"), Left::Something);
+        assert_eq!(shorten(&kept, STEP_BYTES).expect("a file"), Left::Something);
         assert_eq!(fs::metadata(&kept).expect("a file").len(), STEP_BYTES + 1);
         trash.empty(|| false);
         assert!(kept.exists(), "it was told to stop");
         assert_eq!(trash.empty(|| true), 0);
         assert!(!kept.exists());
+    }
+
+    #[test]
+    fn the_more_there_is_the_more_goes_at_once() {
+        assert_eq!([0, MANY - 1].map(step_bytes), [STEP_BYTES; 2]);
+        assert_eq!([MANY, 3 * MANY, 99 * MANY].map(step_bytes), [2, 8, 1024].map(|steps| steps * STEP_BYTES));
     }
 
     #[test]
