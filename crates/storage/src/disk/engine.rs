@@ -125,7 +125,7 @@ impl DiskEngine {
     /// Sleeps a little now and then while the workers are behind.
     fn slow_down(&mut self, bytes: usize) {
         let view = self.store().view();
-        let Some(bytes_per_nap) = bytes_per_nap(view.sealed(), view.young()) else {
+        let Some(bytes_per_nap) = bytes_per_nap(view.sealed(), view.waiting()) else {
             self.since_nap = 0;
             return;
         };

@@ -26,6 +26,8 @@ pub(super) struct Runs {
     pub(super) items: Arc<ItemCache>,
     /// Runs of the first level, which reads must all look into.
     pub(super) young: usize,
+    /// Of these, those that wait for a merge; others gather for a while.
+    pub(super) waiting: usize,
     pub(super) bytes: u64,
 }
 

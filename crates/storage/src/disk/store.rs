@@ -96,6 +96,11 @@ impl View {
         self.runs.iter().map(|runs| runs.young).max().unwrap_or(0)
     }
 
+    /// Of these, those that wait for a merge, of the space that has most.
+    pub(super) fn waiting(&self) -> usize {
+        self.runs.iter().map(|runs| runs.waiting).max().unwrap_or(0)
+    }
+
     /// Begins a new memory table.
     pub(super) fn seal(&self) -> View {
         let mut memtables = Vec::with_capacity(self.memtables.len() + 1);
@@ -175,7 +180,7 @@ impl Store {
         let is_ending = self.signals.is_stopped();
         let [Tables { shared, .. }, ..] = &self.tables;
         shared.writing_out.set((view.sealed() < 2 && !is_ending).then_some(WRITE_OUT_PER_SECOND));
-        shared.merging.set(merge_rate(view.young()).filter(|_| !is_ending));
+        shared.merging.set(merge_rate(view.waiting()).filter(|_| !is_ending));
     }
 
     pub(super) fn upkeep(&self) -> Upkeep {

@@ -31,7 +31,7 @@ use super::journal::Lsn;
 use super::list;
 use super::memtable::{Entry, Version};
 use super::pace::{Pace, PacedMerges, Pieces};
-use super::patience::{Gathering, Patience};
+use super::patience::{self, Gathering, Patience};
 use super::runs::{Mapped, Runs};
 use super::trash::Trash;
 use super::trickle;
@@ -44,6 +44,13 @@ const TABLES: &str = "tables";
 /// Runs in the first level at most. lsm-tree writes their number into one byte of its list, unchecked: with 256 of them the
 /// list could not be read again.
 pub(super) const YOUNG_MAX: usize = 200;
+
+/// What the level that young tables are merged into may hold, if many of them gather. lsm-tree knows only their number and the size
+/// of tables, whose product this is.
+const FIRST_LEVEL_BYTES: u64 = 640 << 20;
+
+/// What a table may take.
+const TABLE_BYTES_MAX: u64 = 64 << 20;
 
 /// Memory and handles shared by the trees of one opening.
 #[derive(Clone)]
@@ -122,7 +129,9 @@ impl Tables {
         let runs = version.iter_levels().flat_map(|level| level.iter());
         let runs = runs.map(|run| run.iter().map(&mut mapped).collect()).collect();
         let (items, bytes) = (Arc::clone(&self.shared.items), self.tree.disk_space());
-        Runs { id: version.id(), runs, items, young: version.l0().run_count(), bytes }
+        let young = version.l0().run_count();
+        let waiting = patience::waiting(young, young_and_below(&self.tree));
+        Runs { id: version.id(), runs, items, young, waiting, bytes }
     }
 
     /// Writes `entries`, ascending by key, one for each, as the newest tables. `Full` if there are so many that some must be
@@ -164,7 +173,9 @@ impl Tables {
     pub(super) fn compact(&self, patience: Patience) -> Result<bool, StorageError> {
         // No table of this list is removed as long as it is here.
         let before = self.tree.current_version();
-        let leveled = Leveled::default().with_l0_threshold(self.gathering.due(patience));
+        let due = self.gathering.due(patience, young_and_below(&self.tree));
+        let table_bytes = (FIRST_LEVEL_BYTES / u64::from(due)).min(TABLE_BYTES_MAX);
+        let leveled = Leveled::default().with_l0_threshold(due).with_table_target_size(table_bytes);
         let tables = self.path.join(TABLES);
         self.build(|| {
             let merge = || self.tree.compact(Arc::new(leveled), SeqNo::MAX);
@@ -256,6 +267,16 @@ fn config(path: &Path, shared: &Shared) -> Config {
             CompressionType::Lz4,
         ]))
         .with_compaction_filter_factory(Some(Arc::new(PacedMerges(Arc::clone(&shared.merging)))))
+}
+
+/// Bytes of young tables, and of the level that they are merged into.
+fn young_and_below(tree: &AnyTree) -> (u64, u64) {
+    let version = tree.current_version();
+    let mut bytes = version.iter_levels().map(|level| {
+        let tables = level.iter().flat_map(|run| run.iter());
+        tables.map(|table| table.metadata.file_size).sum::<u64>()
+    });
+    (bytes.next().unwrap_or(0), bytes.find(|bytes| *bytes > 0).unwrap_or(0))
 }
 
 fn item(key: Bytes, version: Version) -> InternalValue {
