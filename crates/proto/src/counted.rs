@@ -133,8 +133,11 @@ impl Counted {
 
     /// When what is shown ends: the value if there is one, else what was added.
     pub fn expires(&self, wall: Wall) -> Option<Wall> {
-        let newest = self.written(wall).max_by_key(|(dot, version)| (version.stamp, *dot));
-        newest.map_or(self.end.and_then(|end| end.expires), |(_, version)| version.expires)
+        self.newest_written(wall).map_or(self.end.and_then(|end| end.expires), |version| version.expires)
+    }
+
+    fn newest_written(&self, wall: Wall) -> Option<&Version> {
+        self.written(wall).max_by_key(|(dot, version)| (version.stamp, *dot)).map(|(_, version)| version)
     }
 
     /// True if a reader sees anything at a time.
@@ -149,13 +152,18 @@ impl Counted {
         values.chain(chains).chain(self.end.map(|end| end.stamp)).max()
     }
 
-    /// Adds to it. What has ended by then is taken away first, and what begins anew gets this end.
+    /// Adds to it. What has ended by then is taken away first. What begins anew ends with the value that is written here; where
+    /// there is none, it gets this end.
     pub(crate) fn add(&mut self, made: Mark, by: Decimal, wall: Wall, first_end: Option<Wall>) -> bool {
         if self.has_ended(wall) && !planted("what has ended in a field is counted on") {
             self.take_all();
         }
-        if !self.is_there(wall) && (first_end.is_some() || self.end.is_some()) {
-            self.end = Some(End { of: None, dot: made.dot, stamp: made.stamp, expires: first_end });
+        if self.chains.values().all(Chain::is_gone) || !self.is_there(wall) {
+            let expires = self.newest_written(wall).map_or(first_end, |version| version.expires);
+            // An end that is there belongs to what was taken away.
+            if expires.is_some() || self.end.is_some() {
+                self.end = Some(End { of: None, dot: made.dot, stamp: made.stamp, expires });
+            }
         }
         let Dot { actor, counter } = made.dot;
         // The newest chain of this actor goes on, taken away or not: so what is taken of it is always a state of it.

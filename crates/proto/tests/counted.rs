@@ -43,13 +43,15 @@ struct Replicas {
     lives: Vec<u64>,
     number: u64,
     wall: Wall,
+    /// When what begins or is put ends.
+    first_end: Option<Wall>,
     states: Vec<Record>,
 }
 
 impl Replicas {
     fn new() -> Replicas {
         let held = vec![(None, Model::default()); 3];
-        Replicas { held, lives: vec![1; 3], number: 0, wall: Wall(1_000), states: Vec::new() }
+        Replicas { held, lives: vec![1; 3], number: 0, wall: Wall(1_000), first_end: None, states: Vec::new() }
     }
 
     /// A new dot, whose number is also the stamp: the order of values is that of their numbers.
@@ -62,7 +64,7 @@ impl Replicas {
     fn amend(&mut self, at: usize, from: usize, amendment: Amendment) -> Result<(), Unchanged> {
         let (seen, model) = self.held[from].clone();
         let (dot, stamp) = self.dot(at);
-        let first_end = None;
+        let first_end = self.first_end;
         let amend = Amend { amendment: amendment.clone(), dot, stamp, wall: self.wall, seen, first_end, element: true };
         let record = amend.apply(self.held[at].0.clone())?;
         self.states.push(record.clone());
@@ -219,4 +221,40 @@ fn what_ends_is_taken_away_and_begins_anew_and_is_collected_in_two_steps() {
         let shown = element::shown(versions.iter().map(|(dot, version)| (*dot, version.as_ref())));
         assert_eq!(shown, Some("9".into()));
     }
+}
+
+/// An end belongs to the increments that it was given to: those that come after a new value are not under it.
+#[test]
+fn increments_on_a_value_that_was_written_after_an_end_stay() {
+    let mut replicas = Replicas::new();
+    replicas.add(0, 0, 5).expect("it applies");
+    let end = Amendment::End { expires: Some(Wall(1_100)), when: When::There };
+    replicas.amend(0, 0, end).expect("it applies");
+    for wall in [1_050, 1_200] {
+        let mut replicas = Replicas { held: replicas.held.clone(), wall: Wall(wall), ..Replicas::new() };
+        replicas.number = 100;
+        replicas.amend(0, 0, put(5)).expect("it applies");
+        replicas.add(1, 0, 1).expect("it applies");
+        replicas.add(1, 1, 1).expect("it applies");
+        replicas.merge(0, 1);
+        replicas.wall = Wall(2_000);
+        assert_eq!((replicas.shown(0), replicas.shown(1)), (Some(7), Some(7)), "at {wall}");
+    }
+}
+
+#[test]
+fn increments_on_a_value_end_with_it() {
+    let mut replicas = Replicas::new();
+    replicas.first_end = Some(Wall(1_100));
+    replicas.amend(0, 0, put(5)).expect("it applies");
+    replicas.first_end = None;
+    replicas.add(1, 0, 1).expect("it applies");
+    replicas.merge(0, 1);
+    let ends = |replicas: &Replicas| -> Vec<Option<Wall>> {
+        let record = replicas.held[0].0.as_ref().expect("it applies");
+        record.visible(replicas.wall).iter().map(|(_, version)| version.expires).collect()
+    };
+    assert_eq!(ends(&replicas), [Some(Wall(1_100)); 2]);
+    replicas.wall = Wall(1_100);
+    assert_eq!(replicas.shown(0), None);
 }

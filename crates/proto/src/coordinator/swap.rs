@@ -170,12 +170,11 @@ fn value(version: Option<&Version>) -> Option<&Value> {
     version?.value.as_ref()
 }
 
-/// The counter that an item is; one that is not there is 0.
+/// The counter that an item is; one that is not there is 0. It is written as a counter is shown: `+1` and `01` are texts.
 fn number(version: Option<&Version>) -> Option<i64> {
-    match value(version) {
-        None => Some(0),
-        Some(value) => std::str::from_utf8(&value.bytes).ok()?.parse().ok(),
-    }
+    let Some(value) = value(version) else { return Some(0) };
+    let number: i64 = std::str::from_utf8(&value.bytes).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == &*value.bytes).then_some(number)
 }
 
 fn content_type(version: Option<&Version>) -> Option<String> {
@@ -254,6 +253,10 @@ mod tests {
         let text = |cell: &Cell<Version>| current(cell).value.map(|value| value.bytes);
         assert_eq!(text(&done(&one, Expect::Any, Edit::Add(-3)).expect("a number")), Some("-2".into()));
         assert!(done(&one, Expect::Any, Edit::Add(i64::MAX)).is_none());
+        for text in ["+1", "01", "-0", " 1"] {
+            let cell = done(&one, Expect::Any, put(text)).expect("no condition");
+            assert!(done(&cell, Expect::Any, Edit::Add(1)).is_none(), "{text}");
+        }
         let word = done(&one, Expect::Any, put("word")).expect("no condition");
         let add = swap(Expect::Any, Edit::Add(1));
         assert_eq!(add.apply(&word), Verdict::Refuse);
