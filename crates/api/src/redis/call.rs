@@ -8,6 +8,7 @@
 use super::Redis;
 use super::fault::{Fault, Outcome};
 use super::places::Place;
+pub(crate) use super::several::{read_all, reading, together};
 use super::table::Command;
 use super::time;
 use crate::database::Database;
@@ -22,7 +23,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use stdx::{Span, Wall};
 
 /// A command that waits for the node.
@@ -112,13 +112,18 @@ impl Call {
         match self.ask(Request::Get(get)).await {
             Response::Found(found) => {
                 let seen = found.newest;
+                self.place.sizes.note(bytes_of(&found));
                 let item = newest(found).and_then(|version| {
                     let Version { stamp, expires, value } = version;
                     value.map(|value| Item { value, expires, stamp, version: 0 })
                 });
                 Ok((item, seen))
             }
-            Response::Current(current) => Ok((item_of(current), None)),
+            Response::Current(current) => {
+                let item = item_of(current);
+                self.place.sizes.note(item.as_ref().map_or(0, |item| item.value.bytes.len()));
+                Ok((item, None))
+            }
             other => Err(Fault::unexpected(other)),
         }
     }
@@ -310,60 +315,10 @@ impl Call {
     }
 }
 
-/// Requests of one command under way at the same time.
-const AT_ONCE: usize = 64;
-
-/// Bytes that one reply may have.
-const REPLY_BYTES_MAX: usize = 256 << 20;
-
-/// Reads several values, some at a time. Refuses when they are too much for one reply.
-pub(crate) async fn read_all<A, T: Send, R: Future<Output = Result<Option<T>, Fault>> + Send>(
-    of: &[A],
-    read: impl Fn(&A) -> R,
-    bytes: impl Fn(T) -> Bytes,
-) -> Outcome {
-    let (mut replies, mut size) = (Vec::with_capacity(of.len()), 0);
-    for some in of.chunks(AT_ONCE) {
-        let reads: Vec<R> = some.iter().map(&read).collect();
-        for value in together(reads).await? {
-            let reply = value.map_or(Reply::Null, |value| Reply::Bulk(bytes(value)));
-            size += reply.size();
-            replies.push(reply);
-        }
-        if size > REPLY_BYTES_MAX {
-            return Err(Fault::new("ERR The values are too large for one reply; ask for fewer at a time."));
-        }
-    }
-    Ok(Reply::Array(replies))
-}
-
-/// Does several things at the same time, some at a time, and gives what came of them in order; or the first fault, when
-/// all that had begun have ended.
-pub(crate) async fn together<T: Send>(
-    jobs: impl IntoIterator<Item = impl Future<Output = Result<T, Fault>> + Send>,
-) -> Result<Vec<T>, Fault> {
-    let mut jobs = jobs.into_iter();
-    let mut done = Vec::new();
-    loop {
-        let mut running: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| (Box::pin(job), None)).collect();
-        if running.is_empty() {
-            return Ok(done);
-        }
-        std::future::poll_fn(|context| {
-            let mut waiting = false;
-            for (job, outcome) in running.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
-                match job.as_mut().poll(context) {
-                    Poll::Ready(result) => *outcome = Some(result),
-                    Poll::Pending => waiting = true,
-                }
-            }
-            if waiting { Poll::Pending } else { Poll::Ready(()) }
-        })
-        .await;
-        for outcome in running.into_iter().filter_map(|(_, outcome)| outcome) {
-            done.push(outcome?);
-        }
-    }
+/// Bytes of the values of all versions that were found.
+pub(crate) fn bytes_of(found: &Found) -> usize {
+    let values = found.siblings.iter().filter_map(|sibling| sibling.version.value.as_ref());
+    values.map(|value| value.bytes.len()).sum()
 }
 
 /// The version that counts for a Redis client.

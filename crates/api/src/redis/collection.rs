@@ -4,7 +4,7 @@
 //! stays. Whether a key is a string, a hash or a set follows from what is there: of several, the string counts, then the
 //! hash.
 
-use super::call::{Call, together};
+use super::call::{Call, bytes_of, together};
 use super::element::{self, Element, Kind};
 use super::fault::Fault;
 use super::time;
@@ -86,7 +86,10 @@ impl Call {
     pub(crate) async fn element(&self, item: &ItemKey) -> Result<(Option<Element>, Context), Fault> {
         let get = Get { bucket: self.place.bucket.clone(), key: item.clone(), level: None };
         match self.ask(Request::Get(get)).await {
-            Response::Found(found) => Ok((Element::read(item, &found.siblings), found.context)),
+            Response::Found(found) => {
+                self.place.sizes.note(bytes_of(&found));
+                Ok((Element::read(item, &found.siblings), found.context))
+            }
             other => Err(Fault::unexpected(other)),
         }
     }

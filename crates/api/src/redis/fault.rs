@@ -47,6 +47,11 @@ impl Fault {
         ))
     }
 
+    /// Too few replicas answered.
+    pub(crate) fn is_no_replicas(&self) -> bool {
+        self.0.starts_with("NOREPLICAS ")
+    }
+
     /// The client may not use this command.
     pub(crate) fn no_permission(user: &str, command: &str) -> Fault {
         Fault::new(format!("NOPERM User {user} has no permissions to run the '{command}' command"))

@@ -26,6 +26,7 @@ mod room;
 mod scanning;
 mod session;
 mod settings;
+mod several;
 mod table;
 pub(crate) mod time;
 mod window;

@@ -4,6 +4,7 @@
 //! by side is refused: a Redis client could not name what its write supersedes.
 
 use super::fault::Fault;
+use super::several::Sizes;
 use crate::bucket_names;
 use crate::database::Database;
 use proto::{Admin, Mode, Request, Response, Rule};
@@ -18,6 +19,8 @@ pub(crate) struct Places(BTreeMap<u32, Arc<Place>>);
 pub(crate) struct Place {
     /// Its bucket.
     pub(crate) bucket: String,
+    /// How large its values are.
+    pub(crate) sizes: Sizes,
     mode: OnceLock<Mode>,
 }
 
@@ -26,7 +29,7 @@ impl Places {
     pub(crate) fn new(databases: &[(u32, String)]) -> Places {
         let mut all = BTreeMap::from([(0, "default".to_owned())]);
         all.extend(databases.iter().cloned());
-        let place = |bucket| Arc::new(Place { bucket, mode: OnceLock::new() });
+        let place = |bucket| Arc::new(Place { bucket, sizes: Sizes::default(), mode: OnceLock::new() });
         Places(all.into_iter().map(|(number, bucket)| (number, place(bucket))).collect())
     }
 

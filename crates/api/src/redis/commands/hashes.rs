@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::redis::arguments::{integer, is};
-use crate::redis::call::{Call, read_all, together};
+use crate::redis::call::{Call, read_all, reading};
 use crate::redis::element::{Element, Kind};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::scanning::Wanted;
@@ -77,7 +77,7 @@ async fn write(call: Call) -> Result<i64, Fault> {
             Ok(old.is_none())
         }
     });
-    let new = together(writes).await?;
+    let new = reading(&call.place.sizes, writes).await?;
     Ok(new.into_iter().filter(|new| *new).count() as i64)
 }
 
@@ -129,7 +129,7 @@ async fn get_many(call: Call) -> Outcome {
         let (call, name) = (call.clone(), name.clone());
         async move { field(&call, &name).await }
     };
-    read_all(call.args(2), read, |element| element.value).await
+    read_all(&call.place.sizes, call.args(2), read, |element| element.value).await
 }
 
 async fn exists(call: Call) -> Outcome {

@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::redis::arguments::{is, ttl};
-use crate::redis::call::{Become, Call, Item, together};
+use crate::redis::call::{Become, Call, Item, reading};
 use crate::redis::element::Kind;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
@@ -46,7 +46,7 @@ async fn exists(call: Call) -> Outcome {
         let call = call.clone();
         async move { Ok(call.read(&key).await?.is_some() || call.other_kind(&key).await?.is_some()) }
     });
-    let there = together(reads).await?;
+    let there = reading(&call.place.sizes, reads).await?;
     Ok(Reply::Integer(there.into_iter().filter(|there| *there).count() as i64))
 }
 
@@ -54,7 +54,8 @@ async fn delete(call: Call) -> Outcome {
     let mut keys = call.args(1).to_vec();
     keys.sort_unstable();
     keys.dedup();
-    let deleted = together(keys.into_iter().map(|key| delete_one(call.clone(), key))).await?;
+    let deletes = keys.into_iter().map(|key| delete_one(call.clone(), key));
+    let deleted = reading(&call.place.sizes, deletes).await?;
     Ok(Reply::Integer(deleted.into_iter().filter(|deleted| *deleted).count() as i64))
 }
 

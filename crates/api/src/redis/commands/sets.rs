@@ -1,7 +1,7 @@
 //! Sets: members under a key.
 
 use super::run;
-use crate::redis::call::{Call, together};
+use crate::redis::call::{Call, reading, together};
 use crate::redis::element::{Element, HASH_BITS, Kind};
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::pattern;
@@ -70,7 +70,7 @@ pub(super) async fn remove_all(call: Call, kind: Kind) -> Outcome {
             Ok(true)
         }
     });
-    let removed = together(writes).await?;
+    let removed = reading(&call.place.sizes, writes).await?;
     Ok(Reply::Integer(removed.into_iter().filter(|removed| *removed).count() as i64))
 }
 

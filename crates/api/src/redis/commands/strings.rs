@@ -52,7 +52,7 @@ async fn get_many(call: Call) -> Outcome {
         let (call, key) = (call.clone(), key.clone());
         async move { call.read(&key).await }
     };
-    read_all(call.args(1), read, |item| item.value.bytes).await
+    read_all(&call.place.sizes, call.args(1), read, |item| item.value.bytes).await
 }
 
 async fn length(call: Call) -> Outcome {
