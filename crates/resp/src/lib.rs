@@ -14,6 +14,6 @@ mod number;
 mod parser;
 mod reply;
 
-pub use number::{double, integer};
+pub use number::integer;
 pub use parser::{INLINE_BYTES_MAX, Limits, Parser, ProtocolError, Request};
 pub use reply::{Reply, Version};

@@ -25,13 +25,6 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     Some(number)
 }
 
-/// Reads a finite number, or one without end.
-pub fn double(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let plain = text.starts_with(|c: char| c.is_ascii_digit() || "+-.iI".contains(c));
-    text.parse().ok().filter(|number: &f64| plain && !number.is_nan())
-}
-
 /// Appends a whole number.
 pub(crate) fn write(out: &mut BytesMut, number: i64) {
     let mut digits = [0; 20];
@@ -54,7 +47,7 @@ pub(crate) fn write(out: &mut BytesMut, number: i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{double, integer, write};
+    use super::{integer, write};
     use bytes::BytesMut;
 
     #[test]
@@ -71,15 +64,6 @@ mod tests {
     fn nothing_else_is() {
         for text in ["", "-", "+1", " 1", "1 ", "01", "-0", "1.0", "9223372036854775808", "-9223372036854775809", "x"] {
             assert_eq!(integer(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn doubles_are_plain() {
-        assert_eq!(double(b"1.5"), Some(1.5));
-        assert_eq!(double(b"-3e2"), Some(-300.0));
-        for text in ["", "nan", "1.5x", " 1"] {
-            assert_eq!(double(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -20,6 +20,7 @@ impl Fault {
     pub(crate) const WRONG_TYPE: Fault =
         Fault(Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value"));
     pub(crate) const OVERFLOW: Fault = Fault(Cow::Borrowed("ERR increment or decrement would overflow"));
+    pub(crate) const OUT_OF_RANGE: Fault = Fault(Cow::Borrowed("ERR increment would leave the range of numbers"));
     pub(crate) const OFFSET: Fault = Fault(Cow::Borrowed("ERR offset is out of range"));
     pub(crate) const TOO_LONG: Fault =
         Fault(Cow::Borrowed("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));

@@ -21,12 +21,17 @@ pub(super) fn commands() -> Vec<Command> {
         one(later("decr", 2, "Takes 1 from a number", run!(decrement))),
         one(later("incrby", 3, "Adds to a number", run!(increment_by))),
         one(later("decrby", 3, "Takes from a number", run!(decrement_by))),
-        one(later("incrbyfloat", 3, "Adds to a number, which may have a fraction", run!(increment_by_float))),
+        one(later("incrbyfloat", 3, "Adds to a number, which may have a fraction", run!(increment_by_float)))
+            .differs(COUNTS_DECIMALS),
     ]
 }
 
 const COUNTS: &str = "The answer is the sum where it is made; what is added elsewhere at the same time is in it later. An answer \
                       that is lost may have been counted. Does not look whether the key is a hash or set.";
+
+const COUNTS_DECIMALS: &str = "The answer is the sum where it is made; what is added elsewhere at the same time is in it later. An \
+                               answer that is lost may have been counted. Does not look whether the key is a hash or set. Adds decimal \
+                               numbers exactly: up to 10^21 with 17 digits behind the point; what is larger is refused.";
 
 async fn increment(call: Call) -> Outcome {
     add(call, 1).await
@@ -84,26 +89,21 @@ async fn add(call: Call, by: i64) -> Outcome {
 }
 
 async fn increment_by_float(call: Call) -> Outcome {
+    let by = Decimal::parse(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
     if call.mode().await? == Mode::Eventual {
-        let by = Decimal::parse(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
         let sum = call.on_top(call.arg(1), Amendment::Add { by, whole: false }).await?;
         return sum.map(Reply::Bulk).map_err(|why| match why {
-            Unchanged::OutOfRange => Fault::new("ERR increment would leave the range of numbers"),
+            Unchanged::OutOfRange => Fault::OUT_OF_RANGE,
             _ => Fault::NOT_FLOAT,
         });
     }
-    let by = resp::double(call.arg(2)).ok_or(Fault::NOT_FLOAT)?;
     let change = |item: Option<&Item>| {
         let old = match item {
-            Some(item) => resp::double(&item.value.bytes).ok_or(Fault::NOT_FLOAT)?,
-            None => 0.0,
+            Some(item) => Decimal::parse(&item.value.bytes).ok_or(Fault::NOT_FLOAT)?,
+            None => Decimal::ZERO,
         };
-        let sum = old + by;
-        if !sum.is_finite() {
-            return Err(Fault::new("ERR increment would produce NaN or Infinity"));
-        }
-        let text = format!("{sum}");
-        Ok((Become::Value(text.clone().into()), Reply::text(text)))
+        let sum = old.plus(by).ok_or(Fault::OUT_OF_RANGE)?.to_string();
+        Ok((Become::Value(sum.clone().into()), Reply::text(sum)))
     };
     call.change(call.arg(1), change).await
 }

@@ -94,7 +94,7 @@ async fn increment_by_float(call: Call) -> Outcome {
     let by = Decimal::parse(call.arg(3)).ok_or(Fault::NOT_FLOAT)?;
     let sum = add(&call, Amendment::Add { by, whole: false }).await?;
     sum.map(Reply::Bulk).map_err(|why| match why {
-        Unchanged::OutOfRange => Fault::new("ERR increment would leave the range of numbers"),
+        Unchanged::OutOfRange => Fault::OUT_OF_RANGE,
         _ => Fault::new("ERR hash value is not a float"),
     })
 }

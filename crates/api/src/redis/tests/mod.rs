@@ -2,6 +2,7 @@
 
 mod collections;
 mod documents;
+mod ordered;
 mod protocol;
 mod strings;
 
