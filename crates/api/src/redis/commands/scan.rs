@@ -55,7 +55,7 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 const FLUSH: &[Flag] = &[Flag::Write, Flag::Everything];
-const FLUSHES: &str = "Only if the node was started with `--redis-flush`. Deletes key by key what is there when it comes by; \
+const FLUSHES: &str = "Only if the node was started with `--redis-flush`. ASYNC is the same as SYNC. Deletes key by key what is there when it comes by; \
                        items with sort keys that other interfaces wrote stay.";
 
 fn takes(wanted: &Wanted, key: &Key) -> bool {
@@ -149,6 +149,12 @@ async fn random(call: Call) -> Outcome {
 }
 
 async fn flush(call: Call) -> Outcome {
+    match call.args(1) {
+        [] => {}
+        // It is always gone when this is answered.
+        [how] if is(how, "ASYNC") || is(how, "SYNC") => {}
+        _ => return Err(Fault::SYNTAX),
+    }
     if !call.redis.options.flush {
         return Err(Fault::new(
             "ERR Deleting everything must be allowed when the node is started, with --redis-flush; delete keys with DEL.",

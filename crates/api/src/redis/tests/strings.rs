@@ -235,7 +235,16 @@ async fn everything_is_deleted_if_that_is_allowed() {
     client.ask("HSET d f v", ":1\r\n").await;
     client.ask("RANDOMKEY", "$1\r\n").await;
     assert!("abcd".contains(&client.line().await));
+    for line in ["FLUSHDB FOO", "FLUSHDB ASYNC SYNC", "FLUSHALL FOO", "FLUSHALL SYNC 1"] {
+        client.ask(line, "-ERR syntax error\r\n").await;
+    }
+    client.ask("DBSIZE", ":4\r\n").await;
     client.ask("FLUSHDB", "+OK\r\n").await;
     client.ask("DBSIZE", ":0\r\n").await;
+    for line in ["FLUSHDB ASYNC", "FLUSHALL sync"] {
+        client.ask("SET a 1", "+OK\r\n").await;
+        client.ask(line, "+OK\r\n").await;
+        client.ask("DBSIZE", ":0\r\n").await;
+    }
     client.ask("RANDOMKEY", "$-1\r\n").await;
 }
