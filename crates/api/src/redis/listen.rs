@@ -40,12 +40,11 @@ pub async fn serve(socket: TcpListener, service: Service, options: RedisOptions,
     let mut connections = JoinSet::new();
     let mut ending = std::pin::pin!(ending);
     loop {
-        while connections.try_join_next().is_some() {}
         tokio::select! {
             biased;
             () = &mut ending => break,
             accepted = socket.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= redis.options.connections_max => {
+                Ok((stream, _)) if served(&mut connections) >= redis.options.connections_max => {
                     connections.spawn(refuse(stream));
                 }
                 Ok((stream, from)) => {
@@ -64,6 +63,12 @@ pub async fn serve(socket: TcpListener, service: Service, options: RedisOptions,
     if tokio::time::timeout(END_PATIENCE, all_ended).await.is_err() {
         tracing::debug!("ending with Redis requests unanswered");
     }
+}
+
+/// How many connections there are, those that have ended since the last look left out.
+fn served(connections: &mut JoinSet<()>) -> usize {
+    while connections.try_join_next().is_some() {}
+    connections.len()
 }
 
 async fn refuse(mut stream: TcpStream) {

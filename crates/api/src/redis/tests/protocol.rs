@@ -178,6 +178,27 @@ async fn one_client_too_many_is_told_so() {
     assert_eq!(read(&mut second).await, "-ERR max number of clients reached\r\n");
 }
 
+#[tokio::test]
+async fn those_who_have_gone_leave_room_for_the_next() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let options = RedisOptions { connections_max: 2, ..RedisOptions::default() };
+    let database = Arc::new(store());
+    let (_end, ending) = oneshot::channel::<()>();
+    let service = service(Arc::<Fake>::clone(&database));
+    tokio::spawn(crate::redis::serve(socket, service, options, async { drop(ending.await) }));
+    let mut clients = [Client::to(address).await, Client::to(address).await];
+    for client in &mut clients {
+        client.ask("PING", "+PONG\r\n").await;
+    }
+    drop(clients);
+    while database.measures().connections.redis.get() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut next = Client::to(address).await;
+    next.ask("PING", "+PONG\r\n").await;
+}
+
 /// A node that answers when it is told to.
 #[derive(Default)]
 struct Slow {
