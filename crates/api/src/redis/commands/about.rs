@@ -4,7 +4,7 @@ use crate::redis::Redis;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::pattern;
 use crate::redis::session::Session;
-use crate::redis::table::{self, Command, Flag, Keys, Run, Verdict, now};
+use crate::redis::table::{self, Command, Flag, Group, Keys, Run, Verdict, now};
 use bytes::Bytes;
 use resp::Reply;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ pub(super) fn commands() -> Vec<Command> {
         now("command|info", -2, "Some commands", info),
         now("command|docs", -2, "What commands do, for people", docs),
         now("command|list", -2, "The names of all commands", list),
-        now("command|getkeys", -3, "Which arguments of a request are keys", get_keys),
+        now("command|getkeys", -4, "Which arguments of a request are keys", get_keys),
+        now("command|help", 2, "What COMMAND can do", help),
     ]
 }
 
@@ -41,19 +42,34 @@ fn count(_: &mut Session, _: &Arc<Redis>, _: &[Bytes]) -> Outcome {
 fn info(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
     match &request[2..] {
         [] => Ok(Reply::Array(top().map(describe).collect())),
-        names => Ok(Reply::Array(names.iter().map(|n| table::named(n).map_or(Reply::NullArray, describe)).collect())),
+        names => Ok(Reply::Array(names.iter().map(|n| table::named(n).map_or(Reply::Null, describe)).collect())),
     }
+}
+
+/// The subcommands of what was asked, and what each does.
+pub(super) fn help(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
+    let Some(command) = table::named(&request[0]) else { return Err(Fault::SYNTAX) };
+    let name = command.name.to_ascii_uppercase();
+    let mut lines = vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    for child in children(command) {
+        let own = child.parent().map_or(child.name, |(_, own)| own);
+        lines.push(own.to_ascii_uppercase());
+        lines.push(format!("    {}.", child.summary));
+    }
+    Ok(Reply::texts(lines))
 }
 
 /// A command in the shape of COMMAND INFO.
 fn describe(command: &'static Command) -> Reply {
     let mut flags: Vec<Reply> = command.flags.iter().filter_map(|flag| flag.word()).map(Reply::Status).collect();
+    if grows(command) {
+        flags.push(Reply::Status("denyoom"));
+    }
     if matches!(command.run, Run::Now(_)) {
         flags.push(Reply::Status("loading"));
         flags.push(Reply::Status("stale"));
     }
     let Keys { first, last, step } = command.keys;
-    let (_, category) = command.group.names();
     let specs = if first == 0 { Vec::new() } else { vec![key_spec(command)] };
     Reply::Array(vec![
         Reply::word(command.name),
@@ -62,11 +78,60 @@ fn describe(command: &'static Command) -> Reply {
         Reply::Integer(first as i64),
         Reply::Integer(i64::from(last)),
         Reply::Integer(step as i64),
-        Reply::Set(vec![Reply::text(format!("@{category}"))]),
+        Reply::Set(categories(command).into_iter().map(Reply::Status).collect()),
         Reply::Set(Vec::new()),
         Reply::Array(specs),
         Reply::Array(children(command).map(describe).collect()),
     ])
+}
+
+/// What Redis's access lists sort a command under.
+fn categories(command: &Command) -> Vec<&'static str> {
+    let group = match command.group {
+        Group::Connection => Some("@connection"),
+        Group::Server => None,
+        Group::Keys => Some("@keyspace"),
+        Group::Strings | Group::Counters => Some("@string"),
+        Group::Hashes => Some("@hash"),
+        Group::Sets => Some("@set"),
+        Group::Lists => Some("@list"),
+        Group::SortedSets => Some("@sortedset"),
+        Group::Transactions => Some("@transaction"),
+        Group::Scripts => Some("@scripting"),
+        Group::Messages => Some("@pubsub"),
+    };
+    let dangerous =
+        command.has(Flag::Admin) || matches!(command.name, "keys" | "flushdb" | "flushall" | "info" | "role");
+    let of = [
+        (command.has(Flag::Read), "@read"),
+        (command.has(Flag::Write), "@write"),
+        (command.has(Flag::Admin), "@admin"),
+        (dangerous, "@dangerous"),
+        (command.has(Flag::Fast), "@fast"),
+        (!command.has(Flag::Fast), "@slow"),
+    ];
+    group.into_iter().chain(of.into_iter().filter(|(is_so, _)| *is_so).map(|(_, name)| name)).collect()
+}
+
+/// True if the data may be larger after it.
+fn grows(command: &Command) -> bool {
+    const NEVER: [&str; 14] = [
+        "del",
+        "unlink",
+        "delex",
+        "getdel",
+        "getex",
+        "hdel",
+        "srem",
+        "flushdb",
+        "flushall",
+        "persist",
+        "expire",
+        "pexpire",
+        "expireat",
+        "pexpireat",
+    ];
+    command.has(Flag::Write) && !NEVER.contains(&command.name)
 }
 
 fn key_spec(command: &Command) -> Reply {
@@ -136,7 +201,8 @@ fn list(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
             }
             b"module" => Ok(Reply::Array(Vec::new())),
             b"aclcat" => {
-                let of = top().filter(|command| command.group.names().1.as_bytes().eq_ignore_ascii_case(filter));
+                let fits = |category: &&str| category.as_bytes()[1..].eq_ignore_ascii_case(filter);
+                let of = top().filter(|command| categories(command).iter().any(fits));
                 Ok(Reply::Array(of.map(|command| Reply::word(command.name)).collect()))
             }
             _ => Err(Fault::SYNTAX),

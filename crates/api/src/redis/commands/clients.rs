@@ -26,6 +26,7 @@ pub(super) fn commands() -> Vec<Command> {
             .differs("Nobody is put out for memory; it is taken and does nothing."),
         now("client|no-touch", 3, "Asks not to count as use of keys", switch)
             .differs("Use of keys is not counted; it is taken and does nothing."),
+        now("client|help", 2, "What CLIENT can do", super::about::help),
     ]
 }
 

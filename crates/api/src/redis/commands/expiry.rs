@@ -3,11 +3,12 @@
 //! Invariant: giving a string a time to live changes nothing else of it, whatever others do at the same time.
 
 use super::run;
-use crate::redis::arguments::{Unit, integer, is};
+use crate::redis::arguments::{Unit, expiry, integer, is};
 use crate::redis::call::Call;
 use crate::redis::fault::{Fault, Outcome};
 use crate::redis::table::{Command, Flag, Keys, later};
 use crate::redis::time;
+use bytes::Bytes;
 use proto::{Mode, When};
 use resp::Reply;
 use stdx::Wall;
@@ -176,15 +177,7 @@ async fn persist(call: Call) -> Outcome {
 
 async fn get_and_expire(call: Call) -> Outcome {
     let key = call.arg(1);
-    let wanted = match call.args(2) {
-        [] => None,
-        [option] if is(option, "PERSIST") => Some(None),
-        [option, time] => {
-            let unit = Unit::of_option(option).ok_or(Fault::SYNTAX)?;
-            Some(Some(crate::redis::arguments::expiry(unit, Some(time), "getex")?))
-        }
-        _ => return Err(Fault::SYNTAX),
-    };
+    let wanted = wanted_end(call.args(2))?;
     let Some(item) = call.read_string(key).await? else { return Ok(Reply::Null) };
     if let Some(expires) = wanted
         && expires != item.expires
@@ -192,6 +185,25 @@ async fn get_and_expire(call: Call) -> Outcome {
         call.give_end(key, expires, When::There).await?;
     }
     Ok(Reply::Bulk(item.value.bytes))
+}
+
+/// The end that the options of GETEX ask for, if they do. One option may come several times; the last counts.
+fn wanted_end(mut options: &[Bytes]) -> Result<Option<Option<Wall>>, Fault> {
+    let (mut first, mut wanted) = (None, None);
+    while let Some((option, rest)) = options.split_first() {
+        if !first.get_or_insert(option).eq_ignore_ascii_case(option) {
+            return Err(Fault::SYNTAX);
+        }
+        (wanted, options) = match rest {
+            rest if is(option, "PERSIST") => (Some(None), rest),
+            [time, rest @ ..] => {
+                let unit = Unit::of_option(option).ok_or(Fault::SYNTAX)?;
+                (Some(Some(expiry(unit, Some(time), "getex")?)), rest)
+            }
+            [] => return Err(Fault::SYNTAX),
+        };
+    }
+    Ok(wanted)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Commands about keys, whatever is under them.
 
 use super::run;
-use crate::redis::arguments::{is, ttl};
+use crate::redis::arguments::{integer, is, ttl};
 use crate::redis::call::{Become, Call, Item, reading};
 use crate::redis::element::Kind;
 use crate::redis::fault::{Fault, Outcome};
@@ -78,14 +78,7 @@ pub(super) async fn delete_one(call: Call, key: Bytes) -> Result<bool, Fault> {
 }
 
 async fn copy(call: Call) -> Outcome {
-    let replaces = match call.args(3) {
-        [] => false,
-        [option] if is(option, "REPLACE") => true,
-        [option, ..] if is(option, "DB") => {
-            return Err(Fault::new("ERR COPY stays in its database; read the value here and write it there"));
-        }
-        _ => return Err(Fault::SYNTAX),
-    };
+    let replaces = copy_options(&call)?;
     let (from, to) = (call.arg(1), call.arg(2));
     if from == to {
         return Err(Fault::new("ERR source and destination objects are the same"));
@@ -108,6 +101,29 @@ async fn copy(call: Call) -> Outcome {
         true
     };
     Ok(Reply::Integer(i64::from(done)))
+}
+
+/// True if what is there may be replaced. `DB` must name a database of the same bucket.
+fn copy_options(call: &Call) -> Result<bool, Fault> {
+    let (mut options, mut replaces) = (call.args(3), false);
+    while let Some((option, rest)) = options.split_first() {
+        options = match rest {
+            rest if is(option, "REPLACE") => {
+                replaces = true;
+                rest
+            }
+            [number, rest @ ..] if is(option, "DB") => {
+                let number = u32::try_from(integer(number)?).ok();
+                let there = number.and_then(|number| call.redis.places.get(number));
+                if there.ok_or(Fault::new("ERR DB index is out of range"))?.bucket != call.place.bucket {
+                    return Err(Fault::new("ERR COPY stays in its database; read the value here and write it there"));
+                }
+                rest
+            }
+            _ => return Err(Fault::SYNTAX),
+        };
+    }
+    Ok(replaces)
 }
 
 async fn kind(call: Call) -> Outcome {

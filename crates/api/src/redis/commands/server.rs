@@ -21,18 +21,26 @@ pub(super) const REDIS_VERSION: &str = "7.2.4";
 
 pub(super) fn commands() -> Vec<Command> {
     vec![
-        later("info", -1, "How the server is", run!(info)).differs("Fields that have no meaning here are missing."),
+        later("info", -1, "How the server is", run!(info)).differs(
+            "Fields that have no meaning here or are not counted are missing: hits, misses, errors, refused connections, bytes sent and \
+             received, commands per second (take two readings of `total_commands_processed`). Memory is that of the process. How many \
+             keys a database has is not known without reading them (DBSIZE), so `# Keyspace` names its bucket.",
+        ),
         now("time", 1, "What the time is", what_time).flags(&[Flag::Fast]),
         now("role", 1, "Whether others follow this server", role)
             .differs("Every node is equal: each says that it is a master without replicas."),
         family("config", "Is about settings"),
         now("config|get", -3, "Settings by pattern", config_get)
             .flags(&[Flag::Admin])
-            .differs("Has the names that tools ask for; `alianza start --print-config` has all settings."),
+            .differs(
+                "Has the names that tools ask for, without `dir`, `bind`, `hz` and `loglevel`, and with `requirepass` only if there is \
+                 no password; `alianza start --print-config` has all settings.",
+            ),
         now("config|set", -4, "Refused: settings are given at the start", config_set)
             .flags(&[Flag::Admin])
             .differs("Settings are given when the node is started; setting one to what it is does nothing."),
         now("config|resetstat", 2, "Begins counting anew", reset_statistics).flags(&[Flag::Admin]),
+        now("config|help", 2, "What CONFIG can do", super::about::help),
         family("module", "Is about modules"),
         now("module|list", 2, "There are none", |_, _, _| Ok(Reply::Array(Vec::new()))).flags(&[Flag::Admin]),
         now("lastsave", 1, "When data was last on disk: now", last_save).flags(&[Flag::Fast]),
@@ -61,20 +69,22 @@ fn settings(redis: &Redis) -> Vec<(&'static str, String)> {
         ("maxmemory", "0"),
         ("maxmemory-policy", "noeviction"),
         ("notify-keyspace-events", ""),
-        ("proto-max-bulk-len", ""),
         ("save", ""),
         ("slowlog-max-len", "0"),
         ("timeout", "0"),
     ];
     let mut settings: Vec<(&'static str, String)> =
         fixed.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    settings.retain(|(name, _)| *name != "proto-max-bulk-len");
     // What is acknowledged from memory is on its way to disk at once, which Redis has no word for; it promises no more than this.
     let appendfsync = if options.durability == Durability::Memory { "everysec" } else { "always" };
     settings.push(("appendfsync", appendfsync.to_owned()));
     settings.push(("databases", redis.places.count().to_string()));
     settings.push(("maxclients", options.connections_max.to_string()));
     settings.push(("port", options.port.to_string()));
+    // A password is never told; that there is none, is.
+    if options.password.is_none() && redis.gate.is_open() {
+        settings.push(("requirepass", String::new()));
+    }
     settings.push(("proto-max-bulk-len", options.value_bytes_max.to_string()));
     settings.sort();
     settings
@@ -166,6 +176,11 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("maxmemory_policy", word("noeviction")),
         ("mem_allocator", word("libc")),
     ];
+    let mut used: Vec<(&str, String)> = used.into();
+    if let Some(peak) = peak_bytes() {
+        used.push(("used_memory_peak", peak.to_string()));
+        used.push(("used_memory_peak_human", human(peak)));
+    }
     let persistence = [("loading", word("0")), ("async_loading", word("0")), ("aof_enabled", word("1"))];
     let statistics = [
         ("total_connections_received", ever.to_string()),
@@ -173,6 +188,7 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("expired_keys", word("0")),
         ("evicted_keys", word("0")),
     ];
+    let cpu: String = processor_seconds().iter().map(|(name, time)| format!("{name}:{time:.6}\r\n")).collect();
     let replication = [("role", word("master")), ("connected_slaves", word("0"))];
     let cluster = [
         ("cluster_enabled", word("0")),
@@ -188,6 +204,7 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("Persistence", fields(&persistence)),
         ("Stats", fields(&statistics)),
         ("Replication", fields(&replication)),
+        ("CPU", cpu),
         ("Cluster", fields(&cluster)),
         ("Keyspace", keyspace),
     ]
@@ -198,6 +215,25 @@ fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or_default() * 4_096
+}
+
+/// Most memory that the process has used, as the system says, if it does.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// Seconds of processors that the process has used in the system and for itself; nothing where the system does not say.
+fn processor_seconds() -> Vec<(&'static str, f64)> {
+    // Linux counts hundredths of a second there, on every machine.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name that may hold anything but ends with the last parenthesis; fields 14 and 15 are the times.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut times = fields.split_whitespace().skip(11).map_while(|ticks| ticks.parse::<u64>().ok());
+    let (Some(user), Some(system)) = (times.next(), times.next()) else { return Vec::new() };
+    vec![("used_cpu_sys", system as f64 / TICKS), ("used_cpu_user", user as f64 / TICKS)]
 }
 
 fn human(bytes: u64) -> String {

@@ -1,5 +1,6 @@
 //! Connections to a scripted node: what clients send and see, byte by byte.
 
+mod about;
 mod collections;
 mod documents;
 mod ordered;

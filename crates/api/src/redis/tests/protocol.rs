@@ -64,15 +64,16 @@ async fn commands_tell_about_themselves() {
     for (line, reply) in [
         (
             "COMMAND INFO get nosuch",
-            "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*1\r\n$7\r\n@string\r\n*0\r\n*1\r\n\
+            "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*3\r\n+@string\r\n+@read\r\n+@fast\r\n*0\r\n*1\r\n\
              *6\r\n$5\r\nflags\r\n*1\r\n+RO\r\n$12\r\nbegin_search\r\n*4\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n*2\r\n\
              $5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n*6\r\n$7\r\nlastkey\r\n:0\r\n\
-             $7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n*0\r\n*-1\r\n",
+             $7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n*0\r\n$-1\r\n",
         ),
         ("COMMAND GETKEYS MSET a 1 b 2", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
-        ("COMMAND GETKEYS PING", "-ERR The command has no key arguments\r\n"),
+        ("COMMAND GETKEYS PING hello", "-ERR The command has no key arguments\r\n"),
         ("COMMAND GETKEYS nosuch a", "-ERR Invalid command specified\r\n"),
-        ("COMMAND GETKEYS GET", "-ERR Invalid number of arguments specified for command\r\n"),
+        ("COMMAND GETKEYS GET", "-ERR wrong number of arguments for 'command|getkeys' command\r\n"),
+        ("COMMAND GETKEYS GET a b", "-ERR Invalid number of arguments specified for command\r\n"),
         ("COMMAND LIST FILTERBY PATTERN mg*", "*1\r\n$4\r\nmget\r\n"),
         ("COMMAND DOCS echo", "*2\r\n$4\r\necho\r\n*8\r\n$7\r\nsummary\r\n$30\r\nAnswers with what it was given\r\n"),
     ] {
