@@ -225,6 +225,10 @@ impl Connection {
             self.window.ready(fault.into(), version, None);
             return true;
         }
+        if let Some(reply) = self.session.transaction.answer(command) {
+            self.window.ready(reply, version, None);
+            return true;
+        }
         let footprint = (!self.window.is_quiet()).then(|| self.footprint(command, &request));
         self.carry_out(Asked { command, request, footprint, held })
     }
@@ -280,6 +284,7 @@ impl Connection {
                 self.window.wait(run(call), footprint, version, held);
             }
             Run::Refused(why) => {
+                self.session.transaction.refused(command, why);
                 let reply = Reply::error(format!("ERR {} {why}", command.name.to_ascii_uppercase()));
                 self.window.ready(reply, version, None);
             }

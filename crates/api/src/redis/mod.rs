@@ -29,6 +29,7 @@ mod settings;
 mod several;
 mod table;
 pub(crate) mod time;
+mod transaction;
 mod window;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::clients::Client;
 use super::fault::Fault;
 use super::places::Place;
 use super::table::{Command, Flag};
+use super::transaction::Transaction;
 use crate::access::{Guarded, Whence, Who, audited, same};
 use crate::database::Database;
 use crate::fields::excerpt;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) database: u32,
     /// The database.
     pub(crate) place: Arc<Place>,
+    /// What was sent of a transaction.
+    pub(crate) transaction: Transaction,
     /// The settings name a password.
     has_password: bool,
     /// The node as the client may use it, once it has said who it is.
@@ -47,6 +50,7 @@ impl Session {
             version: Version::Two,
             database: 0,
             place: first(redis),
+            transaction: Transaction::default(),
             has_password: redis.options.password.is_some(),
             guarded: Arc::new(guarded(redis, Who::Anyone, client.from)),
             get: proto::Request::Get(Get { bucket: String::new(), key: ItemKey::plain(Bytes::new()), level: None }),

@@ -6,6 +6,7 @@ mod documents;
 mod ordered;
 mod protocol;
 mod strings;
+mod transactions;
 
 use crate::database::Database;
 use crate::fake::Fake;
