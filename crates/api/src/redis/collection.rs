@@ -84,6 +84,7 @@ impl Call {
 
     /// One element, and what was seen of it, tombstones and all.
     pub(crate) async fn element(&self, item: &ItemKey) -> Result<(Option<Element>, Context), Fault> {
+        Kind::check(item)?;
         let get = Get { bucket: self.place.bucket.clone(), key: item.clone(), level: None };
         match self.ask(Request::Get(get)).await {
             Response::Found(found) => {
@@ -102,6 +103,9 @@ impl Call {
         seen: Context,
         expires: Option<Wall>,
     ) -> Result<(), Fault> {
+        if value.as_ref().is_some_and(|value| value.bytes.len() > self.redis.options.value_bytes_max) {
+            return Err(Fault::TOO_LONG);
+        }
         let ttl = expires.filter(|_| value.is_some()).map(time::until);
         let value = value.filter(|_| ttl.is_none_or(|ttl| ttl.as_millis() > 0));
         let ttl = ttl.filter(|_| value.is_some());
@@ -137,6 +141,7 @@ impl Call {
         amendment: Amendment,
         ends: Option<Wall>,
     ) -> Result<Result<Bytes, Unchanged>, Fault> {
+        Kind::check(&key)?;
         let (bucket, durability) = (self.place.bucket.clone(), Durability::default());
         let amending = Amending { bucket, key, amendment, ends, level: None, durability };
         match self.ask(Request::Amend(amending)).await {

@@ -8,6 +8,7 @@
 //! Invariant: items whose sort key begins with a zero byte keep siblings ([`proto::ItemKey::is_element`]). Their order is that of
 //! the hashes, so that a cursor of 48 bits says how far a scan is.
 
+use super::fault::Fault;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use causal::{Context, Stamp};
 use proto::element::{self, Shown};
@@ -21,6 +22,8 @@ pub(crate) const HASH_BITS: u32 = 48;
 const MARK: u8 = 0;
 /// Bytes of a sort key before the name.
 const HEAD: usize = 8;
+/// Bytes that a name may have, so that its sort key is not longer than nodes take (32 KiB).
+const NAME_BYTES_MAX: usize = (32 << 10) - HEAD;
 
 /// What is under a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,6 +67,13 @@ impl Kind {
         sort.put_slice(&Token::of(name).as_bytes()[..6]);
         sort.put_slice(name);
         ItemKey::sorted(key.clone(), sort.freeze())
+    }
+
+    /// Refuses an element whose name is longer than a sort key has room for.
+    pub(crate) fn check(item: &ItemKey) -> Result<(), Fault> {
+        let longest = HEAD + NAME_BYTES_MAX;
+        let fits = item.sort_key.as_ref().is_none_or(|sort| sort.len() <= longest);
+        if fits { Ok(()) } else { Err(Fault::new("ERR a field or member has at most 32,760 bytes")) }
     }
 
     /// The sort keys of its elements whose hashes are at least this: where they begin, and where they end.

@@ -206,3 +206,20 @@ async fn every_element_comes_once_in_a_scan() {
     let (_, keys) = client.scan("SCAN 0 COUNT 1000 TYPE hash").await;
     assert_eq!(keys, ["h"]);
 }
+
+#[tokio::test]
+async fn a_name_or_value_that_is_too_long_is_refused_in_words_of_redis() {
+    let options = RedisOptions { value_bytes_max: 40_000, ..RedisOptions::default() };
+    let mut client = Client::new(options).await;
+    let (longest, longer) = ("n".repeat(32_760), "n".repeat(32_761));
+    client.ask(&format!("HSET h {longest} 1"), ":1\r\n").await;
+    client.ask(&format!("SADD s {longest}"), ":1\r\n").await;
+    for line in [format!("HSET h {longer} 1"), format!("HINCRBY h {longer} 1"), format!("SADD s {longer}")] {
+        client.ask(&line, "-ERR a field or member has at most 32,760 bytes\r\n").await;
+    }
+    // One byte of a value is for what kind it is.
+    client
+        .send(format!("*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nf\r\n$40000\r\n{}\r\n", "v".repeat(40_000)).as_bytes())
+        .await;
+    client.expect("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n").await;
+}
