@@ -285,7 +285,7 @@ impl Connection {
             }
             Run::Refused(why) => {
                 self.session.transaction.refused(command, why);
-                let reply = Reply::error(format!("ERR {} {why}", command.name.to_ascii_uppercase()));
+                let reply = command.refusal(&request[0], why);
                 self.window.ready(reply, version, None);
             }
         }

@@ -28,6 +28,11 @@ impl Fault {
     pub(crate) const BUSY_KEY: Fault =
         Fault(Cow::Borrowed("TRYAGAIN The key is being changed by many others at once; try again."));
 
+    /// An error that is always the same, code and all.
+    pub(crate) const fn of(text: &'static str) -> Fault {
+        Fault(Cow::Borrowed(text))
+    }
+
     /// Any error, code and all.
     pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Fault {
         Fault(text.into())

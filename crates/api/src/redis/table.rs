@@ -53,6 +53,8 @@ pub(crate) enum Flag {
     Large,
     /// Its first argument names a subcommand.
     Family,
+    /// Clients try it out: it is refused in the words for a name that nobody knows, and COMMAND leaves it out.
+    Unknown,
 }
 
 impl Flag {
@@ -64,7 +66,7 @@ impl Flag {
             Flag::Fast => Some("fast"),
             Flag::Admin => Some("admin"),
             Flag::NoAuth => Some("no_auth"),
-            Flag::Everything | Flag::Large | Flag::Family => None,
+            Flag::Everything | Flag::Large | Flag::Family | Flag::Unknown => None,
         }
     }
 }
@@ -113,6 +115,7 @@ pub(crate) enum Group {
     Sets,
     Lists,
     SortedSets,
+    Streams,
     Transactions,
     Scripts,
     Messages,
@@ -131,6 +134,7 @@ impl Group {
             Group::Sets => ("Sets", "set"),
             Group::Lists => ("Lists", "list"),
             Group::SortedSets => ("Sorted sets", "sorted-set"),
+            Group::Streams => ("Streams", "stream"),
             Group::Transactions => ("Transactions", "transactions"),
             Group::Scripts => ("Scripts", "scripting"),
             Group::Messages => ("Publish and subscribe", "pubsub"),
@@ -203,6 +207,11 @@ pub(crate) const fn refused(name: &'static str, why: &'static str) -> Command {
     Command { verdict: Verdict::Refused, ..command }
 }
 
+/// A command that is refused as if nobody knew its name, and why, said behind that.
+pub(crate) const fn unknown_here(name: &'static str, why: &'static str) -> Command {
+    refused(name, why).flags(&[Flag::Unknown])
+}
+
 /// A command that only has subcommands.
 pub(crate) const fn family(name: &'static str, summary: &'static str) -> Command {
     let command = new(name, -2, summary, Run::Refused("a subcommand is needed"));
@@ -233,6 +242,14 @@ impl Command {
 
     pub(crate) const fn ordered(self, more: &'static str) -> Command {
         Command { verdict: Verdict::Ordered(more), ..self }
+    }
+
+    /// The refusal of a command, called by this name.
+    pub(crate) fn refusal(&self, called: &[u8], why: &str) -> Reply {
+        Reply::error(match self.has(Flag::Unknown) {
+            true => format!("ERR unknown command '{}': it {why}", String::from_utf8_lossy(called)),
+            false => format!("ERR {} {why}", self.name.to_ascii_uppercase()),
+        })
     }
 
     pub(crate) fn has(&self, flag: Flag) -> bool {

@@ -21,9 +21,13 @@ pub(super) fn commands() -> Vec<Command> {
     ]
 }
 
-/// Commands that are not subcommands.
+/// Commands that are not subcommands, without those that a client must find unknown.
 fn top() -> impl Iterator<Item = &'static Command> {
-    table::all().iter().filter(|command| command.parent().is_none())
+    table::all().iter().filter(|command| command.parent().is_none() && !command.has(Flag::Unknown))
+}
+
+fn named(name: &[u8]) -> Option<&'static Command> {
+    table::named(name).filter(|command| !command.has(Flag::Unknown))
 }
 
 fn children(command: &Command) -> impl Iterator<Item = &'static Command> {
@@ -42,7 +46,7 @@ fn count(_: &mut Session, _: &Arc<Redis>, _: &[Bytes]) -> Outcome {
 fn info(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
     match &request[2..] {
         [] => Ok(Reply::Array(top().map(describe).collect())),
-        names => Ok(Reply::Array(names.iter().map(|n| table::named(n).map_or(Reply::Null, describe)).collect())),
+        names => Ok(Reply::Array(names.iter().map(|n| named(n).map_or(Reply::Null, describe)).collect())),
     }
 }
 
@@ -98,6 +102,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         Group::SortedSets => Some("@sortedset"),
         Group::Transactions => Some("@transaction"),
         Group::Scripts => Some("@scripting"),
+        Group::Streams => Some("@stream"),
         Group::Messages => Some("@pubsub"),
     };
     let dangerous =
@@ -161,7 +166,7 @@ fn docs(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
     let of = |command: &'static Command| (Reply::word(command.name), documented(command));
     match &request[2..] {
         [] => Ok(Reply::Map(top().map(of).collect())),
-        names => Ok(Reply::Map(names.iter().filter_map(|name| table::named(name)).map(of).collect())),
+        names => Ok(Reply::Map(names.iter().filter_map(|name| named(name)).map(of).collect())),
     }
 }
 
@@ -213,10 +218,9 @@ fn list(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
 
 fn get_keys(_: &mut Session, _: &Arc<Redis>, request: &[Bytes]) -> Outcome {
     let asked = &request[2..];
-    let command = table::find(asked).map_err(|_| match table::named(&asked[0]) {
-        None => Fault::new("ERR Invalid command specified"),
-        Some(_) => Fault::new("ERR Invalid number of arguments specified for command"),
-    })?;
+    named(&asked[0]).ok_or(Fault::new("ERR Invalid command specified"))?;
+    let command =
+        table::find(asked).map_err(|_| Fault::new("ERR Invalid number of arguments specified for command"))?;
     let keys: Vec<Reply> = command.keys.of(asked).cloned().map(Reply::Bulk).collect();
     if keys.is_empty() {
         return Err(Fault::new("ERR The command has no key arguments"));

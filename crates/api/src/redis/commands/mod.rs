@@ -3,6 +3,7 @@
 //! Invariant: an argument is looked at only where the table has made sure that it is there.
 
 mod about;
+mod absent;
 mod clients;
 mod connection;
 mod counters;
@@ -35,6 +36,7 @@ pub(super) fn all() -> Vec<Command> {
     all.extend(of(Group::Hashes, hashes::commands()));
     all.extend(of(Group::Sets, sets::commands()));
     all.extend(refused::commands());
+    all.extend(absent::commands());
     all
 }
 

@@ -8,12 +8,14 @@ const SCRIPT: &str = "is not served, because a script needs one order for all it
                       XX and GET, and INCR";
 const TWO_KEYS: &str = "is not served, because two keys live on different nodes and cannot be changed at once: others would see both, or, \
                         if it broke off, for ever; use COPY and then DEL, or SETNX for each key";
-const NO_ORDER_OF_MEMBERS: &str = "is not served, because it needs one order for all, which hashes and sets do not have; use HSET, \
+pub(super) const NO_ORDER_OF_MEMBERS: &str = "is not served, because it needs one order for all, which hashes and sets do not have; use HSET, \
                                    SADD, SREM and SSCAN";
 const NO_LISTS: &str = "is not served, because there are no lists yet; use a set, or keys that are numbered by INCR";
-const NO_SORTED: &str = "is not served, because there are no sorted sets yet; use items with sort keys over HTTP";
+pub(super) const NO_SORTED: &str =
+    "is not served, because there are no sorted sets yet; use items with sort keys over HTTP";
 const NO_MESSAGES: &str = "is not served, because messages are not passed on yet; poll a key";
-const NO_BITS: &str = "is not served, because bits of a value are not addressed yet; use SETRANGE and GETRANGE";
+pub(super) const NO_BITS: &str =
+    "is not served, because bits of a value are not addressed yet; use SETRANGE and GETRANGE";
 
 /// A sentence that begins with the command's name.
 macro_rules! all {

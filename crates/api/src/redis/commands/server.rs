@@ -43,9 +43,14 @@ pub(super) fn commands() -> Vec<Command> {
         now("config|help", 2, "What CONFIG can do", super::about::help),
         family("module", "Is about modules"),
         now("module|list", 2, "There are none", |_, _, _| Ok(Reply::Array(Vec::new()))).flags(&[Flag::Admin]),
+        now("cluster", -2, "Refused: this is no Redis Cluster", |_, _, _| Err(NO_CLUSTER))
+            .differs("Answers as a Redis without cluster mode does; ask any node for any key."),
         now("lastsave", 1, "When data was last on disk: now", last_save).flags(&[Flag::Fast]),
     ]
 }
+
+/// In Redis's words, which clients look for.
+const NO_CLUSTER: Fault = Fault::of("ERR This instance has cluster support disabled");
 
 fn what_time(_: &mut Session, _: &Arc<Redis>, _: &[Bytes]) -> Outcome {
     let micros = time::micros();

@@ -1,6 +1,7 @@
 //! Connections to a scripted node: what clients send and see, byte by byte.
 
 mod about;
+mod absent;
 mod collections;
 mod documents;
 mod ordered;
