@@ -27,10 +27,10 @@ pub(super) fn commands() -> Vec<Command> {
         of(WRITE, later("hincrby", 4, "Adds to a field", run!(increment))).differs(COUNTS),
         of(WRITE, later("hincrbyfloat", 4, "Adds to a field, which may have a fraction", run!(increment_by_float)))
             .differs(COUNTS),
-        of(READ, later("hget", 3, "A field", run!(get))),
-        of(MANY, later("hmget", -3, "Several fields", run!(get_many))),
-        of(READ, later("hexists", 3, "Whether a field is there", run!(exists))),
-        of(READ, later("hstrlen", 3, "How long a field is", run!(length))),
+        of(READ, later("hget", 3, "A field", run!(get))).differs(HIDDEN),
+        of(MANY, later("hmget", -3, "Several fields", run!(get_many))).differs(HIDDEN),
+        of(READ, later("hexists", 3, "Whether a field is there", run!(exists))).differs(HIDDEN),
+        of(READ, later("hstrlen", 3, "How long a field is", run!(length))).differs(HIDDEN),
         of(ALL, later("hlen", 2, "How many fields there are", run!(count))).differs(COUNTED),
         of(ALL, later("hgetall", 2, "All fields and their values", run!(get_all))),
         of(ALL, later("hkeys", 2, "All fields", run!(names))),
@@ -41,6 +41,8 @@ pub(super) fn commands() -> Vec<Command> {
 
 const FIELDS: &str = "Fields are written at the same time, not at once; of two writes of one field at the same time the later \
                       one counts. New fields go when the others do.";
+
+const HIDDEN: &str = "Answers with a field that is there also where a string has been written over the hash.";
 
 const COUNTS: &str = "No increment is lost, on any number of nodes at once, and HDEL and HSET take away exactly those they have seen. The \
                       answer is the sum where it is made; what is added elsewhere at the same time is in it later. An answer that is \

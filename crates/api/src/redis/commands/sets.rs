@@ -23,14 +23,17 @@ pub(super) fn commands() -> Vec<Command> {
         ),
         of(WRITE, later("srem", -3, "Removes members", run!(remove)))
             .differs("Takes away what it has seen: a member that is added at the same time stays."),
-        of(READ, later("sismember", 3, "Whether a member is there", run!(has))),
-        of(READ, later("smismember", -3, "Which of some members are there", run!(has_each))),
+        of(READ, later("sismember", 3, "Whether a member is there", run!(has))).differs(HIDDEN),
+        of(READ, later("smismember", -3, "Which of some members are there", run!(has_each))).differs(HIDDEN),
         of(ALL, later("smembers", 2, "All members", run!(members))),
         of(ALL, later("scard", 2, "How many members there are", run!(count)))
             .differs("Counts the members one by one, holding all of them; fails above 256 MiB."),
         of(ALL, later("sscan", -3, "Some members, and where to go on", run!(scan))),
     ]
 }
+
+const HIDDEN: &str =
+    "Finds a member that is there also where a string has been written over the set, or a hash is under the same key.";
 
 async fn add(call: Call) -> Outcome {
     let nature = call.of_kind(call.arg(1), Kind::Set).await?;
