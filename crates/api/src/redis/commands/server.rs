@@ -12,6 +12,7 @@ use crate::redis::time;
 use bytes::Bytes;
 use proto::{Admin, Durability, Request, Response, Status};
 use resp::Reply;
+use server::Process;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -150,7 +151,8 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
     };
     let word = |text: &str| text.to_owned();
     let (clients, ever) = redis.clients.count();
-    let memory = resident_bytes();
+    let (memory, peak) = Process::memory();
+    let memory = memory.unwrap_or(0);
     let up = redis.started.elapsed().as_secs();
     let server = [
         ("redis_version", word(REDIS_VERSION)),
@@ -182,7 +184,7 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("mem_allocator", word("libc")),
     ];
     let mut used: Vec<(&str, String)> = used.into();
-    if let Some(peak) = peak_bytes() {
+    if let Some(peak) = peak {
         used.push(("used_memory_peak", peak.to_string()));
         used.push(("used_memory_peak_human", human(peak)));
     }
@@ -193,7 +195,12 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("expired_keys", word("0")),
         ("evicted_keys", word("0")),
     ];
-    let cpu: String = processor_seconds().iter().map(|(name, time)| format!("{name}:{time:.6}\r\n")).collect();
+    let cpu = Process::cpu_parts().map_or_else(String::new, |(user, system)| {
+        fields(&[
+            ("used_cpu_sys", format!("{:.6}", system.as_secs_f64())),
+            ("used_cpu_user", format!("{:.6}", user.as_secs_f64())),
+        ])
+    });
     let replication = [("role", word("master")), ("connected_slaves", word("0"))];
     let cluster = [
         ("cluster_enabled", word("0")),
@@ -213,32 +220,6 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("Cluster", fields(&cluster)),
         ("Keyspace", keyspace),
     ]
-}
-
-/// Memory that the process uses, as the system says; 0 where it does not.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4_096
-}
-
-/// Most memory that the process has used, as the system says, if it does.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
-}
-
-/// Seconds of processors that the process has used in the system and for itself; nothing where the system does not say.
-fn processor_seconds() -> Vec<(&'static str, f64)> {
-    // Linux counts hundredths of a second there, on every machine.
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field is a name that may hold anything but ends with the last parenthesis; fields 14 and 15 are the times.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let mut times = fields.split_whitespace().skip(11).map_while(|ticks| ticks.parse::<u64>().ok());
-    let (Some(user), Some(system)) = (times.next(), times.next()) else { return Vec::new() };
-    vec![("used_cpu_sys", system as f64 / TICKS), ("used_cpu_user", user as f64 / TICKS)]
 }
 
 fn human(bytes: u64) -> String {
