@@ -181,7 +181,7 @@ fn sections(redis: &Redis, status: &Status) -> Vec<(&'static str, String)> {
         ("maxmemory", word("0")),
         ("maxmemory_human", word("0B")),
         ("maxmemory_policy", word("noeviction")),
-        ("mem_allocator", word("libc")),
+        ("mem_allocator", word("mimalloc")),
     ];
     let mut used: Vec<(&str, String)> = used.into();
     if let Some(peak) = peak {
